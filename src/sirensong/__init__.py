@@ -1,0 +1,89 @@
+"""Sirensong hides several pictures inside one small neural function, and reveals each with its own key.
+
+    import sirensong as ss
+
+    key = ss.SecretKey.generate()
+    song = ss.hide("cover.png", {key: "holiday.jpg"})
+    ss.save("song.safetensors", song.stego)
+    picture = ss.reveal(ss.load("song.safetensors"), key)      # float32 (height, width, 3) in [0, 1]
+
+Everything but `hide` and `fit` works without torch, which is imported when one of them is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from sirensong.carrier import load, save
+from sirensong.errors import FileProblem, FormatError, MissingDependencyError, NoPictureError, SettingError, SirensongError
+from sirensong.image import to_pil
+from sirensong.keys import Passphrase, SecretKey, read_key, write_key
+from sirensong.mask import Mask, read_mask, write_mask
+from sirensong.metrics import Quality, measure
+from sirensong.reveal import SecretFunction, render, reveal, sample, unlock
+from sirensong.siren import Architecture
+from sirensong.stego import StegoFunction
+
+if TYPE_CHECKING:
+    from sirensong.hide import Hidden, fit, hide
+    from sirensong.training.recipe import FAST, PAPER, Recipe
+
+__version__ = "0.1.0"
+
+_SENDER = {
+    "hide": "sirensong.hide",
+    "fit": "sirensong.hide",
+    "Hidden": "sirensong.hide",
+    "FAST": "sirensong.training.recipe",
+    "PAPER": "sirensong.training.recipe",
+    "Recipe": "sirensong.training.recipe",
+}
+
+__all__ = [
+    "FAST",
+    "PAPER",
+    "Architecture",
+    "FileProblem",
+    "FormatError",
+    "Hidden",
+    "Mask",
+    "MissingDependencyError",
+    "NoPictureError",
+    "Passphrase",
+    "Quality",
+    "Recipe",
+    "SecretFunction",
+    "SecretKey",
+    "SettingError",
+    "SirensongError",
+    "StegoFunction",
+    "fit",
+    "hide",
+    "load",
+    "measure",
+    "read_key",
+    "read_mask",
+    "render",
+    "reveal",
+    "sample",
+    "save",
+    "to_pil",
+    "unlock",
+    "write_key",
+    "write_mask",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the sender's side, and with it torch, when it is first used."""
+    if name not in _SENDER:
+        raise AttributeError(f"module 'sirensong' has no attribute {name!r}")
+    try:
+        module = importlib.import_module(_SENDER[name])
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise MissingDependencyError("hiding needs torch", hint="pip install 'sirensong[hide]'") from error
+    globals()[name] = getattr(module, name)  # `sirensong.hide` is the function, as is `sirensong.reveal`
+    return globals()[name]

@@ -1,0 +1,119 @@
+"""The carrier: a stego function as one safetensors file, and back (docs/format.md). Whatever is read is taken for hostile."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as pack
+
+from sirensong.errors import FormatError, SettingError
+from sirensong.files import StrPath, told, write_bytes
+from sirensong.keys import NONCE_BYTES
+from sirensong.siren import Architecture, Layer
+from sirensong.slots import SLOT_BYTES, SLOTS
+from sirensong.stego import StegoFunction
+
+VERSION = 1
+METADATA = "sirensong"  # the one metadata field
+LARGEST_CARRIER = 300 * 1024 * 1024  # bytes; more than the largest architecture needs
+_SMALLEST_CARRIER = 8 + 2
+
+
+def to_bytes(stego: StegoFunction) -> bytes:
+    """The carrier file of a function. Equal functions give equal bytes."""
+    header = {
+        "version": VERSION,
+        "hidden_features": stego.architecture.hidden_features,
+        "hidden_layers": stego.architecture.hidden_layers,
+        "omega": stego.architecture.omega,
+        "height": stego.height,
+        "width": stego.width,
+    }
+    tensors: dict[str, np.ndarray[Any, Any]] = {
+        "nonce": np.frombuffer(stego.nonce, np.uint8),
+        "slots": np.frombuffer(stego.slots, np.uint8).reshape(SLOTS, SLOT_BYTES),
+    }
+    for index, layer in enumerate(stego.weights):
+        tensors[f"layers.{index}.weight"] = np.ascontiguousarray(layer.weight, "<f4")
+        tensors[f"layers.{index}.bias"] = np.ascontiguousarray(layer.bias, "<f4")
+    return pack(tensors, {METADATA: json.dumps(header, sort_keys=True)})
+
+
+def save(path: StrPath, stego: StegoFunction, *, overwrite: bool = False) -> None:
+    """Write a carrier, whole or not at all. Raises FileProblem if it exists (unless `overwrite`) or cannot be written."""
+    write_bytes(path, to_bytes(stego), overwrite=overwrite)
+
+
+def load(path: StrPath) -> StegoFunction:
+    """Read a carrier.
+
+    Nothing is allocated before its size, names, dtypes and shapes have been checked, and no code in it can run. Raises FileProblem
+    if it cannot be read, FormatError if it is not a whole, well-formed carrier with finite weights.
+    """
+    name = os.fspath(path)
+    with told("read", name):
+        size = Path(path).stat().st_size
+        with Path(path).open("rb") as file:
+            start = file.read(2)
+    if not _SMALLEST_CARRIER <= size <= LARGEST_CARRIER:
+        raise FormatError(f"{name} is no carrier: expected {_SMALLEST_CARRIER} to {LARGEST_CARRIER} bytes, got {size}")
+    if start in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK"):
+        raise FormatError(f"{name} is a pickle, not a carrier", hint="it was not opened: a pickle can run code")
+    try:
+        with safe_open(name, framework="numpy") as file:
+            return _read(file, name)
+    except SafetensorError as error:
+        raise FormatError(f"{name} is no carrier or is damaged: {str(error).splitlines()[0].lower()}") from None
+    except SettingError as error:
+        raise FormatError(f"{name} is no carrier: {error.message}") from None
+
+
+def _read(file: Any, name: str) -> StegoFunction:
+    header = _header(file.metadata(), name)
+    architecture = Architecture(header["hidden_features"], header["hidden_layers"], float(header["omega"]))
+    expected: dict[str, tuple[str, tuple[int, ...]]] = {"nonce": ("U8", (NONCE_BYTES,)), "slots": ("U8", (SLOTS, SLOT_BYTES))}
+    for index, (out, into) in enumerate(architecture.shapes):
+        expected[f"layers.{index}.weight"] = ("F32", (out, into))
+        expected[f"layers.{index}.bias"] = ("F32", (out,))
+    names = set(file.keys())
+    if names != set(expected):
+        missing, extra = sorted(set(expected) - names), sorted(names - set(expected))
+        wrong = f"lacks {missing[0]}" if missing else f"has an extra tensor {extra[0][:40]!r}"
+        raise FormatError(f"{name} is no carrier: it {wrong}")
+    for tensor, (dtype, shape) in expected.items():
+        part = file.get_slice(tensor)
+        if (part.get_dtype(), tuple(part.get_shape())) != (dtype, shape):
+            found = f"{part.get_dtype()} {list(part.get_shape())}"
+            raise FormatError(f"{name}: tensor {tensor} should be {dtype} {list(shape)}, got {found}")
+    layers = []
+    for index in range(len(architecture.shapes)):
+        layer = Layer(file.get_tensor(f"layers.{index}.weight"), file.get_tensor(f"layers.{index}.bias"))
+        for kind, array in layer._asdict().items():
+            if not np.isfinite(array).all():
+                raise FormatError(f"{name}: tensor layers.{index}.{kind} has values that are not finite")
+            array.flags.writeable = False
+        layers.append(layer)
+    nonce, slots = (file.get_tensor(tensor).tobytes() for tensor in ("nonce", "slots"))
+    return StegoFunction(architecture, tuple(layers), header["height"], header["width"], nonce, slots)
+
+
+def _header(metadata: dict[str, str] | None, name: str) -> dict[str, Any]:
+    if not metadata or set(metadata) != {METADATA}:
+        raise FormatError(f"{name} is a safetensors file, but no carrier: expected the one metadata field {METADATA!r}")
+    try:
+        header = json.loads(metadata[METADATA])
+    except (ValueError, RecursionError):
+        raise FormatError(f"{name} is no carrier: its metadata is not JSON") from None
+    integers = ("version", "hidden_features", "hidden_layers", "height", "width")
+    if not isinstance(header, dict) or set(header) != {*integers, "omega"}:
+        raise FormatError(f"{name} is no carrier: its metadata does not have the expected fields")
+    if any(type(header[key]) is not int for key in integers) or type(header["omega"]) not in (int, float):
+        raise FormatError(f"{name} is no carrier: its metadata has a value of the wrong type")
+    if header["version"] != VERSION:
+        raise FormatError(f"{name} has format version {header['version']}, expected {VERSION}", hint="a newer Sirensong may read it")
+    return header

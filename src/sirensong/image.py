@@ -1,0 +1,190 @@
+"""Photographs and colours: the only place that knows 8-bit pixels, file formats and where a pixel's centre is."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from sirensong.errors import FormatError, SettingError
+from sirensong.files import StrPath, told, write_bytes
+
+Pixels = npt.NDArray[np.float32]
+"""Colours of a picture: (height, width, 3), RGB in [0, 1]."""
+
+ImageLike = StrPath | Image.Image | npt.NDArray[Any]
+
+LARGEST_FILE = 200_000_000  # pixels a picture may have in its file; it is decoded whole before it is made smaller
+LARGEST_SIDE = 65_535  # a slot keeps each side in 16 bits
+
+_LOSSLESS = {"L", "RGB", "1"}
+_FORMATS = {".png": "PNG", ".webp": "WEBP", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".jpg": "JPEG", ".jpeg": "JPEG"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A photograph as colours, and what was lost on the way, a line each.
+
+    pixels: (height, width, 3), float32 in [0, 1]. notes: such as "alpha dropped".
+    """
+
+    pixels: Pixels
+    notes: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+
+def read_picture(image: ImageLike) -> Picture:
+    """Take a photograph from a file, a PIL image or an array.
+
+    image: a path to JPEG, PNG, WebP or whatever else Pillow opens; a PIL image; or an array (height, width), (height, width, 3) or
+    (height, width, 4), uint8, uint16, or floating in [0, 1]. EXIF orientation is applied; grey is repeated in three channels;
+    alpha, palettes and 16 bits are converted, and `notes` says what that lost.
+    Raises FileProblem if a file cannot be read, FormatError if it is no picture, SettingError for an array of another form.
+    """
+    if isinstance(image, np.ndarray):
+        return _from_array(image)
+    if isinstance(image, Image.Image):
+        return _from_pil(image, "the image")
+    name = os.fspath(image)
+    with told("read", name), Path(name).open("rb") as file:
+        return _from_file(io.BytesIO(file.read()), name)
+
+
+def _from_file(file: io.BytesIO, name: str) -> Picture:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of sizes that are refused below, and of odd metadata
+            with Image.open(file) as opened:
+                if opened.width * opened.height > LARGEST_FILE:
+                    raise FormatError(f"{name} is too large: {opened.width}x{opened.height}, expected at most {LARGEST_FILE} pixels")
+                opened.load()
+                return _from_pil(opened, name)
+    except UnidentifiedImageError:
+        raise FormatError(f"{name} is no picture that can be read", hint="JPEG, PNG, WebP, TIFF and BMP are") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise FormatError(f"{name} is damaged or too large: {str(error).lower()}") from error
+
+
+def _from_pil(image: Image.Image, name: str) -> Picture:
+    notes = []
+    if getattr(image, "n_frames", 1) > 1:
+        notes.append(f"{name}: only the first of {getattr(image, 'n_frames', 1)} frames is used")
+    upright = ImageOps.exif_transpose(image)
+    mode = upright.mode
+    if mode.startswith(("I", "F")):
+        wide = np.asarray(upright)
+        floating = np.issubdtype(wide.dtype, np.floating)
+        notes.append(f"{name}: {'floating-point' if floating else '16-bit'} grey reduced to 8 bits")
+        scale = max(float(wide.max(initial=0)), 1.0) if floating else 65535.0
+        return Picture(_quantise(_three_channels(np.clip(wide / scale, 0, 1))), tuple(notes))
+    if upright.has_transparency_data:
+        opaque = upright.convert("RGBA")
+        if np.asarray(opaque.getchannel("A")).min() < 255:
+            notes.append(f"{name}: transparency dropped, laid on white")
+        ground = Image.new("RGBA", opaque.size, "white")
+        upright = Image.alpha_composite(ground, opaque)
+    elif mode not in _LOSSLESS and mode != "P":
+        notes.append(f"{name}: colours converted from {mode} to RGB")
+    return Picture(from_uint8(np.asarray(upright.convert("RGB"))), tuple(notes))
+
+
+def _from_array(array: npt.NDArray[Any]) -> Picture:
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or 0 in array.shape:
+        raise SettingError(f"an image array is (height, width), (height, width, 3) or (height, width, 4), got {array.shape}")
+    notes: tuple[str, ...] = ()
+    if array.dtype == np.uint8:
+        colours = array / np.float32(255)
+    elif array.dtype == np.uint16:
+        colours, notes = array / np.float32(65535), ("16 bits reduced to 8",)
+    elif np.issubdtype(array.dtype, np.floating):
+        if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
+            raise SettingError("a floating image array has finite values in [0, 1]")
+        colours = array
+    else:
+        raise SettingError(f"an image array is uint8, uint16 or floating, got {array.dtype}")
+    if array.ndim == 3 and array.shape[2] == 4:
+        alpha = colours[..., 3:]
+        if alpha.min() < 1:
+            notes += ("transparency dropped, laid on white",)
+        colours = colours[..., :3] * alpha + (1 - alpha)
+    return Picture(_quantise(_three_channels(colours)), notes)
+
+
+def _three_channels(colours: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.repeat(colours[..., None], 3, axis=2) if colours.ndim == 2 else colours
+
+
+def _quantise(colours: npt.NDArray[Any]) -> Pixels:
+    """Colours as an 8-bit file would hold them: what is measured against is what can be seen."""
+    return from_uint8(to_uint8(colours))
+
+
+def from_uint8(array: npt.NDArray[np.uint8]) -> Pixels:
+    """8-bit colours to float32 in [0, 1]."""
+    return np.ascontiguousarray(array, dtype=np.float32) / np.float32(255)
+
+
+def to_uint8(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Colours in [0, 1] to 8 bits, rounded to the nearest; what lies outside is clipped."""
+    rounded: npt.NDArray[np.uint8] = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    return rounded
+
+
+def to_pil(pixels: Pixels) -> Image.Image:
+    """Colours (height, width, 3) in [0, 1] to a PIL image, 8-bit RGB."""
+    return Image.fromarray(to_uint8(pixels))
+
+
+def resize(pixels: Pixels, height: int, width: int) -> Pixels:
+    """Resample a picture with Lanczos's filter, as the paper's experiments do (section 4.1)."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    return from_uint8(np.asarray(to_pil(pixels).resize((width, height), Image.Resampling.LANCZOS)))
+
+
+def fit_within(size: tuple[int, int], bounds: tuple[int, int]) -> tuple[int, int]:
+    """The largest (height, width) of `size`'s shape within `bounds`, and no larger than `size`."""
+    height, width = size
+    scale = min(bounds[0] / height, bounds[1] / width, 1.0)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def encode_picture(pixels: Pixels, path: StrPath) -> bytes:
+    """A picture in the format that its name's ending asks for (PNG, WebP without loss, BMP, TIFF, JPEG).
+
+    Raises SettingError for another ending.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in _FORMATS:
+        raise SettingError(f"cannot write {os.fspath(path)}: pictures end in {', '.join(_FORMATS)}, got {suffix or 'no ending'}")
+    options = {"WEBP": {"lossless": True}, "JPEG": {"quality": 95}}.get(_FORMATS[suffix], {})
+    buffer = io.BytesIO()
+    to_pil(pixels).save(buffer, _FORMATS[suffix], **options)
+    return buffer.getvalue()
+
+
+def write_picture(path: StrPath, pixels: Pixels, *, overwrite: bool = False) -> None:
+    """Write a picture to a file, whole or not at all. Raises FileProblem or SettingError."""
+    write_bytes(path, encode_picture(pixels, path), overwrite=overwrite)
+
+
+def coordinates(height: int, width: int) -> npt.NDArray[np.float32]:
+    """Pixel centres of a picture, row by row: (height * width, 2), x then y, in (-1, 1).
+
+    The centre of pixel i of n is (2i + 1) / n - 1, so that every size samples the same picture without a shift.
+    """
+    x = ((2 * np.arange(width) + 1) / width - 1).astype(np.float32)
+    y = ((2 * np.arange(height) + 1) / height - 1).astype(np.float32)
+    return np.stack(np.broadcast_arrays(x[None, :], y[:, None]), axis=-1).reshape(-1, 2)
+

@@ -1,0 +1,64 @@
+"""How close a render is to its picture: PSNR, SSIM, RMSE, MAE (section 4.2, Eq. 13 to 17), on scikit-image.
+
+Measured as users meet pictures: on the 8-bit images that are written to disk, with data range 255.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from sirensong.errors import MissingDependencyError, SettingError
+from sirensong.image import Pixels, to_uint8
+
+SSIM_WINDOW = 11  # pixels a side: a Gaussian of sigma 1.5 cut at 3.5 sigma, as Wang et al. define it
+
+
+@dataclass(frozen=True)
+class Quality:
+    """One picture's distortion. psnr: dB, infinite for identical images. ssim: up to 1, nan below 11 pixels a side. rmse, mae: 0 to 255."""
+
+    psnr: float
+    ssim: float
+    rmse: float
+    mae: float
+
+    def as_json(self) -> dict[str, float | None]:
+        """The four numbers by name, None for what JSON cannot say: the infinite PSNR of equal images, an undefined SSIM."""
+        return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
+
+
+def measure(picture: Pixels, render: Pixels) -> Quality:
+    """Compare a render with the picture it stands for.
+
+    picture, render: (height, width, 3), in [0, 1], rounded here to 8 bits. PSNR is over all samples of the three channels (Eq. 13);
+    SSIM (Eq. 14, 15) is the mean over channels with Wang et al.'s Gaussian window. Raises SettingError if the shapes differ,
+    MissingDependencyError without scikit-image.
+    """
+    if picture.shape != render.shape:
+        raise SettingError(f"cannot compare pictures of different shapes: {picture.shape} and {render.shape}")
+    try:
+        from skimage.metrics import mean_squared_error, structural_similarity
+    except ImportError as error:
+        raise MissingDependencyError("measuring needs scikit-image", hint="pip install 'sirensong[hide]'") from error
+    x, y = to_uint8(picture), to_uint8(render)
+    mse = float(mean_squared_error(x, y))
+    if min(x.shape[:2]) < SSIM_WINDOW:
+        ssim = math.nan
+    else:
+        ssim = float(
+            structural_similarity(x, y, data_range=255, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+        )
+    return Quality(
+        psnr=psnr_of(mse / 255**2),
+        ssim=ssim,
+        rmse=math.sqrt(mse),
+        mae=float(np.abs(x.astype(np.int16) - y.astype(np.int16)).mean()),
+    )
+
+
+def psnr_of(squared_error: float) -> float:
+    """PSNR in dB of a mean squared error on colours in [0, 1]; infinite for 0 (Eq. 13)."""
+    return math.inf if squared_error == 0 else -10 * math.log10(squared_error)

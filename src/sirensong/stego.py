@@ -1,0 +1,57 @@
+"""The stego function: what is published, as a value (section 3.1)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from sirensong.errors import SettingError
+from sirensong.image import LARGEST_SIDE
+from sirensong.keys import NONCE_BYTES
+from sirensong.siren import Architecture, Weights
+from sirensong.slots import SLOT_BYTES, SLOTS
+
+
+@dataclass(frozen=True)
+class StegoFunction:
+    """A SIREN that renders a cover picture, and secret ones with keys if it has any: the two kinds look the same.
+
+    architecture: its shape. weights: float32, shaped as the architecture says. height, width: of the cover, in pixels. nonce: 32 bytes
+    that bind keys to this carrier. slots: 64 x 32 bytes, random without a key. Raises SettingError if these do not fit together.
+    """
+
+    architecture: Architecture
+    weights: Weights = field(repr=False)
+    height: int
+    width: int
+    nonce: bytes = field(repr=False)
+    slots: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        expected = tuple(((out, into), (out,)) for out, into in self.architecture.shapes)
+        shapes = tuple((layer.weight.shape, layer.bias.shape) for layer in self.weights)
+        if shapes != expected:
+            raise SettingError(f"the weights do not have the architecture's shapes: expected {expected}, got {shapes}")
+        if not (1 <= self.height <= LARGEST_SIDE and 1 <= self.width <= LARGEST_SIDE):
+            raise SettingError(f"a picture's sides must be 1 to {LARGEST_SIDE} pixels, got {self.width}x{self.height}")
+        if len(self.nonce) != NONCE_BYTES or len(self.slots) != SLOTS * SLOT_BYTES:
+            raise SettingError(f"expected a nonce of {NONCE_BYTES} bytes and {SLOTS} slots of {SLOT_BYTES}")
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the weights: each layer's weight, then its bias, little-endian float32."""
+        return weights_digest(self.weights)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that name these weights."""
+        return self.digest.hex()[:16]
+
+
+def weights_digest(weights: Weights) -> bytes:
+    """SHA-256 of a function's weights, first layer to last, weight before bias, little-endian float32."""
+    sha = hashlib.sha256()
+    for layer in weights:
+        for array in layer:
+            sha.update(array.astype("<f4").tobytes())
+    return sha.digest()

@@ -1,0 +1,90 @@
+"""Which weights a key replaces, and with what (sections 3.3 and 3.4, Eq. 3 to 6, 11)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from sirensong.errors import SettingError
+from sirensong.keys import SecretKey, choose_positions, normal_values
+from sirensong.siren import Architecture, Layer, Weights
+
+Positions = tuple[npt.NDArray[np.int64], ...]
+"""Selected weights of each weight matrix, first to last: flat indices, row by row, ascending."""
+
+Values = tuple[npt.NDArray[np.float32], ...]
+"""The key weights that go to those positions."""
+
+RATIO_STEPS = 10_000
+
+
+class Selection(StrEnum):
+    """How positions are selected: by each key, by the cover function's largest weights (the paper's), or one random mask for all."""
+
+    KEYED = "keyed"
+    MAGNITUDE = "magnitude"
+    RANDOM = "random"
+
+
+def ratio_units(ratio: float) -> int:
+    """S in ten-thousandths, as carriers keep it. Raises SettingError unless ratio is a multiple of 0.0001 in (0, 1)."""
+    units = round(ratio * RATIO_STEPS) if 0 < ratio < 1 else 0
+    if not 0 < units < RATIO_STEPS or abs(units / RATIO_STEPS - ratio) > 1e-9:
+        raise SettingError(f"the ratio must be a multiple of 0.0001 between 0 and 1, got {ratio:g}")
+    return units
+
+
+def selected_count(ratio: float, total: int) -> int:
+    """How many of `total` weights are selected: round(S x n), a half upwards, by whole numbers so that all machines agree."""
+    return (ratio_units(ratio) * total + RATIO_STEPS // 2) // RATIO_STEPS
+
+
+def keyed_positions(key: SecretKey, nonce: bytes, architecture: Architecture, ratio: float) -> Positions:
+    """Positions that the key chooses for itself in each weight matrix."""
+    return _drawn_positions(key.secret, nonce, architecture, ratio)
+
+
+def random_positions(nonce: bytes, architecture: Architecture, ratio: float) -> Positions:
+    """One mask for every key, drawn from the carrier's nonce: the ablation of section 4.8."""
+    return _drawn_positions(nonce, nonce, architecture, ratio)
+
+
+def _drawn_positions(secret: bytes, nonce: bytes, architecture: Architecture, ratio: float) -> Positions:
+    return tuple(
+        choose_positions(secret, nonce, f"{layer}/positions", total=out * into, count=selected_count(ratio, out * into))
+        for layer, (out, into) in enumerate(architecture.shapes)
+    )
+
+
+def magnitude_positions(weights: Weights, ratio: float) -> Positions:
+    """The largest weights of each matrix of the cover function (magnitude-based weight selection, Eq. 3).
+
+    Exactly round(S x n) of each, by absolute value, ties to the lower index. Raises SettingError for a ratio outside (0, 1).
+    """
+    chosen = []
+    for layer in weights:
+        magnitude = np.abs(layer.weight).ravel()
+        order = np.argsort(-magnitude, kind="stable")
+        chosen.append(np.sort(order[: selected_count(ratio, magnitude.size)]))
+    return tuple(chosen)
+
+
+def key_weights(key: SecretKey, nonce: bytes, architecture: Architecture, positions: Positions) -> Values:
+    """The key weights W_se (Eq. 6): Xavier-normal values, one for each position, in the order of positions."""
+    return tuple(
+        normal_values(key.secret, nonce, f"{layer}/values", count=len(places), fan_in=into, fan_out=out)
+        for layer, (places, (out, into)) in enumerate(zip(positions, architecture.shapes, strict=True))
+    )
+
+
+def substitute(weights: Weights, positions: Positions, values: Sequence[npt.NDArray[np.float32]]) -> Weights:
+    """The secret function's weights: W_se at the selected positions, the shared weights elsewhere (Eq. 5, 11)."""
+    replaced = []
+    for layer, places, inserted in zip(weights, positions, values, strict=True):
+        weight = layer.weight.copy()
+        weight.ravel()[places] = inserted
+        replaced.append(Layer(weight, layer.bias))
+    return tuple(replaced)

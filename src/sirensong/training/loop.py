@@ -1,0 +1,158 @@
+"""One stage of training: batches, schedule, progress, checkpoints; then the next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sirensong.errors import SirensongError
+from sirensong.metrics import psnr_of
+from sirensong.training.batches import Batches
+from sirensong.training.optimizer import Descent
+from sirensong.training.parameters import Parameters
+from sirensong.training.precision import backward_dtype
+from sirensong.training.problem import Problem
+from sirensong.training.recipe import Recipe
+from sirensong.training.schedule import Schedule
+from sirensong.training.step import TrainingPass
+
+COVER_STAGE = "cover"
+JOINT_STAGE = "joint"
+_REPORT_EVERY = 0.2  # seconds
+
+
+class TrainingDivergedError(SirensongError):
+    """The weights are no longer finite."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far training is.
+
+    stage: "cover" or "joint". step, steps: within the stage. psnr: dB of each function on the batches since the last report, stego
+    function first; a batch is a sample of the pixels, so these are estimates. seconds_left: to the end of the stage, None if unknown.
+    """
+
+    stage: str
+    step: int
+    steps: int
+    psnr: tuple[float, ...]
+    seconds_left: float | None
+
+
+Listener = Callable[[Progress], None]
+
+
+@dataclass
+class Snapshot:
+    """Where a stage stands: all that is needed to go on from there.
+
+    shared: the parameters. optimizer: its state. step, spent: steps and seconds taken. best: of a stage that keeps the best, those
+    parameters and their error.
+    """
+
+    stage: str
+    step: int
+    spent: float
+    shared: Parameters
+    optimizer: list[Tensor]
+    best: tuple[Parameters, float] | None
+
+
+Keeper = Callable[[Snapshot], None]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a run has around it. seed: of the pixels' order. precision: "auto", "fp32" or "mixed". listener: hears of progress.
+
+    keeper: is offered a snapshot after every step, and decides itself whether to store it.
+    """
+
+    seed: int
+    precision: str = "auto"
+    listener: Listener | None = None
+    keeper: Keeper | None = None
+
+
+class Stage:
+    """Training of one problem from given parameters, which it changes in place. seconds: a budget instead of the recipe's steps."""
+
+    def __init__(
+        self,
+        name: str,
+        problem: Problem,
+        shared: Parameters,
+        recipe: Recipe,
+        around: Surroundings,
+        *,
+        seconds: float | None = None,
+        resumed: Snapshot | None = None,
+    ) -> None:
+        self._name, self._problem, self._shared, self._recipe, self._around = name, problem, shared, recipe, around
+        steps = recipe.cover_steps if name == COVER_STAGE else recipe.joint_steps
+        points = recipe.points or max(target.height * target.width for target in problem.targets)
+        device = shared.first.device
+        self._pass = TrainingPass(
+            problem.architecture, problem.functions, points, device=device, backward_dtype=backward_dtype(around.precision, device)
+        )
+        self._batches = Batches(problem.targets, points, torch.Generator().manual_seed(around.seed))
+        self._descent = Descent(recipe, problem, shared)
+        self._keeps_best = recipe.keep_best and name == COVER_STAGE
+        self._best: tuple[Parameters, float] | None = None
+        self._schedule = Schedule(steps, seconds)
+        if resumed is not None:
+            self._resume(resumed, steps, seconds)
+        self._errors: list[Tensor] = []
+        self._reported = time.monotonic()
+
+    def _resume(self, snapshot: Snapshot, steps: int, seconds: float | None) -> None:
+        self._shared.copy_(snapshot.shared)
+        for mine, theirs in zip(self._descent.state(), snapshot.optimizer, strict=True):
+            mine.copy_(theirs)
+        self._best = snapshot.best
+        self._batches.skip(snapshot.step)
+        self._schedule = Schedule(steps, seconds, done=snapshot.step, spent=snapshot.spent)
+
+    def run(self) -> Parameters:
+        """Train to the end of the schedule. Returns the shared parameters. Raises TrainingDivergedError if they become infinite."""
+        while not self._schedule.finished:
+            self._step()
+            self._schedule.step += 1
+            if time.monotonic() - self._reported > _REPORT_EVERY or self._schedule.finished:
+                self._report()
+            if self._around.keeper is not None:
+                self._around.keeper(self.snapshot())
+        if self._best is not None:
+            self._shared.copy_(self._best[0])
+        return self._shared
+
+    def _step(self) -> None:
+        coords, colours = self._batches.next()
+        errors, gradient = self._pass.run(self._problem.weights(self._shared), coords, colours, self._problem.loss_weights)
+        self._errors.append(errors)
+        if self._keeps_best:
+            error = float(errors.mean())
+            if self._best is None or error < self._best[1]:
+                self._best = (self._shared.clone(), error)
+        scale = 1.0 if self._name == COVER_STAGE else self._recipe.rate_scale(self._schedule.progress)
+        self._descent.step(self._problem.shared_gradient(gradient), scale)
+
+    def snapshot(self) -> Snapshot:
+        """The stage as it stands; shares memory with it."""
+        return Snapshot(self._name, self._schedule.step, self._schedule.spent, self._shared, self._descent.state(), self._best)
+
+    def _report(self) -> None:
+        errors = torch.stack(self._errors).mean(0).tolist()
+        self._errors.clear()
+        self._reported = time.monotonic()
+        if not all(error < float("inf") for error in errors):
+            raise TrainingDivergedError("training diverged: the weights are no longer finite", hint="try a lower omega or more features")
+        if self._around.listener is not None:
+            psnr = tuple(psnr_of(error / 4) for error in errors)  # the function's range [-1, 1] is twice that of colours
+            schedule = self._schedule
+            self._around.listener(Progress(self._name, schedule.step, schedule.steps, psnr, schedule.seconds_left))

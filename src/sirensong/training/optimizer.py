@@ -1,0 +1,106 @@
+"""Muon for the hidden matrices, Adam for the rest; or Adam for all, as in the paper.
+
+Muon (Jordan et al., 2024) replaces a matrix's momentum by the nearest orthogonal matrix, so that every direction of the layer learns at
+one rate; here it needs a fifth of Adam's steps. First and last layer and biases are no maps between features: they stay with Adam.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from sirensong.training.parameters import Parameters
+from sirensong.training.problem import Problem
+from sirensong.training.recipe import Recipe
+
+_QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's coefficients: singular values go to about 1, fast rather than exactly
+_TINY = 1e-12
+
+
+class Optimizer(Protocol):
+    """Changes some tensors in place. state: tensors that a checkpoint keeps, the same objects at each call."""
+
+    def step(self, gradients: Sequence[Tensor], scale: float) -> None:
+        """Descend along the gradients at `scale` times the rate."""
+
+    def state(self) -> list[Tensor]:
+        """What must be kept to go on later."""
+
+
+class Muon:
+    """Orthogonalised Nesterov momentum for a stack of square matrices. matrices, trained: (k, n, n); where trained is 0, nothing moves."""
+
+    def __init__(self, matrices: Tensor, trained: Tensor, *, rate: float, momentum: float) -> None:
+        self._matrices, self._trained = matrices, trained
+        self._rate, self._momentum = rate, momentum
+        self._velocity = torch.zeros_like(matrices)
+
+    def step(self, gradients: Sequence[Tensor], scale: float) -> None:
+        """One step. gradients: one tensor, like the matrices."""
+        (gradient,) = gradients
+        self._velocity.lerp_(gradient, 1 - self._momentum)
+        update = orthogonalise(torch.lerp(gradient, self._velocity, self._momentum))
+        self._matrices.addcmul_(update, self._trained, value=-self._rate * scale)
+
+    def state(self) -> list[Tensor]:
+        """The momentum."""
+        return [self._velocity]
+
+
+class Adam:
+    """Adam (Kingma and Ba, 2015) for any tensors, with PyTorch's defaults for its betas and epsilon."""
+
+    def __init__(self, tensors: Sequence[Tensor], *, rate: float, betas: tuple[float, float] = (0.9, 0.999), epsilon: float = 1e-8) -> None:
+        self._tensors, self._rate, self._betas, self._epsilon = tuple(tensors), rate, betas, epsilon
+        self._means = [torch.zeros_like(tensor) for tensor in tensors]
+        self._squares = [torch.zeros_like(tensor) for tensor in tensors]
+        self._steps = torch.zeros((), dtype=torch.int64)
+
+    def step(self, gradients: Sequence[Tensor], scale: float) -> None:
+        """One step. gradients: one for each tensor."""
+        self._steps += 1
+        steps = int(self._steps)
+        for tensor, gradient, mean, square in zip(self._tensors, gradients, self._means, self._squares, strict=True):
+            mean.lerp_(gradient, 1 - self._betas[0])
+            square.mul_(self._betas[1]).addcmul_(gradient, gradient, value=1 - self._betas[1])
+            spread = (square / (1 - self._betas[1] ** steps)).sqrt_().add_(self._epsilon)
+            tensor.addcdiv_(mean, spread, value=-self._rate * scale / (1 - self._betas[0] ** steps))
+
+    def state(self) -> list[Tensor]:
+        """Both moments and the number of steps."""
+        return [*self._means, *self._squares, self._steps]
+
+
+class Descent:
+    """The optimizers of one training stage, over the shared parameters of a problem."""
+
+    def __init__(self, recipe: Recipe, problem: Problem, shared: Parameters) -> None:
+        others = [shared.first, shared.last, shared.biases, shared.last_bias]
+        self._hidden: Optimizer
+        if recipe.optimizer == "muon":
+            self._hidden = Muon(shared.hidden, problem.trained(), rate=recipe.rate, momentum=recipe.momentum)
+        else:
+            self._hidden = Adam([shared.hidden], rate=recipe.rate)
+        self._others = Adam(others, rate=recipe.adam_rate)
+
+    def step(self, gradient: Parameters, scale: float) -> None:
+        """One step on all parameters at `scale` times the recipe's rates (Eq. 10)."""
+        self._hidden.step([gradient.hidden], scale)
+        self._others.step([gradient.first, gradient.last, gradient.biases, gradient.last_bias], scale)
+
+    def state(self) -> list[Tensor]:
+        """All optimizers' states."""
+        return [*self._hidden.state(), *self._others.state()]
+
+
+def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
+    """Move each matrix's singular values towards 1 by Newton-Schulz iteration. matrices: (k, n, n). Zero stays zero."""
+    a, b, c = _QUINTIC
+    x = matrices / (torch.linalg.matrix_norm(matrices, keepdim=True) + _TINY)
+    for _ in range(steps):
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x
