@@ -7,16 +7,14 @@
     ss.save("song.safetensors", song.stego)
     picture = ss.reveal(ss.load("song.safetensors"), key)      # float32 (height, width, 3) in [0, 1]
 
-Everything but `hide` and `fit` works without torch, which is imported when one of them is first asked for.
+Everything but `hide` and `fit` works without torch, which is imported when one of them is first called.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
 from sirensong.carrier import load, save
 from sirensong.errors import FileProblem, FormatError, MissingDependencyError, NoPictureError, SettingError, SirensongError
+from sirensong.hide import Hidden, fit, hide
 from sirensong.image import to_pil
 from sirensong.keys import Passphrase, SecretKey, read_key, write_key
 from sirensong.mask import Mask, read_mask, write_mask
@@ -24,21 +22,9 @@ from sirensong.metrics import Quality, measure
 from sirensong.reveal import SecretFunction, render, reveal, sample, unlock
 from sirensong.siren import Architecture
 from sirensong.stego import StegoFunction
-
-if TYPE_CHECKING:
-    from sirensong.hide import Hidden, fit, hide
-    from sirensong.training.recipe import FAST, PAPER, Recipe
+from sirensong.training.recipe import FAST, PAPER, Recipe
 
 __version__ = "0.1.0"
-
-_SENDER = {
-    "hide": "sirensong.hide",
-    "fit": "sirensong.hide",
-    "Hidden": "sirensong.hide",
-    "FAST": "sirensong.training.recipe",
-    "PAPER": "sirensong.training.recipe",
-    "Recipe": "sirensong.training.recipe",
-}
 
 __all__ = [
     "FAST",
@@ -73,17 +59,3 @@ __all__ = [
     "write_key",
     "write_mask",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Import the sender's side, and with it torch, when it is first used."""
-    if name not in _SENDER:
-        raise AttributeError(f"module 'sirensong' has no attribute {name!r}")
-    try:
-        module = importlib.import_module(_SENDER[name])
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise MissingDependencyError("hiding needs torch", hint="pip install 'sirensong[hide]'") from error
-    globals()[name] = getattr(module, name)  # `sirensong.hide` is the function, as is `sirensong.reveal`
-    return globals()[name]

@@ -115,5 +115,7 @@ def _header(metadata: dict[str, str] | None, name: str) -> dict[str, Any]:
     if any(type(header[key]) is not int for key in integers) or type(header["omega"]) not in (int, float):
         raise FormatError(f"{name} is no carrier: its metadata has a value of the wrong type")
     if header["version"] != VERSION:
-        raise FormatError(f"{name} has format version {header['version']}, expected {VERSION}", hint="a newer Sirensong may read it")
+        raise FormatError(
+            f"{name} has format version {header['version']}, expected {VERSION}", hint="a newer Sirensong may read it"
+        )
     return header

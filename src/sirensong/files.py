@@ -59,7 +59,7 @@ def write_bytes(path: StrPath, data: bytes, *, overwrite: bool, secret: bool = F
     with told("write", path):
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
-            with open(descriptor, "wb") as file:
+            with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())

@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import torch
-
-from sirensong.errors import SettingError
-from sirensong.files import StrPath
+from sirensong.errors import MissingDependencyError, SettingError
 from sirensong.image import ImageLike, Pixels, read_picture
-from sirensong.keys import KEY_BYTES, Key, SecretKey, derive
-from sirensong.mask import CARRIER_BYTES, Mask
-from sirensong.siren import Architecture, Weights, initial_weights
-from sirensong.slots import DIGEST_BYTES, SLOTS, Slot, seal_slots
-from sirensong.stego import StegoFunction, weights_digest
-from sirensong.substitution import (
-    Positions,
-    Selection,
-    Values,
-    key_weights,
-    keyed_positions,
-    magnitude_positions,
-    random_positions,
-)
-from sirensong.training.checkpoint import Checkpoint, read_nonce
-from sirensong.training.loop import COVER_STAGE, JOINT_STAGE, Keeper, Listener, Snapshot, Stage, Surroundings
-from sirensong.training.parameters import Parameters
-from sirensong.training.problem import Problem, Target
-from sirensong.training.recipe import FAST, Recipe, features_for, omega_for
+from sirensong.keys import Key
+from sirensong.mask import Mask
+from sirensong.siren import Architecture
+from sirensong.stego import StegoFunction
+from sirensong.training.options import Options
+from sirensong.training.recipe import FAST, Recipe, architecture_for
 
 LARGEST_PICTURE = 512 * 512  # pixels that one network is trained for
 
@@ -48,26 +28,6 @@ class Hidden:
     mask: Mask | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True)
-class Options:
-    """How to run, as opposed to what to make.
-
-    seconds: a budget of time that the schedule fits itself to, instead of the recipe's steps, counted from `started` (time.monotonic) or
-    from the call. seed: makes the run repeatable, for experiments; what is to be published goes without. device: "auto", "cpu", "cuda".
-    precision: "auto", "fp32" or "mixed". checkpoint: a file from which a run that was killed can `resume`; delete it once the result is
-    safe. listener: is called with a Progress a few times a second.
-    """
-
-    seconds: float | None = None
-    started: float | None = None
-    seed: int | None = None
-    device: str = "auto"
-    precision: str = "auto"
-    checkpoint: StrPath | None = None
-    resume: bool = False
-    listener: Listener | None = None
-
-
 def hide(
     cover: ImageLike,
     secrets: Secrets,
@@ -79,17 +39,28 @@ def hide(
     """Train a function that renders the cover as published, and each secret with its key (section 3).
 
     cover, secrets: paths, PIL images or arrays, of any sizes up to 512x512 pixels; up to 64 secrets, each with a key of its own.
-    recipe: FAST, PAPER, or one made from them with `dataclasses.replace`. architecture: by default as large as the largest picture asks.
-    options: the fields of Options.
+    recipe: FAST, PAPER, or one made from them with `dataclasses.replace`. architecture: by default as large as the largest
+    picture asks. options: the fields of Options.
 
-    Raises SettingError for settings, keys or picture sizes that cannot be, FileProblem or FormatError for files that cannot be read.
+    Raises SettingError for settings, keys or picture sizes that cannot be, FileProblem or FormatError for files that cannot be
+    read, MissingDependencyError without torch.
     """
-    run = _Run(cover, secrets, recipe, architecture, Options(**options))
+    chosen = Options(**options)
+    pairs = list(secrets.items() if isinstance(secrets, Mapping) else secrets)
+    pictures = [_read(image) for image in (cover, *(image for _, image in pairs))]
+    if architecture is None:
+        architecture = architecture_for(recipe, [(pixels.shape[0], pixels.shape[1]) for pixels in pictures])
+    try:
+        from sirensong.training.run import Run
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(f"hiding needs {error.name}", hint="pip install 'sirensong[hide]'") from error
+
+    run = Run(pictures, [key for key, _ in pairs], recipe, architecture, chosen)
     cover_function = run.represent_cover()
     mask = run.select_weights(cover_function)
     substitutions = run.substitute_secret_weights(mask)
     weights = run.train_jointly(cover_function, mask, substitutions)
-    return run.publish(weights, mask)
+    return Hidden(*run.publish(weights, mask))
 
 
 def fit(cover: ImageLike, *, recipe: Recipe = FAST, architecture: Architecture | None = None, **options: Any) -> StegoFunction:
@@ -98,125 +69,6 @@ def fit(cover: ImageLike, *, recipe: Recipe = FAST, architecture: Architecture |
     Takes what `hide` takes, trains as many steps, and its carrier has the same form.
     """
     return hide(cover, (), recipe=recipe, architecture=architecture, **options).stego
-
-
-class _Run:
-    """One hide: what the steps of section 3 share."""
-
-    def __init__(
-        self, cover: ImageLike, secrets: Secrets, recipe: Recipe, architecture: Architecture | None, options: Options
-    ) -> None:
-        self._started = time.monotonic() if options.started is None else options.started
-        self._recipe, self._options = recipe, options
-        pairs = list(secrets.items() if isinstance(secrets, Mapping) else secrets)
-        self._pictures = [_read(image) for image in (cover, *(image for _, image in pairs))]
-        largest = max((pixels.shape[:2] for pixels in self._pictures), key=lambda size: size[0] * size[1])
-        self._architecture = architecture or Architecture(features_for(*largest), omega=recipe.omega or omega_for(*largest))
-        self._device = _device(options.device)
-        if options.seconds is not None and options.seconds <= 0:
-            raise SettingError(f"seconds must be above 0, got {options.seconds:g}")
-        self._unlock([key for key, _ in pairs])
-
-    def _unlock(self, keys: Sequence[Key]) -> None:
-        """Settle on the run's randomness: entropy, the carrier's nonce, and the keys bound to it."""
-        options, context = self._options, self._context()
-        if options.resume:
-            if options.checkpoint is None:
-                raise SettingError("resuming needs a checkpoint")
-            self._nonce = read_nonce(options.checkpoint)
-        else:
-            self._entropy = os.urandom(KEY_BYTES) if options.seed is None else _seeded_entropy(options.seed, keys, context)
-            self._nonce = derive(self._entropy, b"", "nonce")
-        self._keys = _bind(keys, self._nonce)
-        self._checkpoint: Checkpoint | None = None
-        self._resumed: Snapshot | None = None
-        if options.checkpoint is not None:
-            secret = b"".join(key.secret for key in self._keys)
-            self._checkpoint = Checkpoint(options.checkpoint, self._nonce, secret, context)
-            if options.resume:
-                self._resumed = self._checkpoint.read(self._device)
-                self._entropy = self._checkpoint.entropy
-            else:
-                self._checkpoint.entropy = self._entropy
-
-    def _context(self) -> bytes:
-        """Digest of what is to be made: pictures and settings, but not the keys."""
-        sha = hashlib.sha256(repr((self._recipe, self._architecture, self._options.seconds)).encode())
-        for pixels in self._pictures:
-            sha.update(repr(pixels.shape).encode() + pixels.tobytes())
-        return sha.digest()
-
-    def represent_cover(self) -> Parameters:
-        """Fit a SIREN to the cover alone: the cover function (section 3.2, Eq. 2)."""
-        rng = np.random.default_rng(self._number("initial weights"))
-        start = Parameters.from_weights(initial_weights(self._architecture, rng, self._recipe.gain), self._device)
-        if self._resumed is not None and self._resumed.stage == JOINT_STAGE:
-            return start
-        problem = Problem(self._architecture, [Target(self._pictures[0], self._device)], [])
-        return self._stage(COVER_STAGE, problem, start).run()
-
-    def select_weights(self, cover_function: Parameters) -> Positions | None:
-        """Select the weights that keys replace, where all keys share a mask (section 3.3, Eq. 3). Keyed selection has none."""
-        if self._recipe.selection is Selection.RANDOM:
-            return random_positions(self._nonce, self._architecture, self._recipe.ratio)
-        if self._recipe.selection is Selection.KEYED or not self._keys:
-            return None
-        if self._resumed is not None and self._resumed.stage == JOINT_STAGE and self._checkpoint is not None:
-            return self._checkpoint.mask
-        mask = magnitude_positions(cover_function.to_weights(), self._recipe.ratio)
-        if self._checkpoint is not None:
-            self._checkpoint.mask = mask
-        return mask
-
-    def substitute_secret_weights(self, mask: Positions | None) -> list[tuple[Positions, Values]]:
-        """Positions and key weights of each secret function (section 3.4, Eq. 5, 6)."""
-        substitutions = []
-        for key in self._keys:
-            positions = keyed_positions(key, self._nonce, self._architecture, self._recipe.ratio) if mask is None else mask
-            substitutions.append((positions, key_weights(key, self._nonce, self._architecture, positions)))
-        return substitutions
-
-    def train_jointly(self, shared: Parameters, mask: Positions | None, substitutions: list[tuple[Positions, Values]]) -> Weights:
-        """Train the weights that all functions share (section 3.5, Eq. 7 to 10). Returns the stego function's weights."""
-        targets = [Target(pixels, self._device) for pixels in self._pictures]
-        problem = Problem(
-            self._architecture, targets, substitutions, frozen=mask if self._keys else None, stego_weight=self._recipe.stego_weight
-        )
-        return self._stage(JOINT_STAGE, problem, shared).run().to_weights()
-
-    def publish(self, weights: Weights, mask: Positions | None) -> Hidden:
-        """Seal a slot for each key, and put together what is published."""
-        recipe, digest = self._recipe, weights_digest(weights)[:DIGEST_BYTES]
-        entries = [
-            (key, Slot(recipe.selection, recipe.ratio, *pixels.shape[:2], digest))
-            for key, pixels in zip(self._keys, self._pictures[1:], strict=True)
-        ]
-        slots = seal_slots(self._nonce, entries, self._entropy)
-        stego = StegoFunction(self._architecture, weights, *self._pictures[0].shape[:2], self._nonce, slots)
-        if mask is None or recipe.selection is not Selection.MAGNITUDE:
-            return Hidden(stego)
-        return Hidden(stego, Mask(self._architecture, recipe.ratio, mask, self._nonce[:CARRIER_BYTES]))
-
-    def _stage(self, name: str, problem: Problem, shared: Parameters) -> Stage:
-        options = self._options
-        keeper: Keeper | None = None if self._checkpoint is None else self._checkpoint.keep
-        around = Surroundings(self._number(name) % 2**63, options.precision, options.listener, keeper)
-        resumed = self._resumed if self._resumed is not None and self._resumed.stage == name else None
-        return Stage(name, problem, shared, self._recipe, around, seconds=self._seconds(name), resumed=resumed)
-
-    def _seconds(self, name: str) -> float | None:
-        """What is left of the budget for a stage: the cover's share is that of its evaluations."""
-        if self._options.seconds is None:
-            return None
-        spent_before = self._resumed.spent if self._resumed is not None and self._resumed.stage == name else 0.0
-        left = max(0.0, self._options.seconds - (time.monotonic() - self._started)) + spent_before
-        if name == JOINT_STAGE:
-            return left
-        cover, joint = self._recipe.cover_steps, self._recipe.joint_steps * len(self._pictures)
-        return left * cover / (cover + joint)
-
-    def _number(self, purpose: str) -> int:
-        return int.from_bytes(derive(self._entropy, self._nonce, purpose))
 
 
 def _read(image: ImageLike) -> Pixels:
@@ -228,29 +80,3 @@ def _read(image: ImageLike) -> Pixels:
             hint="make it smaller with --size 512x512",
         )
     return pixels
-
-
-def _bind(keys: Sequence[Key], nonce: bytes) -> list[SecretKey]:
-    if len(keys) > SLOTS:
-        raise SettingError(f"a carrier holds at most {SLOTS} pictures, got {len(keys)}")
-    bound = [key.bind(nonce) for key in keys]
-    if len({key.secret for key in bound}) < len(bound):
-        raise SettingError("the same key is given twice", hint="each secret picture needs a key of its own")
-    return bound
-
-
-def _seeded_entropy(seed: int, keys: Sequence[Key], context: bytes) -> bytes:
-    """The run's randomness from a seed: secret to all but the key holders, and another for other pictures, keys or settings."""
-    if not 0 <= seed < 2**64:
-        raise SettingError(f"the seed must be 0 to 2^64 - 1, got {seed}")
-    material = seed.to_bytes(8)
-    salt = hashlib.sha256(b"sirensong seed" + material).digest()
-    return derive(material + b"".join(key.bind(salt).secret for key in keys), context, "seeded entropy")
-
-
-def _device(name: str) -> torch.device:
-    if name not in ("auto", "cpu", "cuda"):
-        raise SettingError(f"device is auto, cpu or cuda, got {name}")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise SettingError("no CUDA device is available", hint="use --device cpu")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -27,6 +27,8 @@ LARGEST_SIDE = 65_535  # a slot keeps each side in 16 bits
 _LOSSLESS = {"L", "RGB", "1"}
 _FORMATS = {".png": "PNG", ".webp": "WEBP", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
+_OPTIONS: dict[str, dict[str, Any]] = {"WEBP": {"lossless": True}, "JPEG": {"quality": 95}}
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -67,7 +69,9 @@ def _from_file(file: io.BytesIO, name: str) -> Picture:
             warnings.simplefilter("ignore")  # Pillow warns of sizes that are refused below, and of odd metadata
             with Image.open(file) as opened:
                 if opened.width * opened.height > LARGEST_FILE:
-                    raise FormatError(f"{name} is too large: {opened.width}x{opened.height}, expected at most {LARGEST_FILE} pixels")
+                    raise FormatError(
+                        f"{name} is too large: {opened.width}x{opened.height}, expected at most {LARGEST_FILE} pixels"
+                    )
                 opened.load()
                 return _from_pil(opened, name)
     except UnidentifiedImageError:
@@ -160,17 +164,20 @@ def fit_within(size: tuple[int, int], bounds: tuple[int, int]) -> tuple[int, int
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def encode_picture(pixels: Pixels, path: StrPath) -> bytes:
-    """A picture in the format that its name's ending asks for (PNG, WebP without loss, BMP, TIFF, JPEG).
-
-    Raises SettingError for another ending.
-    """
+def check_ending(path: StrPath) -> str:
+    """The format that a picture's name asks for by its ending. Raises SettingError for one that cannot be written."""
     suffix = Path(path).suffix.lower()
     if suffix not in _FORMATS:
         raise SettingError(f"cannot write {os.fspath(path)}: pictures end in {', '.join(_FORMATS)}, got {suffix or 'no ending'}")
-    options = {"WEBP": {"lossless": True}, "JPEG": {"quality": 95}}.get(_FORMATS[suffix], {})
+    return _FORMATS[suffix]
+
+
+def encode_picture(pixels: Pixels, path: StrPath) -> bytes:
+    """A picture in the format of its name's ending: PNG, WebP (lossless), BMP, TIFF, JPEG. Raises SettingError for another."""
+    form = check_ending(path)
+    options: dict[str, Any] = _OPTIONS.get(form, {})
     buffer = io.BytesIO()
-    to_pil(pixels).save(buffer, _FORMATS[suffix], **options)
+    to_pil(pixels).save(buffer, form, **options)
     return buffer.getvalue()
 
 
@@ -187,4 +194,3 @@ def coordinates(height: int, width: int) -> npt.NDArray[np.float32]:
     x = ((2 * np.arange(width) + 1) / width - 1).astype(np.float32)
     y = ((2 * np.arange(height) + 1) / height - 1).astype(np.float32)
     return np.stack(np.broadcast_arrays(x[None, :], y[:, None]), axis=-1).reshape(-1, 2)
-

@@ -89,7 +89,7 @@ class SecretKey:
         """16 hexadecimal digits that name the key and tell nothing of it."""
         return hashlib.sha256(b"sirensong key fingerprint 1" + self.secret).hexdigest()[:16]
 
-    def bind(self, nonce: bytes) -> SecretKey:  # noqa: ARG002: a key is the same for every carrier, a passphrase is not
+    def bind(self, nonce: bytes) -> SecretKey:  # noqa: ARG002
         """The key itself."""
         return self
 
@@ -158,9 +158,7 @@ def choose_positions(secret: bytes, nonce: bytes, purpose: str, *, total: int, c
     return np.sort(order[:count])
 
 
-def normal_values(
-    secret: bytes, nonce: bytes, purpose: str, *, count: int, fan_in: int, fan_out: int
-) -> npt.NDArray[np.float32]:
+def normal_values(secret: bytes, nonce: bytes, purpose: str, *, count: int, fan_in: int, fan_out: int) -> npt.NDArray[np.float32]:
     """Key weights: Xavier-normal, N(0, 2 / (fan_in + fan_out)) (Eq. 6).
 
     The upper 52 bits of each 64-bit integer, k, stand for the quantile at (k + 1/2) / 2^52. Returns (count,), float32.

@@ -18,7 +18,10 @@ SSIM_WINDOW = 11  # pixels a side: a Gaussian of sigma 1.5 cut at 3.5 sigma, as 
 
 @dataclass(frozen=True)
 class Quality:
-    """One picture's distortion. psnr: dB, infinite for identical images. ssim: up to 1, nan below 11 pixels a side. rmse, mae: 0 to 255."""
+    """One picture's distortion.
+
+    psnr: dB, infinite for identical images. ssim: up to 1, nan below 11 pixels a side. rmse, mae: 0 to 255.
+    """
 
     psnr: float
     ssim: float
@@ -49,7 +52,9 @@ def measure(picture: Pixels, render: Pixels) -> Quality:
         ssim = math.nan
     else:
         ssim = float(
-            structural_similarity(x, y, data_range=255, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+            structural_similarity(
+                x, y, data_range=255, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+            )
         )
     return Quality(
         psnr=psnr_of(mse / 255**2),

@@ -52,9 +52,9 @@ def sample(stego: StegoFunction, size: Size | None = None) -> Pixels:
 def reveal(stego: StegoFunction, key: Key, *, mask: Mask | None = None, size: Size | None = None, force: bool = False) -> Pixels:
     """Render the secret picture that a key stands for (Eq. 11, 12).
 
-    key: a SecretKey or a Passphrase. mask: needed for carriers made with magnitude selection. size: (height, width), the secret's own
-    by default. force: for a key with no picture here, render the noise that it makes instead of raising.
-    Returns (height, width, 3) in [0, 1]. Raises NoPictureError if the key opens no slot, SettingError if the mask is missing or wrong.
+    key: a SecretKey or a Passphrase. mask: needed for carriers made with magnitude selection. size: (height, width), the secret's
+    own by default. force: for a key with no picture here, render the noise that it makes instead of raising. Returns (height,
+    width, 3) in [0, 1]. Raises NoPictureError if the key opens no slot, SettingError if the mask is missing or wrong.
     """
     secret = unlock(stego, key, mask=mask, force=force)
     return render(secret.weights, size or (secret.height, secret.width))
@@ -66,7 +66,9 @@ def unlock(stego: StegoFunction, key: Key, *, mask: Mask | None = None, force: b
     slot = open_slots(stego.nonce, stego.slots, bound)
     if slot is None and not force:
         raise NoPictureError("no picture for this key")
-    rule = slot or Slot(Selection.MAGNITUDE if mask else Selection.KEYED, mask.ratio if mask else 0.05, stego.height, stego.width, b"")
+    rule = slot or Slot(
+        Selection.MAGNITUDE if mask else Selection.KEYED, mask.ratio if mask else 0.05, stego.height, stego.width, b""
+    )
     if rule.selection is Selection.KEYED:
         positions = keyed_positions(bound, stego.nonce, stego.architecture, rule.ratio)
     elif rule.selection is Selection.RANDOM:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -62,14 +62,20 @@ class Architecture:
     @property
     def parameters(self) -> int:
         """Number of weights and biases."""
-        return sum(out * into + out for out, into in self.shapes)
+        return self.matrix_entries + sum(out for out, _ in self.shapes)
+
+    @property
+    def matrix_entries(self) -> int:
+        """Number of weights, without biases: those from which positions are selected."""
+        return sum(out * into for out, into in self.shapes)
 
 
 def initial_weights(architecture: Architecture, rng: np.random.Generator, gain: float = 1.0) -> Weights:
     """Draw a SIREN to start training from.
 
     First layer uniform in +-omega / 2 (fan-in 2), the others in +-sqrt(6 / fan_in), as Sitzmann et al. have it with omega absorbed;
-    biases uniform in a period for the first layer and in +-1 / sqrt(fan_in) for the hidden ones. gain: factor on the hidden matrices.
+    biases uniform in a period for the first layer and in +-1 / sqrt(fan_in) for the hidden ones. gain: factor on the hidden
+    matrices.
     """
 
     def uniform(shape: tuple[int, ...], bound: float) -> Array:
@@ -87,15 +93,15 @@ def initial_weights(architecture: Architecture, rng: np.random.Generator, gain: 
     return tuple(layers)
 
 
-def evaluate(weights: Sequence[tuple[Values, Values]], coords: Values) -> Values:
+def evaluate(weights: Sequence[tuple[Any, Any]], coords: Values) -> Values:
     """The function at given points (Eq. 1, 12), for NumPy arrays and torch tensors alike.
 
     weights: (weight, bias) of each layer. coords: (points, 2), x and y in [-1, 1]. Returns (points, 3), where -1 is no light and
     1 is full light in red, green, blue; `colours` maps that to [0, 1].
     """
     *hidden, (weight, bias) = weights
-    activation = coords
+    activation: Any = coords
     for matrix, shift in hidden:
-        phase = activation @ matrix.T + shift  # type: ignore[operator, attr-defined]
+        phase = activation @ matrix.T + shift
         activation = np.sin(phase) if isinstance(phase, np.ndarray) else phase.sin()
-    return activation @ weight.T + bias  # type: ignore[operator, attr-defined, no-any-return]
+    return activation @ weight.T + bias  # type: ignore[no-any-return]

@@ -16,8 +16,9 @@ from sirensong.slots import SLOT_BYTES, SLOTS
 class StegoFunction:
     """A SIREN that renders a cover picture, and secret ones with keys if it has any: the two kinds look the same.
 
-    architecture: its shape. weights: float32, shaped as the architecture says. height, width: of the cover, in pixels. nonce: 32 bytes
-    that bind keys to this carrier. slots: 64 x 32 bytes, random without a key. Raises SettingError if these do not fit together.
+    architecture: its shape. weights: float32, shaped as the architecture says. height, width: of the cover, in pixels. nonce: 32
+    bytes that bind keys to this carrier. slots: 64 x 32 bytes, random without a key. Raises SettingError if these do not fit
+    together.
     """
 
     architecture: Architecture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -14,9 +15,9 @@ from sirensong.training.problem import Target
 class Batches:
     """Batches of points for every function's target; pictures of one size share their coordinates.
 
-    points: pixels a function in one batch. The picture is cut into `points` small patches (runs along a Morton curve), and each batch has
-    one pixel from each, drawn without replacement: a batch never leaves a corner of the picture out, which makes its gradient less
-    noisy than that of pixels drawn at large.
+    points: pixels a function in one batch. The picture is cut into `points` small patches (runs along a Morton curve), and each
+    batch has one pixel from each, drawn without replacement: a batch never leaves a corner of the picture out, which makes its
+    gradient less noisy than that of pixels drawn at large.
     """
 
     def __init__(self, targets: Sequence[Target], points: int, generator: torch.Generator) -> None:
@@ -56,7 +57,7 @@ def _patches(size: tuple[int, int], points: int) -> Tensor:
     return torch.from_numpy(order[places]).view(points, length)
 
 
-def _morton(row: np.ndarray, column: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _morton(row: npt.NDArray[np.int64], column: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Position along a Morton (Z-order) curve: the bits of row and column in turn."""
     code = np.zeros_like(row)
     for bit in range(16):

@@ -38,9 +38,10 @@ INTERVAL = 20.0  # seconds between two checkpoints
 class Checkpoint:
     """Where a run is kept.
 
-    path: of the file. nonce: of the carrier to be, which the file begins with. secret: bytes from which only the run's key holders can
-    derive the seal. context: digest of pictures and settings, which a resumed run must share. Besides the training's state the file has
-    entropy: the run's 32 random bytes, and mask: the positions that all its keys share, once they are selected, if they do.
+    path: of the file. nonce: of the carrier to be, which the file begins with. secret: bytes from which only the run's key
+    holders can derive the seal. context: digest of pictures and settings, which a resumed run must share. Besides the training's
+    state the file has entropy: the run's 32 random bytes, and mask: the positions that all its keys share, once they are
+    selected, if they do.
     """
 
     def __init__(self, path: StrPath, nonce: bytes, secret: bytes, context: bytes) -> None:
@@ -68,7 +69,9 @@ class Checkpoint:
             "best": None if snapshot.best is None else snapshot.best[1],
             "entropy": self.entropy.hex(),
         }
-        arrays = {f"{group}.{index}": tensor.cpu().numpy() for group, tensors in groups.items() for index, tensor in enumerate(tensors)}
+        arrays = {
+            f"{group}.{index}": tensor.cpu().numpy() for group, tensors in groups.items() for index, tensor in enumerate(tensors)
+        }
         arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
         iv = secrets.token_bytes(_GCM_NONCE_BYTES)
         sealed = self._cipher.encrypt(iv, pack(arrays), self._context)
@@ -100,7 +103,9 @@ class Checkpoint:
         self.entropy = bytes.fromhex(header["entropy"])
         self.mask = tuple(group("mask")) or None
         best = None if header["best"] is None else (Parameters(*tensors("best")), float(header["best"]))
-        return Snapshot(header["stage"], header["step"], header["spent"], Parameters(*tensors("shared")), tensors("optimizer"), best)
+        return Snapshot(
+            header["stage"], header["step"], header["spent"], Parameters(*tensors("shared")), tensors("optimizer"), best
+        )
 
 
 def read_nonce(path: StrPath) -> bytes:

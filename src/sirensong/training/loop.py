@@ -16,6 +16,7 @@ from sirensong.training.optimizer import Descent
 from sirensong.training.parameters import Parameters
 from sirensong.training.precision import backward_dtype
 from sirensong.training.problem import Problem
+from sirensong.training.progress import Listener, Progress
 from sirensong.training.recipe import Recipe
 from sirensong.training.schedule import Schedule
 from sirensong.training.step import TrainingPass
@@ -27,24 +28,6 @@ _REPORT_EVERY = 0.2  # seconds
 
 class TrainingDivergedError(SirensongError):
     """The weights are no longer finite."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far training is.
-
-    stage: "cover" or "joint". step, steps: within the stage. psnr: dB of each function on the batches since the last report, stego
-    function first; a batch is a sample of the pixels, so these are estimates. seconds_left: to the end of the stage, None if unknown.
-    """
-
-    stage: str
-    step: int
-    steps: int
-    psnr: tuple[float, ...]
-    seconds_left: float | None
-
-
-Listener = Callable[[Progress], None]
 
 
 @dataclass
@@ -151,7 +134,9 @@ class Stage:
         self._errors.clear()
         self._reported = time.monotonic()
         if not all(error < float("inf") for error in errors):
-            raise TrainingDivergedError("training diverged: the weights are no longer finite", hint="try a lower omega or more features")
+            raise TrainingDivergedError(
+                "training diverged: the weights are no longer finite", hint="try a lower omega or more features"
+            )
         if self._around.listener is not None:
             psnr = tuple(psnr_of(error / 4) for error in errors)  # the function's range [-1, 1] is twice that of colours
             schedule = self._schedule

@@ -1,7 +1,8 @@
 """Muon for the hidden matrices, Adam for the rest; or Adam for all, as in the paper.
 
-Muon (Jordan et al., 2024) replaces a matrix's momentum by the nearest orthogonal matrix, so that every direction of the layer learns at
-one rate; here it needs a fifth of Adam's steps. First and last layer and biases are no maps between features: they stay with Adam.
+Muon (Jordan et al., 2024) replaces a matrix's momentum by the nearest orthogonal matrix, so that every direction of the layer
+learns at one rate; here it needs a fifth of Adam's steps. First and last layer and biases are no maps between features: they stay
+with Adam.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ class Optimizer(Protocol):
 
 
 class Muon:
-    """Orthogonalised Nesterov momentum for a stack of square matrices. matrices, trained: (k, n, n); where trained is 0, nothing moves."""
+    """Orthogonalised Nesterov momentum for a stack of square matrices.
+
+    matrices, trained: (k, n, n); where trained is 0, nothing moves.
+    """
 
     def __init__(self, matrices: Tensor, trained: Tensor, *, rate: float, momentum: float) -> None:
         self._matrices, self._trained = matrices, trained
@@ -53,7 +57,9 @@ class Muon:
 class Adam:
     """Adam (Kingma and Ba, 2015) for any tensors, with PyTorch's defaults for its betas and epsilon."""
 
-    def __init__(self, tensors: Sequence[Tensor], *, rate: float, betas: tuple[float, float] = (0.9, 0.999), epsilon: float = 1e-8) -> None:
+    def __init__(
+        self, tensors: Sequence[Tensor], *, rate: float, betas: tuple[float, float] = (0.9, 0.999), epsilon: float = 1e-8
+    ) -> None:
         self._tensors, self._rate, self._betas, self._epsilon = tuple(tensors), rate, betas, epsilon
         self._means = [torch.zeros_like(tensor) for tensor in tensors]
         self._squares = [torch.zeros_like(tensor) for tensor in tensors]
@@ -103,4 +109,4 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
     for _ in range(steps):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x
+    return x  # type: ignore[no-any-return]

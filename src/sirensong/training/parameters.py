@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sirensong.siren import Layer, Weights
+from sirensong.siren import Array, Layer, Weights
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Parameters:
     def from_weights(cls, weights: Weights, device: torch.device) -> Parameters:
         """Stack a function's layers."""
 
-        def stack(arrays: list[np.ndarray]) -> Tensor:  # type: ignore[type-arg]
+        def stack(arrays: list[Array]) -> Tensor:
             return torch.from_numpy(np.stack(arrays)).to(device)
 
         *hidden, last = weights
@@ -45,7 +45,9 @@ class Parameters:
         """The function's layers as NumPy arrays of their own."""
         matrices = [self.first, *self.hidden, self.last]
         biases = [*self.biases, self.last_bias]
-        return tuple(Layer(matrix.cpu().numpy().copy(), bias.cpu().numpy().copy()) for matrix, bias in zip(matrices, biases, strict=True))
+        return tuple(
+            Layer(matrix.cpu().numpy().copy(), bias.cpu().numpy().copy()) for matrix, bias in zip(matrices, biases, strict=True)
+        )
 
     def tensors(self) -> tuple[Tensor, ...]:
         """The five tensors, in the order of their fields."""

@@ -7,9 +7,6 @@ import time
 
 import torch
 
-from sirensong.errors import SettingError
-
-PRECISIONS = ("auto", "fp32", "mixed")
 _WORTH = 1.25  # bfloat16 must be this much faster, or converting to it costs what it gains
 
 
@@ -17,10 +14,8 @@ def backward_dtype(precision: str, device: torch.device) -> torch.dtype:
     """The type of the backward pass's matrix products.
 
     precision: "fp32"; "mixed" for bfloat16, which costs no measurable quality (docs/performance.md); "auto" to measure, once a
-    process, which of the two is faster on this processor. Raises SettingError for another.
+    process, which of the two is faster on this processor.
     """
-    if precision not in PRECISIONS:
-        raise SettingError(f"precision is {', '.join(PRECISIONS)}, got {precision}")
     mixed = precision == "mixed" or (precision == "auto" and device.type == "cpu" and bfloat16_speedup() > _WORTH)
     return torch.bfloat16 if mixed else torch.float32
 

@@ -30,9 +30,9 @@ class Target:
 class Problem:
     """F functions: the first is the stego function, each other has some weights of its key in place of the shared ones.
 
-    targets: one a function. substitutions: (positions, values) of each secret function, in order. frozen: positions whose shared weights
-    are not trained (W_st of section 3.3, for a mask that all keys share), or None. stego_weight: lambda_st of Eq. 9; the secrets share
-    the rest evenly.
+    targets: one a function. substitutions: (positions, values) of each secret function, in order. frozen: positions whose shared
+    weights are not trained (W_st of section 3.3, for a mask that all keys share), or None. stego_weight: lambda_st of Eq. 9; the
+    secrets share the rest evenly.
     """
 
     def __init__(

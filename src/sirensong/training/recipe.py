@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sirensong.errors import SettingError
+from sirensong.siren import Architecture
 from sirensong.substitution import Selection, ratio_units
 
 
@@ -15,10 +17,10 @@ class Recipe:
 
     cover_steps: of the cover function alone (section 3.2). joint_steps: of all functions together (section 3.5). points: pixels a
     function in one step, None for whole pictures. optimizer: "muon" or "adam" for the hidden matrices; the rest is Adam's.
-    rate, adam_rate: learning rates of the two. hold: share of the joint steps at full rate, after which it falls in a line to zero; 1 for
-    a constant rate. gain: factor on the hidden matrices at the start. keep_best: select from the cover stage the best function rather than
-    the last. omega: of the first layer, None to take it from the picture's size. selection, ratio: section 3.3. stego_weight: lambda_st of
-    Eq. 9, None for 1 / (N+1). Raises SettingError for values out of range.
+    rate, adam_rate: learning rates of the two. hold: share of the joint steps at full rate, after which it falls in a line to
+    zero; 1 for a constant rate. gain: factor on the hidden matrices at the start. keep_best: select from the cover stage the best
+    function rather than the last. omega: of the first layer, None to take it from the picture's size. selection, ratio: section
+    3.3. stego_weight: lambda_st of Eq. 9, None for 1 / (N+1). Raises SettingError for values out of range.
     """
 
     name: str
@@ -87,21 +89,24 @@ PAPER = Recipe(
     omega=30.0,
     selection=Selection.MAGNITUDE,
 )
-"""Section 4.1: 8 x 128, ADAM at 1e-3, 20,000 epochs on the cover of which the best is kept, then 50,000 joint epochs, whole pictures.
+"""Section 4.1: 8 x 128, ADAM at 1e-3, 20,000 epochs on the cover of which the best is kept, then 50,000 joint epochs, whole
+pictures.
 
-What the paper leaves open, and what is taken here. omega: Sitzmann et al.'s 30, absorbed into the weights as Eq. 1 has no factor inside
-the sine. The joint stage's "stochastic gradient descent with a learning rate of 1e-3": Adam, as in the authors' code; plain gradient descent
-at that rate does not get there. Which epoch of the joint stage is published: the last. lambda: 1 / (N+1) for each function.
+What the paper leaves open, and what is taken here. omega: Sitzmann et al.'s 30, absorbed into the weights as Eq. 1 has no factor
+inside the sine. The joint stage's "stochastic gradient descent with a learning rate of 1e-3": Adam, as in the authors' code;
+plain gradient descent at that rate does not get there. Which epoch of the joint stage is published: the last. lambda: 1 / (N+1)
+for each function.
 """
 
 RECIPES = {recipe.name: recipe for recipe in (FAST, PAPER)}
 
 
-def omega_for(height: int, width: int) -> float:
-    """First-layer frequency for a picture's size: 60 at 128 pixels, growing as the finest detail does."""
-    return 60.0 * math.sqrt(height * width) / 128
+def architecture_for(recipe: Recipe, sizes: Iterable[tuple[int, int]]) -> Architecture:
+    """The network for pictures of these (height, width): what the largest needs.
 
-
-def features_for(height: int, width: int) -> int:
-    """Hidden features for a picture's size: 128 at 128x128, 256 at 256x256, so that weights grow as pixels do; steps of 32."""
-    return min(512, max(32, 32 * round(math.sqrt(height * width) / 32)))
+    Hidden features grow as its side does, so that weights grow as pixels do: 128 at 128x128, 256 at 256x256, in steps of 32. So
+    does omega, unless the recipe names it: the finest detail of a picture of n pixels has a frequency in proportion to n.
+    """
+    side = math.sqrt(max(height * width for height, width in sizes))
+    features = min(512, max(32, 32 * round(side / 32)))
+    return Architecture(features, omega=recipe.omega or min(600.0, max(5.0, 60.0 * side / 128)))

@@ -9,8 +9,8 @@ from collections.abc import Callable
 class Schedule:
     """Progress of one stage, from 0 to 1.
 
-    steps: how many the stage takes. seconds: if given, the stage lasts this long instead, and `steps` says nothing. done: steps already
-    taken by a run that is resumed. spent: seconds that it had taken.
+    steps: how many the stage takes. seconds: if given, the stage lasts this long instead, and `steps` says nothing. done: steps
+    already taken by a run that is resumed. spent: seconds that it had taken.
     """
 
     def __init__(

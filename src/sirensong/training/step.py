@@ -45,7 +45,9 @@ class TrainingPass:
         self.mixed = backward_dtype != torch.float32
         self.phase = buffer(groups, self.points, features)
         self.sine = [buffer(groups, self.points, features) for _ in range(1 if self.mixed else layers)]
-        self.saved = [buffer(groups, self.points, features, dtype=backward_dtype) for _ in range(layers)] if self.mixed else self.sine
+        self.saved = (
+            [buffer(groups, self.points, features, dtype=backward_dtype) for _ in range(layers)] if self.mixed else self.sine
+        )
         self.cosine = [buffer(groups, self.points, features, dtype=backward_dtype) for _ in range(layers)]
         self.delta = [buffer(groups, self.points, features, dtype=backward_dtype) for _ in range(2)]
         self.output = buffer(groups, self.points, 3)

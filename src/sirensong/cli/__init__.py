@@ -1,0 +1,67 @@
+"""The command `sirensong`: one file a group of commands, and the only part that prints."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from typer.exceptions import TyperException
+
+from sirensong.cli import inspecting, keys, measuring, receiving, sending
+from sirensong.cli.console import print_error
+from sirensong.errors import NoPictureError, SirensongError
+
+EXIT_ERROR = 1
+EXIT_USAGE = 2
+EXIT_NO_PICTURE = 3
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="sirensong",
+    help="Hide several pictures inside one small neural function, and reveal each with its own key.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(keys.keygen)
+app.command()(sending.hide)
+app.command()(sending.fit)
+app.command()(receiving.sample)
+app.command()(receiving.reveal)
+app.command(name="inspect")(inspecting.inspect)
+app.command()(measuring.measure)
+app.command()(sending.demo)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command and exit: 0 done, 1 an error, 2 wrong usage, 3 no picture for this key, 130 interrupted."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command with these arguments. Returns its exit code; a user's mistake is one line on standard error."""
+    try:
+        return int(app(arguments, standalone_mode=False) or 0)
+    except NoPictureError as error:
+        print_error(error.message, error.hint)
+        return EXIT_NO_PICTURE
+    except SirensongError as error:
+        print_error(error.message, error.hint)
+        return EXIT_ERROR
+    except TyperException as error:
+        message = str(error.format_message() if hasattr(error, "format_message") else error)
+        print_error(
+            " ".join(message.split()).rstrip(".") or "wrong usage",
+            "sirensong --help lists the commands, COMMAND --help its options",
+        )
+        return EXIT_USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        print_error("interrupted", None)
+        return EXIT_INTERRUPTED
+    except MemoryError:
+        print_error("not enough memory", "smaller pictures or fewer hidden features need less")
+        return EXIT_ERROR
+    except BrokenPipeError:
+        sys.stderr.close()
+        return EXIT_ERROR

@@ -1,0 +1,38 @@
+"""sirensong inspect: what a carrier shows to anybody."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+from rich.table import Table
+
+from sirensong.carrier import VERSION, load
+from sirensong.cli.arguments import Carrier, Json
+from sirensong.cli.console import out, print_json
+from sirensong.files import told
+
+
+def inspect(carrier: Carrier, json: Json = False) -> None:
+    """Describe a carrier: its network, its picture's size, its own size. Of secrets it says nothing, since nothing can be read."""
+    stego = load(carrier)
+    with told("read", carrier):
+        size = carrier.stat().st_size
+    architecture, pixels = stego.architecture, stego.height * stego.width
+    facts = {
+        "format": VERSION,
+        "hidden_features": architecture.hidden_features,
+        "hidden_layers": architecture.hidden_layers,
+        "omega": architecture.omega,
+        "width": stego.width,
+        "height": stego.height,
+        "parameters": architecture.parameters,
+        "bytes": size,
+        "bits_per_pixel": round(8 * size / pixels, 3),
+        "fingerprint": stego.fingerprint,
+    }
+    if json:
+        print_json(facts)
+        return
+    table = Table(show_header=False, box=None, title=escape(str(carrier)), title_justify="left", title_style="bold")
+    for name, value in facts.items():
+        table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) and value > 9999 else str(value))
+    out.print(table)

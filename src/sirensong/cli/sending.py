@@ -1,0 +1,235 @@
+"""sirensong hide, fit and demo: from photographs to a carrier."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sirensong.carrier import load, save
+from sirensong.cli.arguments import (
+    Json,
+    Output,
+    Overwrite,
+    PassphraseFileSecrets,
+    PassphraseSecrets,
+    Picture,
+    SecretOption,
+    open_picture,
+    open_secrets,
+)
+from sirensong.cli.console import out, print_note, training_bar
+from sirensong.cli.measuring import qualities, report
+from sirensong.demo import run_demo
+from sirensong.errors import FileProblem, SettingError
+from sirensong.files import refuse_existing
+from sirensong.hide import Hidden
+from sirensong.hide import hide as train
+from sirensong.mask import read_mask, write_mask
+from sirensong.siren import Architecture
+from sirensong.training.recipe import RECIPES, Recipe, architecture_for
+
+Cover = Annotated[Path, typer.Argument(help="the cover picture", show_default=False)]
+RecipeName = Annotated[str, typer.Option("--recipe", metavar="fast|paper", help="how to train")]
+SelectionName = Annotated[
+    str | None,
+    typer.Option("--selection", metavar="keyed|magnitude|random", help="which weights a key replaces  [default: the recipe's]"),
+]
+Ratio = Annotated[float | None, typer.Option("--ratio", help="share S of the weights that a key replaces  [default: 0.05]")]
+Features = Annotated[int | None, typer.Option("--hidden-features", help="width of the network  [default: grows with the pictures]")]
+Layers = Annotated[int | None, typer.Option("--hidden-layers", help="depth of the network  [default: 8]")]
+Omega = Annotated[float | None, typer.Option("--omega", help="frequency of the first layer  [default: grows with the pictures]")]
+Within = Annotated[
+    str | None, typer.Option("--size", metavar="WxH", help="make pictures smaller than this first, keeping their shape")
+]
+Steps = Annotated[int | None, typer.Option("--steps", help="joint training steps  [default: the recipe's]")]
+Seconds = Annotated[float | None, typer.Option("--seconds", help="time budget, to which the schedule fits itself")]
+Seed = Annotated[int | None, typer.Option("--seed", help="make the run repeatable: for experiments, not for what you publish")]
+Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda", help="where to train")]
+StegoWeight = Annotated[
+    float | None, typer.Option("--stego-weight", help="lambda of the stego image in the loss, 0 to 1  [default: 1/(N+1)]")
+]
+CheckpointFile = Annotated[
+    Path | None, typer.Option("--checkpoint", help="where an unfinished run is kept  [default: OUTPUT.checkpoint]")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="go on from the checkpoint of a run that was stopped")]
+
+
+def hide(
+    cover: Cover,
+    output: Output,
+    secret: SecretOption = None,
+    passphrase: PassphraseSecrets = None,
+    passphrase_file: PassphraseFileSecrets = None,
+    recipe: RecipeName = "fast",
+    selection: SelectionName = None,
+    ratio: Ratio = None,
+    hidden_features: Features = None,
+    hidden_layers: Layers = None,
+    omega: Omega = None,
+    size: Within = None,
+    steps: Steps = None,
+    seconds: Seconds = None,
+    seed: Seed = None,
+    device: Device = "auto",
+    stego_weight: StegoWeight = None,
+    checkpoint: CheckpointFile = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Hide secret pictures in a function that renders the cover, and write it as a carrier."""
+    started = time.monotonic()
+    if not (secret or passphrase or passphrase_file):
+        raise SettingError(
+            "no secret picture is given", hint="--secret KEYFILE=PICTURE; for the cover alone there is sirensong fit"
+        )
+    files = _Files(
+        output, checkpoint, resume, overwrite, mask=selection == "magnitude" or (recipe == "paper" and selection is None)
+    )
+    files.check()
+    pictures = [open_picture(cover, within=size), *open_secrets(secret, passphrase, passphrase_file, within=size, twice=True)]
+    settings = _Settings(recipe, selection, ratio, hidden_features, hidden_layers, omega, steps, stego_weight)
+    options = {"seconds": seconds, "started": started, "seed": seed, "device": device}
+    _train_and_report(pictures, files, settings, options, json=json)
+
+
+def fit(
+    cover: Cover,
+    output: Output,
+    recipe: RecipeName = "fast",
+    hidden_features: Features = None,
+    hidden_layers: Layers = None,
+    omega: Omega = None,
+    size: Within = None,
+    steps: Steps = None,
+    seconds: Seconds = None,
+    seed: Seed = None,
+    device: Device = "auto",
+    checkpoint: CheckpointFile = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Make a carrier of the cover alone, as any publisher of a neural picture does."""
+    started = time.monotonic()
+    files = _Files(output, checkpoint, resume, overwrite, mask=False)
+    files.check()
+    settings = _Settings(recipe, None, None, hidden_features, hidden_layers, omega, steps, None)
+    options = {"seconds": seconds, "started": started, "seed": seed, "device": device}
+    _train_and_report([open_picture(cover, within=size)], files, settings, options, json=json)
+
+
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="folder to write to")] = Path("demo"),
+    steps: Steps = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Hide two of scikit-image's photographs in a third, reveal and measure them, and draw a contact sheet."""
+    if output.exists() and not output.is_dir():
+        raise FileProblem(f"cannot write to {output}: it is no folder")
+    with training_bar(2) as listener:
+        sheet, rows = run_demo(output, steps=steps, overwrite=overwrite, listener=listener)
+    report(output / "song.safetensors", rows, json=False)
+    out.print(f"{sheet}: original, render, difference x10, and what a wrong key shows", markup=False)
+
+
+@dataclass(frozen=True)
+class _Files:
+    """What a hide writes: the carrier, perhaps a mask beside it, and a checkpoint while it runs."""
+
+    output: Path
+    given_checkpoint: Path | None
+    resume: bool
+    overwrite: bool
+    mask: bool
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.given_checkpoint or self.output.with_name(self.output.name + ".checkpoint")
+
+    @property
+    def mask_path(self) -> Path:
+        return self.output.with_suffix(".mask")
+
+    def check(self) -> None:
+        """Refuse what cannot be written before any work is done."""
+        for path in (self.output, self.mask_path) if self.mask else (self.output,):
+            refuse_existing(path, overwrite=self.overwrite)
+        if self.resume and not self.checkpoint.exists():
+            raise FileProblem(f"nothing to resume: no checkpoint {self.checkpoint}")
+        if not self.resume and self.checkpoint.exists() and not self.overwrite:
+            raise FileProblem(
+                f"{self.checkpoint} exists: an unfinished run", hint="--resume goes on with it, --overwrite begins anew"
+            )
+        refuse_existing(self.checkpoint, overwrite=True)
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What the command line says of recipe and network; None where it says nothing."""
+
+    recipe: str
+    selection: str | None
+    ratio: float | None
+    hidden_features: int | None
+    hidden_layers: int | None
+    omega: float | None
+    steps: int | None
+    stego_weight: float | None
+
+    def build(self, sizes: Sequence[tuple[int, int]]) -> tuple[Recipe, Architecture]:
+        """The recipe and the network for pictures of these (height, width)."""
+        if self.recipe not in RECIPES:
+            raise SettingError(f"recipe is {' or '.join(RECIPES)}, got {self.recipe}")
+        changes: dict[str, Any] = {
+            "selection": self.selection,
+            "ratio": self.ratio,
+            "joint_steps": self.steps,
+            "stego_weight": self.stego_weight,
+            "omega": self.omega,
+        }
+        recipe = replace(RECIPES[self.recipe], **{name: value for name, value in changes.items() if value is not None})
+        shape = {"hidden_features": self.hidden_features, "hidden_layers": self.hidden_layers}
+        architecture = replace(
+            architecture_for(recipe, sizes), **{name: value for name, value in shape.items() if value is not None}
+        )
+        return recipe, architecture
+
+
+def _train_and_report(pictures: list[Picture], files: _Files, settings: _Settings, options: dict[str, Any], *, json: bool) -> None:
+    """Train, write the carrier, and measure it as written, read back as a receiver would."""
+    if options["seconds"] is not None and settings.steps is not None:
+        raise SettingError("--seconds and --steps exclude each other")
+    hidden = _train(pictures, files, settings, options)
+    save(files.output, hidden.stego, overwrite=files.overwrite)
+    if hidden.mask is not None:
+        write_mask(files.mask_path, hidden.mask, overwrite=files.overwrite)
+        dense = hidden.stego.architecture.matrix_entries // 8
+        print_note(
+            f"{files.mask_path}: {files.mask_path.stat().st_size} bytes (the dense mask is {dense}); as confidential as a key"
+        )
+    files.checkpoint.unlink(missing_ok=True)
+    mask = None if hidden.mask is None else read_mask(files.mask_path)
+    report(files.output, qualities(load(files.output), pictures, mask), json=json)
+
+
+def _train(pictures: list[Picture], files: _Files, settings: _Settings, options: dict[str, Any]) -> Hidden:
+    recipe, architecture = settings.build([(picture.pixels.shape[0], picture.pixels.shape[1]) for picture in pictures])
+    cover, *secrets = pictures
+    pairs = [(picture.key, picture.pixels) for picture in secrets if picture.key is not None]
+    with training_bar(len(secrets)) as listener:
+        return train(
+            cover.pixels,
+            pairs,
+            recipe=recipe,
+            architecture=architecture,
+            checkpoint=files.checkpoint,
+            resume=files.resume,
+            listener=listener,
+            **options,
+        )

@@ -1,0 +1,76 @@
+"""The demo: two of scikit-image's photographs in a third, from keys to contact sheet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from sirensong.carrier import load, save
+from sirensong.errors import MissingDependencyError
+from sirensong.files import refuse_existing, told
+from sirensong.hide import hide
+from sirensong.image import Pixels, from_uint8, resize, write_picture
+from sirensong.keys import SecretKey, read_key, write_key
+from sirensong.metrics import Quality, measure
+from sirensong.reveal import reveal, sample
+from sirensong.sheet import Row, contact_sheet
+from sirensong.training.progress import Listener
+from sirensong.training.recipe import FAST
+
+SIDE = 128
+_SECRETS = (("alice", "chelsea"), ("bob", "coffee"))
+
+
+def run_demo(
+    folder: Path, *, steps: int | None, overwrite: bool, listener: Listener | None
+) -> tuple[Path, list[tuple[str, Quality]]]:
+    """Hide, write, read back, reveal, measure. steps: joint training steps, the recipe's if None.
+
+    Writes to `folder`: a key for Alice and one for Bob (kept if they are there), song.safetensors, the originals, the renders, and
+    sheet.png. Returns the sheet's path and each picture's quality.
+    """
+    with told("make", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    carrier, sheet = folder / "song.safetensors", folder / "sheet.png"
+    for path in (carrier, sheet):
+        refuse_existing(path, overwrite=overwrite)
+    cover, secrets = _photograph("astronaut"), [_photograph(photograph) for _, photograph in _SECRETS]
+    keys = [_key(folder / f"{person}.key") for person, _ in _SECRETS]
+
+    recipe = FAST if steps is None else replace(FAST, joint_steps=steps)
+    save(carrier, hide(cover, list(zip(keys, secrets, strict=True)), recipe=recipe, listener=listener).stego, overwrite=overwrite)
+    song = load(carrier)
+
+    renders = [sample(song), *(reveal(song, key) for key in keys)]
+    names = ["stego image, rendered by anybody", *(f"secret image, revealed with {person}'s key" for person, _ in _SECRETS)]
+    rows, table = [], []
+    for name, original, render in zip(names, [cover, *secrets], renders, strict=True):
+        quality = measure(original, render)
+        rows.append(Row(f"{name}: {quality.psnr:.1f} dB", original, render))
+        table.append((name, quality))
+    wrong = reveal(song, SecretKey.generate(), force=True)
+    write_picture(sheet, contact_sheet(rows, ("a wrong key, with --force", wrong)), overwrite=True)
+    for stem, original, render in zip(("cover", *(person for person, _ in _SECRETS)), [cover, *secrets], renders, strict=True):
+        write_picture(folder / f"{stem}-original.png", original, overwrite=True)
+        write_picture(folder / f"{stem}-render.png", render, overwrite=True)
+    return sheet, table
+
+
+def _photograph(name: str) -> Pixels:
+    """One of the photographs that scikit-image carries, its middle square, 128 x 128."""
+    try:
+        from skimage import data
+    except ImportError as error:
+        raise MissingDependencyError("the demo needs scikit-image", hint="pip install 'sirensong[hide]'") from error
+    picture = np.asarray(getattr(data, name)())
+    side = min(picture.shape[:2])
+    top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
+    return resize(from_uint8(picture[top : top + side, left : left + side]), SIDE, SIDE)
+
+
+def _key(path: Path) -> SecretKey:
+    if not path.exists():
+        write_key(path, SecretKey.generate())
+    return read_key(path)

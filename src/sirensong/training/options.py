@@ -1,0 +1,45 @@
+"""How to run a training, as opposed to what to make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sirensong.errors import SettingError
+from sirensong.files import StrPath
+from sirensong.training.progress import Listener
+
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "fp32", "mixed")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run, as opposed to what to make.
+
+    seconds: a budget of time that the schedule fits itself to, instead of the recipe's steps, counted from `started`
+    (time.monotonic) or from the call. seed: makes the run repeatable, for experiments; what is to be published goes without.
+    device: "auto", "cpu", "cuda". precision: "auto", "fp32" or "mixed". checkpoint: a file from which a run that was killed can
+    `resume`; delete it once the result is safe. listener: is called with a Progress a few times a second. Raises SettingError for
+    values out of range.
+    """
+
+    seconds: float | None = None
+    started: float | None = None
+    seed: int | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    checkpoint: StrPath | None = None
+    resume: bool = False
+    listener: Listener | None = None
+
+    def __post_init__(self) -> None:
+        if self.seconds is not None and not self.seconds > 0:
+            raise SettingError(f"seconds must be above 0, got {self.seconds:g}")
+        if self.seed is not None and not 0 <= self.seed < 2**64:
+            raise SettingError(f"the seed must be 0 to 2^64 - 1, got {self.seed}")
+        if self.device not in DEVICES:
+            raise SettingError(f"device is {', '.join(DEVICES)}, got {self.device}")
+        if self.precision not in PRECISIONS:
+            raise SettingError(f"precision is {', '.join(PRECISIONS)}, got {self.precision}")
+        if self.resume and self.checkpoint is None:
+            raise SettingError("resuming needs a checkpoint")

@@ -1,0 +1,25 @@
+"""What training tells whoever listens: a terminal, a page, a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far training is.
+
+    stage: "cover" or "joint". step, steps: within the stage. psnr: dB of each function on the batches since the last report, stego
+    function first; a batch is a sample of the pixels, so these are estimates. seconds_left: to the end of the stage, None if
+    unknown.
+    """
+
+    stage: str
+    step: int
+    steps: int
+    psnr: tuple[float, ...]
+    seconds_left: float | None
+
+
+Listener = Callable[[Progress], None]
