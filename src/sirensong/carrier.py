@@ -22,6 +22,7 @@ VERSION = 1
 METADATA = "sirensong"  # the one metadata field
 LARGEST_CARRIER = 300 * 1024 * 1024  # bytes; more than the largest architecture needs
 _SMALLEST_CARRIER = 8 + 2
+_LARGEST_VALUE = 2**32  # of any number in the metadata; JSON's integers have no end
 
 
 def to_bytes(stego: StegoFunction) -> bytes:
@@ -30,7 +31,7 @@ def to_bytes(stego: StegoFunction) -> bytes:
         "version": VERSION,
         "hidden_features": stego.architecture.hidden_features,
         "hidden_layers": stego.architecture.hidden_layers,
-        "omega": stego.architecture.omega,
+        "omega": float(stego.architecture.omega),
         "height": stego.height,
         "width": stego.width,
     }
@@ -68,9 +69,14 @@ def load(path: StrPath) -> StegoFunction:
         with safe_open(name, framework="numpy") as file:
             return _read(file, name)
     except SafetensorError as error:
-        raise FormatError(f"{name} is no carrier or is damaged: {str(error).splitlines()[0].lower()}") from None
+        raise FormatError(f"{name} is no carrier or is damaged: {_one_line(error)}") from None
     except SettingError as error:
         raise FormatError(f"{name} is no carrier: {error.message}") from None
+
+
+def _one_line(error: Exception) -> str:
+    """What safetensors says, without the control characters and the length that a hostile header can give it."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(error)[:200]).strip().lower()
 
 
 def _read(file: Any, name: str) -> StegoFunction:
@@ -114,6 +120,8 @@ def _header(metadata: dict[str, str] | None, name: str) -> dict[str, Any]:
         raise FormatError(f"{name} is no carrier: its metadata does not have the expected fields")
     if any(type(header[key]) is not int for key in integers) or type(header["omega"]) not in (int, float):
         raise FormatError(f"{name} is no carrier: its metadata has a value of the wrong type")
+    if any(abs(value) > _LARGEST_VALUE for value in header.values()):
+        raise FormatError(f"{name} is no carrier: its metadata has a value out of range")
     if header["version"] != VERSION:
         raise FormatError(
             f"{name} has format version {header['version']}, expected {VERSION}", hint="a newer Sirensong may read it"

@@ -38,14 +38,15 @@ def read_bytes(path: StrPath, *, cap: int, what: str) -> bytes:
 
 
 def refuse_existing(path: StrPath, *, overwrite: bool) -> None:
-    """Raise FileProblem if `path` exists and may not be overwritten, or if its folder does not exist."""
+    """Raise FileProblem if `path` exists and may not be overwritten, if it has no folder, or if no file can have its name."""
     target = Path(path)
-    if target.is_dir():
-        raise FileProblem(f"cannot write {target}: it is a folder")
-    if target.exists() and not overwrite:
-        raise FileProblem(f"{target} exists", hint="choose another name, or pass --overwrite")
-    if not target.parent.is_dir():
-        raise FileProblem(f"cannot write {target}: no folder {target.parent}")
+    with told("write", path):
+        if target.is_dir():
+            raise FileProblem(f"cannot write {target}: it is a folder")
+        if target.exists() and not overwrite:
+            raise FileProblem(f"{target} exists", hint="choose another name, or pass --overwrite")
+        if not target.parent.is_dir():
+            raise FileProblem(f"cannot write {target}: no folder {target.parent}")
 
 
 def write_bytes(path: StrPath, data: bytes, *, overwrite: bool, secret: bool = False) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from sirensong.errors import FormatError, SettingError
+from sirensong.errors import FormatError, SettingError, SirensongError
 from sirensong.files import StrPath, told, write_bytes
 
 Pixels = npt.NDArray[np.float32]
@@ -57,30 +59,40 @@ def read_picture(image: ImageLike) -> Picture:
     if isinstance(image, np.ndarray):
         return _from_array(image)
     if isinstance(image, Image.Image):
-        return _from_pil(image, "the image")
+        with _decoding("the image"):
+            return _from_pil(image, "the image")
     name = os.fspath(image)
     with told("read", name), Path(name).open("rb") as file:
         return _from_file(io.BytesIO(file.read()), name)
 
 
 def _from_file(file: io.BytesIO, name: str) -> Picture:
+    with _decoding(name), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of sizes that are refused below, and of odd metadata
+        with Image.open(file) as opened:
+            if opened.width * opened.height > LARGEST_FILE:
+                raise FormatError(f"{name} is too large: {opened.width}x{opened.height}, expected at most {LARGEST_FILE} pixels")
+            opened.load()
+            return _from_pil(opened, name)
+
+
+@contextlib.contextmanager
+def _decoding(name: str) -> Iterator[None]:
+    """Turn what Pillow raises on a damaged picture into a FormatError: its decoders raise whatever the damage leads them into."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of sizes that are refused below, and of odd metadata
-            with Image.open(file) as opened:
-                if opened.width * opened.height > LARGEST_FILE:
-                    raise FormatError(
-                        f"{name} is too large: {opened.width}x{opened.height}, expected at most {LARGEST_FILE} pixels"
-                    )
-                opened.load()
-                return _from_pil(opened, name)
+        yield
+    except SirensongError:
+        raise
     except UnidentifiedImageError:
         raise FormatError(f"{name} is no picture that can be read", hint="JPEG, PNG, WebP, TIFF and BMP are") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise FormatError(f"{name} is damaged or too large: {str(error).lower()}") from error
+    except Exception as error:
+        reason = " ".join(str(error).split()).lower() or type(error).__name__
+        raise FormatError(f"{name} is damaged or too large: {reason}") from error
 
 
 def _from_pil(image: Image.Image, name: str) -> Picture:
+    if 0 in image.size:
+        raise FormatError(f"{name} has no pixels: {image.width}x{image.height}")
     notes = []
     if getattr(image, "n_frames", 1) > 1:
         notes.append(f"{name}: only the first of {getattr(image, 'n_frames', 1)} frames is used")
@@ -89,6 +101,8 @@ def _from_pil(image: Image.Image, name: str) -> Picture:
     if mode.startswith(("I", "F")):
         wide = np.asarray(upright)
         floating = np.issubdtype(wide.dtype, np.floating)
+        if not np.isfinite(wide).all():
+            raise FormatError(f"{name} has values that are not finite")
         notes.append(f"{name}: {'floating-point' if floating else '16-bit'} grey reduced to 8 bits")
         scale = max(float(wide.max(initial=0)), 1.0) if floating else 65535.0
         return Picture(_quantise(_three_channels(np.clip(wide / scale, 0, 1))), tuple(notes))
@@ -173,11 +187,18 @@ def check_ending(path: StrPath) -> str:
 
 
 def encode_picture(pixels: Pixels, path: StrPath) -> bytes:
-    """A picture in the format of its name's ending: PNG, WebP (lossless), BMP, TIFF, JPEG. Raises SettingError for another."""
+    """A picture in the format of its name's ending: PNG, WebP (lossless), BMP, TIFF, JPEG.
+
+    Raises SettingError for another ending, and for a picture with a longer side than the format allows.
+    """
     form = check_ending(path)
     options: dict[str, Any] = _OPTIONS.get(form, {})
     buffer = io.BytesIO()
-    to_pil(pixels).save(buffer, form, **options)
+    try:
+        to_pil(pixels).save(buffer, form, **options)
+    except (OSError, ValueError) as error:
+        size = f"{pixels.shape[1]}x{pixels.shape[0]}"
+        raise SettingError(f"cannot write {os.fspath(path)}: {size} is too large for {form}", hint="png has room") from error
     return buffer.getvalue()
 
 

@@ -66,6 +66,8 @@ class SecretKey:
         letters = text.strip().lower()
         if not letters.startswith(PREFIX):
             raise FormatError(f"a key begins with {PREFIX}")
+        if not text.strip().isascii():  # some letters of other scripts become ASCII when their case is changed
+            raise FormatError("the key has a typo: a letter that no key has")
         try:
             data = base64.b32decode(letters.removeprefix(PREFIX).upper())
         except ValueError:
@@ -98,7 +100,7 @@ class SecretKey:
 class Passphrase:
     """Words that a person remembers. They become a key through Argon2id (64 MiB, 3 passes, 4 lanes), salted by the carrier's nonce.
 
-    text: compared after Unicode NFC. Raises SettingError if it is empty.
+    text: compared after Unicode NFC. Raises SettingError if it is empty or no Unicode text.
     """
 
     text: str = field(repr=False)
@@ -106,6 +108,10 @@ class Passphrase:
     def __post_init__(self) -> None:
         if not self.text:
             raise SettingError("the passphrase is empty")
+        try:
+            self.text.encode()
+        except UnicodeEncodeError:  # what a terminal of another encoding leaves behind
+            raise SettingError("the passphrase is not valid Unicode text") from None
 
     def bind(self, nonce: bytes) -> SecretKey:
         """The key that this passphrase is for the carrier of this nonce; takes a few tenths of a second, on purpose."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sirensong.errors import FormatError, SettingError
 from sirensong.files import StrPath, read_bytes, write_bytes
 from sirensong.siren import LARGEST_FEATURES, Architecture
-from sirensong.substitution import RATIO_STEPS, Positions, selected_count
+from sirensong.substitution import RATIO_STEPS, Positions, ratio_units, selected_count
 
 CARRIER_BYTES = 8  # of the nonce, which tell a mask from that of another carrier
 
@@ -34,8 +34,8 @@ class Mask:
 
     def fits(self, architecture: Architecture, ratio: float, nonce: bytes) -> bool:
         """Whether this is the mask of such a carrier."""
-        mine = (self.architecture.shapes, self.ratio, self.carrier)
-        return mine == (architecture.shapes, ratio, nonce[: len(self.carrier)])
+        mine = (self.architecture.shapes, ratio_units(self.ratio), self.carrier)
+        return mine == (architecture.shapes, ratio_units(ratio), nonce[: len(self.carrier)])
 
 
 def sparse_vector(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
@@ -66,7 +66,7 @@ def mask_to_bytes(mask: Mask) -> bytes:
     """The mask file: a header, then Golomb-Rice codes of the gaps between positions, within 2 % of the positions' entropy."""
     gaps = np.diff(_flat(mask), prepend=-1) - 1
     rice = min(range(16), key=lambda bits: int((gaps >> bits).sum()) + bits * len(gaps))
-    shape = (mask.architecture.hidden_features, mask.architecture.hidden_layers, round(mask.ratio * RATIO_STEPS), rice)
+    shape = (mask.architecture.hidden_features, mask.architecture.hidden_layers, ratio_units(mask.ratio), rice)
     rest = _HEAD.pack(_MAGIC, bytes(4), mask.carrier, *shape)[_CHECKED:] + _rice_encode(gaps, rice)
     return _MAGIC + hashlib.sha256(rest).digest()[:4] + rest
 
@@ -75,7 +75,7 @@ def _rice_encode(gaps: npt.NDArray[np.int64], rice: int) -> bytes:
     """A gap's quotient by 2^rice in unary (ones, then a zero), then `rice` bits of remainder, highest first."""
     quotients = gaps >> rice
     ends = np.cumsum(quotients + 1 + rice)
-    bits = np.ones(int(ends[-1]), np.uint8)
+    bits = np.ones(int(ends[-1]) if len(ends) else 0, np.uint8)
     bits[ends - 1 - rice] = 0
     for place in range(rice):
         bits[ends - 1 - place] = (gaps >> place) & 1

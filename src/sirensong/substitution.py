@@ -22,7 +22,7 @@ RATIO_STEPS = 10_000
 
 
 class Selection(StrEnum):
-    """How positions are selected: by each key, by the cover function's largest weights (the paper's), or one random mask for all."""
+    """How positions are selected: by each key, by the cover function's weights (the paper's), or one random mask for all."""
 
     KEYED = "keyed"
     MAGNITUDE = "magnitude"

@@ -42,11 +42,6 @@ class Batches:
         colours = torch.stack([target.colours[index] for target, index in zip(self._targets, indices, strict=True)])
         return coords, colours
 
-    def skip(self, batches: int) -> None:
-        """Go on from where a run that drew this many batches stood."""
-        for _ in range(batches):
-            self.next()
-
 
 def _patches(size: tuple[int, int], points: int) -> Tensor:
     """Pixels of a picture in `points` patches of equal length: (points, k). Where they do not divide evenly, some come twice."""

@@ -77,29 +77,25 @@ class Stage:
         resumed: Snapshot | None = None,
     ) -> None:
         self._name, self._problem, self._shared, self._recipe, self._around = name, problem, shared, recipe, around
-        steps = recipe.cover_steps if name == COVER_STAGE else recipe.joint_steps
-        points = recipe.points or max(target.height * target.width for target in problem.targets)
-        device = shared.first.device
-        self._pass = TrainingPass(
-            problem.architecture, problem.functions, points, device=device, backward_dtype=backward_dtype(around.precision, device)
-        )
-        self._batches = Batches(problem.targets, points, torch.Generator().manual_seed(around.seed))
+        self._is_cover = name == COVER_STAGE
+        self._steps = recipe.cover_steps if self._is_cover else recipe.joint_steps
+        self._seconds = seconds
+        self._schedule = Schedule(recipe, self._steps, seconds)
         self._descent = Descent(recipe, problem, shared)
-        self._keeps_best = recipe.keep_best and name == COVER_STAGE
         self._best: tuple[Parameters, float] | None = None
-        self._schedule = Schedule(steps, seconds)
         if resumed is not None:
-            self._resume(resumed, steps, seconds)
+            self._resume(resumed)
+        self._generator = torch.Generator().manual_seed((around.seed + self._schedule.step) % 2**63)
+        self._points = 0
         self._errors: list[Tensor] = []
         self._reported = time.monotonic()
 
-    def _resume(self, snapshot: Snapshot, steps: int, seconds: float | None) -> None:
+    def _resume(self, snapshot: Snapshot) -> None:
         self._shared.copy_(snapshot.shared)
         for mine, theirs in zip(self._descent.state(), snapshot.optimizer, strict=True):
             mine.copy_(theirs)
         self._best = snapshot.best
-        self._batches.skip(snapshot.step)
-        self._schedule = Schedule(steps, seconds, done=snapshot.step, spent=snapshot.spent)
+        self._schedule = Schedule(self._recipe, self._steps, self._seconds, done=snapshot.step, spent=snapshot.spent)
 
     def run(self) -> Parameters:
         """Train to the end of the schedule. Returns the shared parameters. Raises TrainingDivergedError if they become infinite."""
@@ -115,15 +111,30 @@ class Stage:
         return self._shared
 
     def _step(self) -> None:
+        self._set_points()
         coords, colours = self._batches.next()
         errors, gradient = self._pass.run(self._problem.weights(self._shared), coords, colours, self._problem.loss_weights)
         self._errors.append(errors)
-        if self._keeps_best:
+        if self._is_cover and self._recipe.keep_best:
             error = float(errors.mean())
             if self._best is None or error < self._best[1]:
                 self._best = (self._shared.clone(), error)
-        scale = 1.0 if self._name == COVER_STAGE else self._recipe.rate_scale(self._schedule.progress)
+        scale = 1.0 if self._is_cover else self._recipe.rate_scale(self._schedule.progress)
         self._descent.step(self._problem.shared_gradient(gradient), scale)
+
+    def _set_points(self) -> None:
+        """Make batches of the size that is due now: buffers last as long as it does."""
+        recipe, problem = self._recipe, self._problem
+        largest = max(target.height * target.width for target in problem.targets)
+        due = recipe.cover_points if self._is_cover else recipe.points_at(self._schedule.progress)
+        points = largest if due is None else min(due, largest)
+        if points == self._points:
+            return
+        self._points = points
+        device = self._shared.first.device
+        dtype = backward_dtype(self._around.precision, device)
+        self._pass = TrainingPass(problem.architecture, problem.functions, points, device=device, backward_dtype=dtype)
+        self._batches = Batches(problem.targets, points, self._generator)
 
     def snapshot(self) -> Snapshot:
         """The stage as it stands; shares memory with it."""

@@ -90,7 +90,7 @@ class Descent:
             self._hidden = Muon(shared.hidden, problem.trained(), rate=recipe.rate, momentum=recipe.momentum)
         else:
             self._hidden = Adam([shared.hidden], rate=recipe.rate)
-        self._others = Adam(others, rate=recipe.adam_rate)
+        self._others = Adam(others, rate=recipe.adam_rate, betas=recipe.adam_betas)
 
     def step(self, gradient: Parameters, scale: float) -> None:
         """One step on all parameters at `scale` times the recipe's rates (Eq. 10)."""

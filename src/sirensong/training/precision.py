@@ -22,7 +22,7 @@ def backward_dtype(precision: str, device: torch.device) -> torch.dtype:
 
 @functools.cache
 def bfloat16_speedup() -> float:
-    """Measured rate of bfloat16 products over that of float32 ones, of the size that training multiplies; takes some milliseconds."""
+    """Measured rate of bfloat16 matrix products over that of float32 ones, of the size that training has; takes milliseconds."""
     return _seconds(torch.float32) / _seconds(torch.bfloat16)
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from sirensong.training.recipe import Recipe
+
 
 class Schedule:
-    """Progress of one stage, from 0 to 1.
+    """Progress of one stage, from 0 to 1, in shares of its steps.
 
-    steps: how many the stage takes. seconds: if given, the stage lasts this long instead, and `steps` says nothing. done: steps
-    already taken by a run that is resumed. spent: seconds that it had taken.
+    recipe: tells how steps and time go together where steps grow dearer. steps: how many the stage takes. seconds: if given, the
+    stage lasts this long instead, and `steps` says nothing. done, spent: steps and seconds already taken by a run that is
+    resumed. clock: tells the time in seconds.
     """
 
     def __init__(
         self,
+        recipe: Recipe,
         steps: int,
         seconds: float | None,
         *,
@@ -22,9 +26,8 @@ class Schedule:
         spent: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._steps, self._seconds, self._clock = steps, seconds, clock
+        self._recipe, self._steps, self._seconds, self._clock = recipe, steps, seconds, clock
         self._start = clock() - spent
-        self._resumed_at, self._resumed_clock = done, clock()
         self.step = done
 
     @property
@@ -32,7 +35,7 @@ class Schedule:
         """Share of the stage that is done, in [0, 1]."""
         if self._seconds is None:
             return min(1.0, self.step / self._steps)
-        return min(1.0, self.spent / self._seconds) if self._seconds > 0 else 1.0
+        return self._recipe.progress_at(min(1.0, self.spent / self._seconds)) if self._seconds > 0 else 1.0
 
     @property
     def spent(self) -> float:
@@ -49,12 +52,12 @@ class Schedule:
         """Steps that the stage takes, so far as can be told."""
         if self._seconds is None:
             return self._steps
-        return max(self.step, round(self.step / self.progress)) if self.progress > 0 else 0
+        return max(self.step, round(self.step / self.progress)) if self.progress > 0 else self.step
 
     @property
     def seconds_left(self) -> float | None:
         """Estimated seconds to the end of the stage, None before the first step."""
         if self._seconds is not None:
             return max(0.0, self._seconds - self.spent)
-        taken = self.step - self._resumed_at
-        return (self._clock() - self._resumed_clock) / taken * (self._steps - self.step) if taken else None
+        over = self._recipe.time_share(self.progress)
+        return self.spent * (1 - over) / over if over > 0 else None

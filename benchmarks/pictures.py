@@ -1,0 +1,54 @@
+"""The pictures that benchmarks hide: from a data folder if there is one, else scikit-image's photographs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from skimage import data
+
+SIDE = 128
+
+
+@dataclass(frozen=True)
+class Set:
+    """A cover and its secrets. name: for the table. images: cover first."""
+
+    name: str
+    images: list[Image.Image]
+
+
+def triples(folder: Path | None, side: int = SIDE) -> list[Set]:
+    """Ten covers from celebahq (every second), each with a secret from coco and one from div2k, Lanczos to side x side."""
+    if folder is None:
+        return _own(side)
+    covers, first, second = (sorted((Path(folder) / name).glob("*.png")) for name in ("celebahq", "coco", "div2k"))
+    return [Set(f"triple {i}", [_square(path, side) for path in (covers[2 * i], first[i], second[i])]) for i in range(10)]
+
+
+def released_sets(folder: Path | None) -> dict[str, list[Set]]:
+    """The pictures that the paper's authors released with their code, if the folder has them."""
+    path = None if folder is None else Path(folder) / "released-2-secrets"
+    if path is None or not path.is_dir():
+        return {}
+    images = [Image.open(path / f"{name}.png").convert("RGB") for name in ("cover", "secret1", "secret2")]
+    return {"the authors' own pictures": [Set("released-2-secrets", images)]}
+
+
+def _own(side: int) -> list[Set]:
+    names = ("astronaut", "chelsea", "coffee", "rocket")
+    images = [Image.fromarray(np.asarray(getattr(data, name)())[..., :3]) for name in names]
+    squares = [_crop(image).resize((side, side), Image.Resampling.LANCZOS) for image in images]
+    return [Set(f"{names[i]} first", [squares[i], squares[(i + 1) % 4], squares[(i + 2) % 4]]) for i in range(4)]
+
+
+def _square(path: Path, side: int) -> Image.Image:
+    return _crop(Image.open(path).convert("RGB")).resize((side, side), Image.Resampling.LANCZOS)
+
+
+def _crop(image: Image.Image) -> Image.Image:
+    short = min(image.size)
+    left, top = (image.width - short) // 2, (image.height - short) // 2
+    return image.crop((left, top, left + short, top + short))

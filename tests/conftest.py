@@ -1,0 +1,81 @@
+"""What several tests share: fixed keys, a small random function, and the golden vectors."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from sirensong.keys import SecretKey
+from sirensong.siren import Architecture, Layer, initial_weights
+from sirensong.slots import seal_slots
+from sirensong.stego import StegoFunction
+
+# Examples are the same in every run, so that a failure is a change of the code and can be repeated.
+settings.register_profile("tests", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("tests")
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """Values that no release may change: what was hidden with one must be revealed with the next."""
+    return json.loads((Path(__file__).parent / "golden" / "keys.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def key():
+    return SecretKey(bytes(range(32)))
+
+
+@pytest.fixture(scope="session")
+def other_key():
+    return SecretKey(bytes(range(100, 132)))
+
+
+@pytest.fixture(scope="session")
+def nonce():
+    return bytes(range(200, 232))
+
+
+@pytest.fixture(scope="session")
+def architecture():
+    return Architecture(hidden_features=12, hidden_layers=3, omega=20.0)
+
+
+@pytest.fixture(scope="session")
+def weights(architecture):
+    layers = initial_weights(architecture, np.random.default_rng(7))
+    for array in (array for layer in layers for array in layer):
+        array.flags.writeable = False  # shared by all tests, so none may change it
+    return layers
+
+
+@pytest.fixture(scope="session")
+def make_stego(architecture, weights, nonce):
+    """Build a small stego function whose slots hold `entries`, pairs of a key and a slot."""
+
+    def make(entries=(), *, weights=weights, entropy=bytes(range(50, 82))):
+        return StegoFunction(architecture, weights, 6, 9, nonce, seal_slots(nonce, entries, entropy))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def stego(make_stego):
+    """A small function without any secret."""
+    return make_stego()
+
+
+@pytest.fixture(scope="session")
+def fixed_weights():
+    """Make weights by arithmetic alone, the same on every machine, for golden vectors."""
+
+    def make(architecture):
+        def fixed(shape, shift):
+            count = int(np.prod(shape))
+            return (((np.arange(count) * 37 + shift) % 101 - 50) / 64).astype(np.float32).reshape(shape)
+
+        return tuple(Layer(fixed(shape, index), fixed(shape[:1], 7 * index)) for index, shape in enumerate(architecture.shapes))
+
+    return make
