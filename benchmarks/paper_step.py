@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 
@@ -18,7 +19,7 @@ class Siren(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = [2] + [FEATURES] * LAYERS + [3]
-        self.layers = nn.ModuleList(nn.Linear(into, out) for into, out in zip(widths, widths[1:], strict=False))
+        self.layers = nn.ModuleList(nn.Linear(into, out) for into, out in itertools.pairwise(widths))
 
     def forward(self, coords: Tensor, masks: list[Tensor], keys: list[Tensor] | None) -> Tensor:
         """The stego function, or with key weights a secret one."""

@@ -1,6 +1,7 @@
 """What several tests share: fixed keys, a small random function, and the golden vectors."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -79,3 +80,11 @@ def fixed_weights():
         return tuple(Layer(fixed(shape, index), fixed(shape[:1], 7 * index)) for index, shape in enumerate(architecture.shapes))
 
     return make
+
+
+@pytest.fixture
+def set_umask():
+    """Set the process's umask for one test."""
+    before = os.umask(0o022)
+    yield os.umask
+    os.umask(before)

@@ -1,0 +1,67 @@
+"""Every batch looks everywhere, and every pixel's turn comes."""
+
+import numpy as np
+import pytest
+import torch
+
+from sirensong.training.batches import Batches, _patches
+from sirensong.training.problem import Target
+
+CPU = torch.device("cpu")
+
+
+def numbered(height, width):
+    """A picture whose red and green name the pixel."""
+    row, column = np.mgrid[:height, :width]
+    return Target(np.stack([row / 255, column / 255, 0 * row], -1).astype(np.float32), CPU)
+
+
+def drawn_pixels(colours):
+    red, green = (((colours[:, channel] + 1) / 2 * 255).round().int() for channel in (0, 1))
+    return list(zip(red.tolist(), green.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(("size", "points"), [((8, 8), 16), ((16, 4), 8), ((8, 8), 64)])
+def test_one_round_has_every_pixel_once(size, points):
+    batches = Batches([numbered(*size)], points, torch.Generator().manual_seed(1))
+    rounds = size[0] * size[1] // points
+    for _ in range(2):
+        seen = [pixel for _ in range(rounds) for pixel in drawn_pixels(batches.next()[1][0])]
+        assert sorted(seen) == [(row, column) for row in range(size[0]) for column in range(size[1])]
+
+
+@pytest.mark.parametrize(("size", "points"), [((7, 9), 16), ((5, 3), 64), ((1, 1), 4), ((13, 2), 26)])
+def test_where_pixels_do_not_divide_evenly_none_is_missed_for_long(size, points):
+    pixels = size[0] * size[1]
+    length = -(-pixels // points)
+    places = _patches(size, points).flatten().tolist()
+    counts = np.bincount(places, minlength=pixels)
+    assert len(places) == points * length
+    assert counts.min() >= 1
+    assert counts.max() - counts.min() <= 1
+
+
+def test_a_batch_has_one_pixel_of_each_corner():
+    batches = Batches([numbered(16, 16)], 4, torch.Generator().manual_seed(2))
+    for _ in range(20):
+        quarters = {(row // 8, column // 8) for row, column in drawn_pixels(batches.next()[1][0])}
+        assert len(quarters) == 4
+
+
+def test_coordinates_and_colours_belong_together_also_for_pictures_of_different_sizes():
+    targets = [numbered(8, 8), numbered(8, 8), numbered(4, 12)]
+    coords, colours = Batches(targets, 16, torch.Generator().manual_seed(3)).next()
+    assert coords.shape == (3, 16, 2)
+    assert torch.equal(coords[0], coords[1])
+    for target, points, colour in zip(targets, coords, colours, strict=True):
+        for (row, column), (x, y) in zip(drawn_pixels(colour), points.tolist(), strict=True):
+            assert x == pytest.approx((2 * column + 1) / target.width - 1, abs=1e-6)
+            assert y == pytest.approx((2 * row + 1) / target.height - 1, abs=1e-6)
+
+
+def test_the_order_comes_from_the_generator():
+    def first(seed):
+        return Batches([numbered(8, 8)], 16, torch.Generator().manual_seed(seed)).next()[0]
+
+    assert torch.equal(first(1), first(1))
+    assert not torch.equal(first(1), first(2))
