@@ -40,7 +40,7 @@ class TestRead:
             read_bytes(str(tmp_path / "a"), cap=100, what="a thing")
 
     def test_what_cannot_be_read_is_a_problem(self, tmp_path):
-        with pytest.raises(FileProblem, match="cannot read .*/a: no such file or directory"):
+        with pytest.raises(FileProblem, match=r"cannot read .*/a: no such file or directory"):
             read_bytes(tmp_path / "a", cap=100, what="a thing")
         with pytest.raises(FileProblem, match="is a directory"):
             read_bytes(tmp_path, cap=100, what="a thing")
@@ -54,7 +54,7 @@ class TestTold:
         assert isinstance(caught.value.__cause__, OSError)
 
     def test_an_error_without_a_reason_of_its_own_is_told_too(self):
-        with pytest.raises(FileProblem, match="cannot read a.png: something odd"), told("read", "a.png"):
+        with pytest.raises(FileProblem, match=r"cannot read a\.png: something odd"), told("read", "a.png"):
             raise OSError("Something odd")
 
     def test_other_errors_pass(self):
@@ -76,7 +76,12 @@ class TestRefuseExisting:
     @pytest.mark.parametrize("overwrite", [False, True])
     @pytest.mark.parametrize(
         ("name", "reason"),
-        [("", "it is a folder"), ("missing/a", "no folder .*missing"), ("file/a", "no folder .*file"), ("a" * 300, "name too long")],
+        [
+            ("", "it is a folder"),
+            ("missing/a", "no folder .*missing"),
+            ("file/a", "no folder .*file"),
+            ("a" * 300, "name too long"),
+        ],
     )
     def test_where_no_file_can_be_is_a_problem(self, tmp_path, name, reason, overwrite):
         (tmp_path / "file").touch()

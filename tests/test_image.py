@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sirensong.errors import FileProblem, FormatError, SettingError
-from sirensong.image import coordinates, encode_picture, fit_within, from_uint8, read_picture, resize, to_pil, to_uint8, write_picture
+from sirensong.image import (
+    coordinates,
+    encode_picture,
+    fit_within,
+    from_uint8,
+    read_picture,
+    resize,
+    to_pil,
+    to_uint8,
+    write_picture,
+)
 
 RGB = np.random.default_rng(4).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 GREY = RGB[..., 0]
@@ -111,17 +121,18 @@ class TestFiles:
 
     def test_16_bit_grey(self, read):
         wide = np.array([[0, 128, 129, 257, 32768, 65535]], np.uint16)
-        assert_picture(read(encoded(Image.fromarray(wide), "PNG")), colours([[0, 0, 1, 1, 128, 255]]), ["16-bit grey reduced to 8 bits"])
+        assert_picture(
+            read(encoded(Image.fromarray(wide), "PNG")), colours([[0, 0, 1, 1, 128, 255]]), ["16-bit grey reduced to 8 bits"]
+        )
 
-    @pytest.mark.parametrize("bits", [16])
-    def test_16_bit_colour(self, read, bits):
+    def test_16_bit_colour(self, read):
         """Pillow cannot write it, so this PNG is made by hand."""
         samples = np.array([[[0, 257 * 100, 65535], [257, 257 * 254, 257 * 7]]], ">u2")
 
         def chunk(kind, data):
             return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-        data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, bits, 2, 0, 0, 0))
+        data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0))
         data += chunk(b"IDAT", zlib.compress(b"\0" + samples.tobytes())) + chunk(b"IEND", b"")
         assert_picture(read(data), colours([[[0, 100, 255], [1, 254, 7]]]), ["16-bit colours reduced to 8 bits"])
 
@@ -161,20 +172,29 @@ class TestFiles:
         assert picture.notes == (f"{tmp_path / 'grey.png'}: 16-bit grey reduced to 8 bits",)
 
 
-class TestOrientation:
-    # what a viewer has to do to a picture with this EXIF orientation, to show it upright
-    UPRIGHT = {  # noqa: RUF012
-        1: lambda pixels: pixels,
-        2: lambda pixels: pixels[:, ::-1],
-        3: lambda pixels: pixels[::-1, ::-1],
-        4: lambda pixels: pixels[::-1],
-        5: lambda pixels: pixels.swapaxes(0, 1),
-        6: lambda pixels: np.rot90(pixels, -1),
-        7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
-        8: lambda pixels: np.rot90(pixels),
-    }
-    TRANSPOSED = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90"}  # noqa: RUF012
+# what a viewer has to do to a picture with this EXIF orientation, to show it upright
+UPRIGHT = {
+    1: lambda pixels: pixels,
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: lambda pixels: np.rot90(pixels),
+}
+TRANSPOSED = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
 
+
+class TestOrientation:
     @pytest.mark.parametrize("orientation", range(1, 9))
     @pytest.mark.parametrize("form", ["PNG", "WEBP", "TIFF"])
     def test_it_is_applied(self, read, orientation, form):
@@ -183,8 +203,8 @@ class TestOrientation:
         options = {"lossless": True} if form == "WEBP" else {}
         stored = Image.fromarray(RGB)
         picture = read(encoded(stored, form, exif=exif, **options))
-        assert_picture(picture, colours(self.UPRIGHT[orientation](RGB)))
-        turned = stored.transpose(Image.Transpose[self.TRANSPOSED[orientation]]) if orientation > 1 else stored
+        assert_picture(picture, colours(UPRIGHT[orientation](RGB)))
+        turned = stored.transpose(Image.Transpose[TRANSPOSED[orientation]]) if orientation > 1 else stored
         assert_picture(picture, colours(turned))
 
     @pytest.mark.parametrize("orientation", range(1, 9))
@@ -193,8 +213,8 @@ class TestOrientation:
         exif[0x0112] = orientation
         data = encoded(to_pil(photograph()), "JPEG", exif=exif)
         plain = np.asarray(Image.open(io.BytesIO(data)))
-        assert_picture(read(data), colours(self.UPRIGHT[orientation](plain)))
-        assert_picture(read_picture(Image.open(io.BytesIO(data))), colours(self.UPRIGHT[orientation](plain)))
+        assert_picture(read(data), colours(UPRIGHT[orientation](plain)))
+        assert_picture(read_picture(Image.open(io.BytesIO(data))), colours(UPRIGHT[orientation](plain)))
 
     @pytest.mark.parametrize("orientation", [0, 9, 65535])
     def test_a_senseless_one_is_passed_over(self, read, orientation):
@@ -267,7 +287,9 @@ class TestArrays:
         picture.pixels[:] = 0
         assert array.tolist() == [[[0.5, 0.25, 1]]]
 
-    @pytest.mark.parametrize("shape", [(), (5,), (0, 5), (5, 0), (5, 0, 3), (5, 5, 1), (5, 5, 2), (5, 5, 5), (3, 5, 5), (1, 5, 5, 3)])
+    @pytest.mark.parametrize(
+        "shape", [(), (5,), (0, 5), (5, 0), (5, 0, 3), (5, 5, 1), (5, 5, 2), (5, 5, 5), (3, 5, 5), (1, 5, 5, 3)]
+    )
     def test_other_shapes_are_refused(self, shape):
         with pytest.raises(SettingError, match=r"an image array is \(height, width\)"):
             read_picture(np.zeros(shape, np.uint8))
@@ -290,7 +312,9 @@ class TestDamaged:
         assert name in caught.value.message
         assert caught.value.message.isprintable()
 
-    @pytest.mark.parametrize("data", [b"", b"not a picture", b"# A text file\n" * 50, b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"PK\x03\x04", bytes(1000)])
+    @pytest.mark.parametrize(
+        "data", [b"", b"not a picture", b"# A text file\n" * 50, b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"PK\x03\x04", bytes(1000)]
+    )
     def test_no_picture(self, read, data):
         self.assert_refused(read, data)
 
@@ -323,23 +347,23 @@ class TestDamaged:
         try:
             picture = read_picture(path)
         except FormatError as error:
-            assert error.message.isprintable()
+            picture, message = None, error.message
+        if picture is None:
+            assert message.isprintable()
             return
         assert picture.pixels.shape == (*picture.size, 3)
         assert 0 <= picture.pixels.min() <= picture.pixels.max() <= 1
 
-    def test_what_pillow_s_decoders_raise_besides(self, read):
-        """A GIF whose second frame ends early makes Pillow 11 to 13 raise IndexError or struct.error."""
-        frames = [to_pil(photograph(seed, size=(12, 16))) for seed in (1, 2, 3)]
-        data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-        second = data.index(b"\x21\xf9\x04", data.index(b"\x21\xf9\x04") + 1)
-        outcomes = []
-        for size in range(second, second + 30):
-            try:
-                outcomes.append(read(data[:size], "a.gif").size)
-            except FormatError:
-                outcomes.append("refused")
-        assert len(outcomes) == 30
+    @pytest.mark.parametrize(
+        "error", [IndexError, RuntimeError, NotImplementedError, TypeError, MemoryError, EOFError, struct.error]
+    )
+    @pytest.mark.parametrize("reason", ["", "Bad\nframe 2"])
+    def test_whatever_a_decoder_raises_is_a_format_error(self, read, monkeypatch, error, reason):
+        def fail(_):
+            raise error(reason)
+
+        monkeypatch.setattr(Image, "open", fail)
+        self.assert_refused(read, b"GIF89a")
 
     def test_what_cannot_be_read_is_a_problem(self, tmp_path):
         with pytest.raises(FileProblem, match=r"cannot read .*a.png: no such file"):
@@ -386,8 +410,18 @@ class TestConversion:
 
     @pytest.mark.parametrize(
         ("value", "expected"),
-        [(0, 0), (1, 255), (0.4999 / 255, 0), (0.5001 / 255, 1), (254.4999 / 255, 254), (254.5001 / 255, 255), (-0.3, 0), (7, 255)]
-        + [(math.inf, 255), (-math.inf, 0)],
+        [
+            (0, 0),
+            (1, 255),
+            (0.4999 / 255, 0),
+            (0.5001 / 255, 1),
+            (254.4999 / 255, 254),
+            (254.5001 / 255, 255),
+            (-0.3, 0),
+            (7, 255),
+            (math.inf, 255),
+            (-math.inf, 0),
+        ],
     )
     def test_rounding_and_clipping(self, value, expected):
         assert to_uint8(np.array([value])).tolist() == [expected]
@@ -434,8 +468,7 @@ class TestResize:
         assert 1 <= height <= min(size[0], bounds[0])
         assert 1 <= width <= min(size[1], bounds[1])
         assert height in (size[0], bounds[0]) or width in (size[1], bounds[1])  # no larger one would fit
-        scale = max(height / size[0], width / size[1])
-        assert min(1, abs(height - scale * size[0])) + min(1, abs(width - scale * size[1])) <= 1
+        assert abs(height * size[1] - width * size[0]) <= sum(size)  # each side is off by a pixel at most
 
 
 class TestWrite:
@@ -453,13 +486,23 @@ class TestWrite:
 
     @pytest.mark.parametrize(
         ("ending", "form"),
-        [(".png", "PNG"), (".webp", "WEBP"), (".bmp", "BMP"), (".tif", "TIFF"), (".tiff", "TIFF"), (".jpg", "JPEG"), (".jpeg", "JPEG")],
+        [
+            (".png", "PNG"),
+            (".webp", "WEBP"),
+            (".bmp", "BMP"),
+            (".tif", "TIFF"),
+            (".tiff", "TIFF"),
+            (".jpg", "JPEG"),
+            (".jpeg", "JPEG"),
+        ],
     )
     def test_the_format_is_the_ending_s(self, ending, form):
         with Image.open(io.BytesIO(encode_picture(photograph(), f"a{ending}"))) as image:
             assert (image.format, image.mode, image.size) == (form, "RGB", (64, 48))
 
-    @pytest.mark.parametrize(("name", "ending"), [("a.gif", ".gif"), ("a", "no ending"), ("png", "no ending"), ("a.png.txt", ".txt")])
+    @pytest.mark.parametrize(
+        ("name", "ending"), [("a.gif", ".gif"), ("a", "no ending"), ("png", "no ending"), ("a.png.txt", ".txt")]
+    )
     def test_other_endings_are_refused(self, tmp_path, name, ending):
         with pytest.raises(SettingError, match=f"got {ending}"):
             write_picture(tmp_path / name, colours(RGB))

@@ -33,7 +33,7 @@ def hkdf_by_hand(secret, salt, info):
 def keystream_by_hand(secret, nonce, purpose, count):
     """Counter mode written out: encrypt 0, 1, 2, ... as big-endian blocks, and cut the result into little-endian integers."""
     key = hkdf_by_hand(secret, nonce, b"sirensong/1/" + purpose.encode())
-    block = Cipher(algorithms.AES256(key), modes.ECB()).encryptor()  # noqa: S305
+    block = Cipher(algorithms.AES256(key), modes.ECB()).encryptor()
     stream = b"".join(block.update(counter.to_bytes(16, "big")) for counter in range(count // 2 + 1))
     return [int.from_bytes(stream[8 * index : 8 * index + 8], "little") for index in range(count)]
 

@@ -178,7 +178,9 @@ class TestHostile:
         with pytest.raises(FormatError, match="longer than its contents"):
             mask_from_bytes(checked(data))
 
-    @pytest.mark.parametrize("data", [b"", b"SRNGMSK1", b"SRNGMSK2" + bytes(100), b"PK\x03\x04" + bytes(100), b"\x80\x04" + bytes(100)])
+    @pytest.mark.parametrize(
+        "data", [b"", b"SRNGMSK1", b"SRNGMSK2" + bytes(100), b"PK\x03\x04" + bytes(100), b"\x80\x04" + bytes(100)]
+    )
     def test_other_files(self, data):
         with pytest.raises(FormatError, match="is no mask file"):
             mask_from_bytes(data)
@@ -197,8 +199,20 @@ class TestHostile:
 
     @pytest.mark.parametrize(
         ("features", "layers", "units", "rice"),
-        [(0, 3, 500, 4), (1025, 3, 500, 4), (65535, 3, 500, 4), (12, 0, 500, 4), (12, 1, 500, 4), (12, 65, 500, 4), (12, 255, 500, 4)]
-        + [(12, 3, 0, 4), (12, 3, 10_000, 4), (12, 3, 65535, 4), (12, 3, 500, 16), (12, 3, 500, 255)],
+        [
+            (0, 3, 500, 4),
+            (1025, 3, 500, 4),
+            (65535, 3, 500, 4),
+            (12, 0, 500, 4),
+            (12, 1, 500, 4),
+            (12, 65, 500, 4),
+            (12, 255, 500, 4),
+            (12, 3, 0, 4),
+            (12, 3, 10_000, 4),
+            (12, 3, 65535, 4),
+            (12, 3, 500, 16),
+            (12, 3, 500, 255),
+        ],
     )
     def test_sizes_out_of_range(self, features, layers, units, rice):
         fields = struct.pack("<8sHBHB", bytes(8), features, layers, units, rice)
@@ -213,7 +227,9 @@ class TestHostile:
         try:
             mask = mask_from_bytes(checked(b"SRNGMSK1" + bytes(4) + struct.pack("<8sHBHB", bytes(8), *sizes) + content))
         except FormatError as error:
-            assert "\n" not in error.message
+            mask, message = None, error.message
+        if mask is None:
+            assert message.isprintable()
             return
         for places, (out, into) in zip(mask.positions, mask.architecture.shapes, strict=True):
             assert len(places) == selected_count(mask.ratio, out * into)
@@ -222,9 +238,9 @@ class TestHostile:
 
     def test_a_message_names_the_file(self, tmp_path, mask):
         (tmp_path / "a.mask").write_bytes(mask_to_bytes(mask)[:-1])
-        with pytest.raises(FormatError, match="a.mask is damaged"):
+        with pytest.raises(FormatError, match=r"a\.mask is damaged"):
             read_mask(tmp_path / "a.mask")
-        with pytest.raises(FileProblem, match="cannot read .*b.mask"):
+        with pytest.raises(FileProblem, match=r"cannot read .*b\.mask"):
             read_mask(tmp_path / "b.mask")
 
 

@@ -25,7 +25,9 @@ def noisy_pair(seed, size=(24, 31), sigma=0.1):
     return picture, np.clip(picture + rng.normal(0, sigma, picture.shape), 0, 1).astype(np.float32)
 
 
-@pytest.mark.parametrize(("seed", "size", "sigma"), [(1, (24, 31), 0.1), (2, (11, 11), 0.01), (3, (40, 12), 0.5), (4, (11, 64), 0.004)])
+@pytest.mark.parametrize(
+    ("seed", "size", "sigma"), [(1, (24, 31), 0.1), (2, (11, 11), 0.01), (3, (40, 12), 0.5), (4, (11, 64), 0.004)]
+)
 def test_against_scikit_image(seed, size, sigma):
     picture, render = noisy_pair(seed, size, sigma)
     x, y = (np.rint(pixels * 255).astype(np.uint8) for pixels in (picture, render))

@@ -68,7 +68,8 @@ class TestEvaluate:
         activation = [float(value) for value in point]
         for index, (weight, bias) in enumerate(layers):
             sums = [
-                sum(float(w) * a for w, a in zip(row, activation, strict=True)) + float(b) for row, b in zip(weight, bias, strict=True)
+                sum(float(w) * a for w, a in zip(row, activation, strict=True)) + float(b)
+                for row, b in zip(weight, bias, strict=True)
             ]
             activation = [math.sin(value) for value in sums] if index < len(layers) - 1 else sums
         return activation
@@ -81,7 +82,8 @@ class TestEvaluate:
         np.testing.assert_allclose(output, [self.by_hand(weights, point) for point in points], atol=2e-5)
 
     def test_against_torch(self, weights):
-        torch = pytest.importorskip("torch")
+        import torch
+
         points = np.random.default_rng(3).uniform(-1, 1, (50, 2)).astype(np.float32)
         layers = []
         for weight, bias in weights:

@@ -8,7 +8,7 @@ import pytest
 
 from sirensong.errors import SettingError
 from sirensong.siren import Architecture, Layer
-from sirensong.stego import StegoFunction, weights_digest
+from sirensong.stego import weights_digest
 
 
 def test_it_keeps_what_it_is_given(stego, architecture, weights, nonce):

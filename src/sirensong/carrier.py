@@ -22,6 +22,8 @@ VERSION = 1
 METADATA = "sirensong"  # the one metadata field
 LARGEST_CARRIER = 300 * 1024 * 1024  # bytes; more than the largest architecture needs
 _SMALLEST_CARRIER = 8 + 2
+_PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK")
+_JSON_BEGINS = b"\0\0\0\0{"  # after the lower half of a header's length, which may begin like a pickle
 _LARGEST_VALUE = 2**32  # of any number in the metadata; JSON's integers have no end
 
 
@@ -60,10 +62,10 @@ def load(path: StrPath) -> StegoFunction:
     with told("read", name):
         size = Path(path).stat().st_size
         with Path(path).open("rb") as file:
-            start = file.read(2)
+            start = file.read(9)
     if not _SMALLEST_CARRIER <= size <= LARGEST_CARRIER:
         raise FormatError(f"{name} is no carrier: expected {_SMALLEST_CARRIER} to {LARGEST_CARRIER} bytes, got {size}")
-    if start in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK"):
+    if start[:2] in _PICKLES and start[4:] != _JSON_BEGINS:
         raise FormatError(f"{name} is a pickle, not a carrier", hint="it was not opened: a pickle can run code")
     try:
         with safe_open(name, framework="numpy") as file:

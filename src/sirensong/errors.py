@@ -31,5 +31,9 @@ class NoPictureError(SirensongError):
     """The key opens no slot of this carrier: there is no picture for it."""
 
 
+class StoppedError(SirensongError):
+    """The user stopped a run."""
+
+
 class MissingDependencyError(SirensongError):
     """A part of Sirensong needs a package that is not installed."""

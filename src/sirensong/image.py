@@ -7,7 +7,7 @@ import io
 import os
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,10 @@ def _from_file(file: io.BytesIO, name: str) -> Picture:
         with Image.open(file) as opened:
             if opened.width * opened.height > LARGEST_FILE:
                 raise FormatError(f"{name} is too large: {opened.width}x{opened.height}, expected at most {LARGEST_FILE} pixels")
+            deep = opened.mode in ("LA", "RGB", "RGBA") and ";16" in str(opened.tile)  # Pillow keeps the upper 8 bits, untold
             opened.load()
-            return _from_pil(opened, name)
+            picture = _from_pil(opened, name)
+    return replace(picture, notes=(f"{name}: 16-bit colours reduced to 8 bits", *picture.notes)) if deep else picture
 
 
 @contextlib.contextmanager

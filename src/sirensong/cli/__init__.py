@@ -9,7 +9,7 @@ from typer.exceptions import TyperException
 
 from sirensong.cli import inspecting, keys, measuring, receiving, sending
 from sirensong.cli.console import print_error
-from sirensong.errors import NoPictureError, SirensongError
+from sirensong.errors import NoPictureError, SirensongError, StoppedError
 
 EXIT_ERROR = 1
 EXIT_USAGE = 2
@@ -42,7 +42,13 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command with these arguments. Returns its exit code; a user's mistake is one line on standard error."""
     try:
-        return int(app(arguments, standalone_mode=False) or 0)
+        code = int(app(arguments, standalone_mode=False) or 0)
+        if code == EXIT_INTERRUPTED:  # typer's way to tell of Ctrl-C
+            print_error("interrupted", None)
+        return code
+    except StoppedError as error:
+        print_error(error.message, error.hint)
+        return EXIT_INTERRUPTED
     except NoPictureError as error:
         print_error(error.message, error.hint)
         return EXIT_NO_PICTURE
@@ -56,7 +62,7 @@ def run(arguments: list[str]) -> int:
             "sirensong --help lists the commands, COMMAND --help its options",
         )
         return EXIT_USAGE
-    except (KeyboardInterrupt, typer.Abort):
+    except typer.Abort:
         print_error("interrupted", None)
         return EXIT_INTERRUPTED
     except MemoryError:

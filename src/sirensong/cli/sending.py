@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,10 +24,11 @@ from sirensong.cli.arguments import (
 from sirensong.cli.console import out, print_note, training_bar
 from sirensong.cli.measuring import qualities, report
 from sirensong.demo import run_demo
-from sirensong.errors import FileProblem, SettingError
+from sirensong.errors import FileProblem, SettingError, StoppedError
 from sirensong.files import refuse_existing
 from sirensong.hide import Hidden
 from sirensong.hide import hide as train
+from sirensong.image import Pixels
 from sirensong.mask import read_mask, write_mask
 from sirensong.siren import Architecture
 from sirensong.training.recipe import RECIPES, Recipe, architecture_for
@@ -182,8 +182,8 @@ class _Settings:
     steps: int | None
     stego_weight: float | None
 
-    def build(self, sizes: Sequence[tuple[int, int]]) -> tuple[Recipe, Architecture]:
-        """The recipe and the network for pictures of these (height, width)."""
+    def build(self, cover: Pixels) -> tuple[Recipe, Architecture]:
+        """The recipe, and the network for a cover."""
         if self.recipe not in RECIPES:
             raise SettingError(f"recipe is {' or '.join(RECIPES)}, got {self.recipe}")
         changes: dict[str, Any] = {
@@ -196,7 +196,8 @@ class _Settings:
         recipe = replace(RECIPES[self.recipe], **{name: value for name, value in changes.items() if value is not None})
         shape = {"hidden_features": self.hidden_features, "hidden_layers": self.hidden_layers}
         architecture = replace(
-            architecture_for(recipe, sizes), **{name: value for name, value in shape.items() if value is not None}
+            architecture_for(recipe, cover.shape[0], cover.shape[1]),
+            **{name: value for name, value in shape.items() if value is not None},
         )
         return recipe, architecture
 
@@ -219,17 +220,26 @@ def _train_and_report(pictures: list[Picture], files: _Files, settings: _Setting
 
 
 def _train(pictures: list[Picture], files: _Files, settings: _Settings, options: dict[str, Any]) -> Hidden:
-    recipe, architecture = settings.build([(picture.pixels.shape[0], picture.pixels.shape[1]) for picture in pictures])
     cover, *secrets = pictures
+    recipe, architecture = settings.build(cover.pixels)
+    for secret in secrets:
+        if secret.pixels.size > 1.5 * cover.pixels.size and settings.hidden_features is None:
+            print_note(
+                f"{secret.name} has more pixels than the cover, by which the network's size goes; --hidden-features enlarges it"
+            )
     pairs = [(picture.key, picture.pixels) for picture in secrets if picture.key is not None]
-    with training_bar(len(secrets)) as listener:
-        return train(
-            cover.pixels,
-            pairs,
-            recipe=recipe,
-            architecture=architecture,
-            checkpoint=files.checkpoint,
-            resume=files.resume,
-            listener=listener,
-            **options,
-        )
+    try:
+        with training_bar(len(secrets)) as listener:
+            return train(
+                cover.pixels,
+                pairs,
+                recipe=recipe,
+                architecture=architecture,
+                checkpoint=files.checkpoint,
+                resume=files.resume,
+                listener=listener,
+                **options,
+            )
+    except KeyboardInterrupt:
+        kept = files.checkpoint.exists()
+        raise StoppedError("interrupted", hint="the same command with --resume goes on from here" if kept else None) from None

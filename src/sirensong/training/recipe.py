@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -96,20 +95,20 @@ def _selection(name: str) -> Selection:
 FAST = Recipe(
     name="fast",
     cover_steps=300,
-    joint_steps=1850,
+    joint_steps=1000,
     cover_points=1024,
-    points=((0.0, 128), (0.4, 512), (0.65, 1024), (0.85, 2048)),
+    points=((0.0, 512), (0.3, 1024), (0.6, 2048)),
     optimizer="muon",
     rate=0.02,
     adam_rate=3e-3,
     adam_betas=(0.9, 0.99),
-    hold=0.3,
+    hold=0.4,
     gain=1.2,
 )
 """Ours: keyed selection, Muon, a rate that falls to zero, and mini-batches of pixels that grow.
 
-While a function is far from its picture, the gradient on 128 pixels points where that on all of them does; near the end it is
-noise, and takes many. Growing batches are worth 2.5 dB at the same number of evaluations (docs/performance.md).
+While a function is far from its picture, a few pixels tell where to go; near its end the gradient on a few is noise, and it takes
+many. Growing batches are worth 3 dB at the same number of evaluations (docs/performance.md).
 """
 
 PAPER = Recipe(
@@ -137,12 +136,12 @@ for each function.
 RECIPES = {recipe.name: recipe for recipe in (FAST, PAPER)}
 
 
-def architecture_for(recipe: Recipe, sizes: Iterable[tuple[int, int]]) -> Architecture:
-    """The network for pictures of these (height, width): what the largest needs.
+def architecture_for(recipe: Recipe, height: int, width: int) -> Architecture:
+    """The network for a cover of this size; secrets have no say in it, or the carrier would tell of them.
 
-    Hidden features grow as its side does, so that weights grow as pixels do: 128 at 128x128, 256 at 256x256, in steps of 32. So
-    does omega, unless the recipe names it: the finest detail of a picture of n pixels has a frequency in proportion to n.
+    Hidden features grow as the cover's side does, so that weights grow as pixels do: 128 at 128x128, 256 at 256x256, in steps of 32.
+    So does omega, unless the recipe names it: the finest detail of a picture of n pixels a side has a frequency in proportion to n.
     """
-    side = math.sqrt(max(height * width for height, width in sizes))
+    side = math.sqrt(height * width)
     features = min(512, max(32, 32 * round(side / 32)))
     return Architecture(features, omega=recipe.omega or min(600.0, max(5.0, 60.0 * side / 128)))

@@ -1,0 +1,367 @@
+"""The command as a user types it."""
+
+import dataclasses
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import sirensong as ss
+from sirensong import cli
+from sirensong.training import recipe as recipes
+
+SMALL = ["--hidden-features", "48", "--hidden-layers", "4", "--omega", "15"]
+QUICK = dataclasses.replace(ss.FAST, cover_steps=40, joint_steps=120, cover_points=256, points=((0.0, 256),))
+
+
+@pytest.fixture(autouse=True)
+def quick_recipes(monkeypatch):
+    """The recipes that the command knows, shortened."""
+    paper = dataclasses.replace(ss.PAPER, cover_steps=4, joint_steps=4)
+    monkeypatch.setitem(recipes.RECIPES, "fast", QUICK)
+    monkeypatch.setitem(recipes.RECIPES, "paper", paper)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Pictures, keys, and a song with two secrets, made by the command once for all tests that only look."""
+    folder = tmp_path_factory.mktemp("songs")
+    for seed, (name, size) in enumerate({"cover.png": (24, 24), "holiday.png": (24, 24), "map.png": (30, 20)}.items()):
+        photograph(seed, *size).save(folder / name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(recipes.RECIPES, "fast", QUICK)
+        patch.chdir(folder)
+        for name in ("alice", "bob", "eve"):
+            assert cli.run(["keygen", "-o", f"{name}.key"]) == 0
+        secrets = ["--secret", "alice.key=holiday.png", "--secret", "bob.key=map.png"]
+        assert cli.run(["hide", "cover.png", *secrets, "-o", "song.safetensors", *SMALL]) == 0
+    return folder
+
+
+@pytest.fixture
+def at(folder, monkeypatch):
+    """Stand in the folder."""
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def photograph(seed, width, height):
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width] / max(height, width)
+    waves = [np.sin(rng.uniform(2, 9) * x + rng.uniform(2, 9) * y + rng.uniform(0, 6, 3)[:, None, None]) for _ in range(3)]
+    return Image.fromarray(np.rint((np.moveaxis(sum(waves), 0, -1) / 6 + 0.5) * 255).astype(np.uint8))
+
+
+def read(path):
+    with Image.open(path) as image:
+        return np.asarray(image) / 255
+
+
+def size_of(path):
+    with Image.open(path) as image:
+        return image.size
+
+
+def psnr(one, other):
+    return -10 * np.log10(np.mean((one - other) ** 2))
+
+
+def failure(capsys, arguments, code=1):
+    """The error line of a command that must fail, checked for its form."""
+    assert cli.run(arguments) == code
+    printed = capsys.readouterr()
+    lines = printed.err.strip().splitlines()
+    errors = [line for line in lines if line.startswith("sirensong: error: ")]
+    assert len(errors) == 1
+    assert all(line.startswith(("sirensong: error: ", "hint: ", "note: ")) for line in lines)
+    assert printed.out == ""
+    return errors[0]
+
+
+def test_keygen_writes_a_private_file_and_prints_its_fingerprint(tmp_path, capsys):
+    path = tmp_path / "alice.key"
+    assert cli.run(["keygen", "-o", str(path)]) == 0
+    assert capsys.readouterr().out.strip() == f"{path}: fingerprint {ss.read_key(path).fingerprint}"
+    assert path.stat().st_mode & 0o777 == 0o600
+    before = path.read_bytes()
+    assert "exists" in failure(capsys, ["keygen", "-o", str(path)])
+    assert path.read_bytes() == before
+
+
+def test_hide_reports_what_a_receiver_will_get(at, tmp_path, capsys):
+    song = str(tmp_path / "song.safetensors")
+    assert cli.run(["hide", "cover.png", "--secret", "alice.key=holiday.png", "-o", song, "--json", *SMALL]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [picture["picture"] for picture in report["pictures"]] == ["cover.png", "holiday.png"]
+    assert cli.run(["reveal", song, "--key", "alice.key", "-o", str(tmp_path / "holiday.png")]) == 0
+    assert report["pictures"][1]["psnr"] == pytest.approx(psnr(read(at / "holiday.png"), read(tmp_path / "holiday.png")), abs=1e-6)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["holiday.png", "song.safetensors"]
+
+
+def test_each_receiver_sees_his_own_picture_in_its_own_shape(at, tmp_path, capsys):
+    for key, original in (("alice.key", "holiday.png"), ("bob.key", "map.png")):
+        output = tmp_path / original
+        assert cli.run(["reveal", "song.safetensors", "--key", key, "-o", str(output)]) == 0
+        assert psnr(read(original), read(output)) > 22
+    assert cli.run(["sample", "song.safetensors", "-o", str(tmp_path / "cover.png")]) == 0
+    assert psnr(read("cover.png"), read(tmp_path / "cover.png")) > 22
+    assert "map.png: 30x20" in capsys.readouterr().out
+
+
+SIZES = [("--size", "48x36", (48, 36)), ("--scale", "2", (60, 40)), ("--scale", "0.5", (15, 10))]
+
+
+@pytest.mark.parametrize(("option", "value", "size"), SIZES)
+def test_renders_at_any_size(at, tmp_path, option, value, size):
+    output = str(tmp_path / "large.png")
+    assert cli.run(["reveal", "song.safetensors", "--key", "bob.key", "-o", output, option, value]) == 0
+    assert size_of(output) == size
+
+
+def test_a_key_with_no_picture_is_exit_code_3_and_writes_nothing_unless_forced(at, tmp_path, capsys):
+    output = tmp_path / "noise.png"
+    arguments = ["reveal", "song.safetensors", "--key", "eve.key", "-o", str(output)]
+    assert failure(capsys, arguments, code=3) == "sirensong: error: no picture for this key in song.safetensors"
+    assert not output.exists()
+    assert cli.run([*arguments, "--force"]) == 0
+    assert output.exists()
+    assert "noise" in capsys.readouterr().err
+
+
+def test_changed_weights_still_reveal_with_a_note(at, tmp_path, capsys):
+    stego = ss.load("song.safetensors")
+    rounded = tuple(type(layer)(layer.weight.astype(np.float16).astype(np.float32), layer.bias) for layer in stego.weights)
+    ss.save(tmp_path / "rounded.safetensors", dataclasses.replace(stego, weights=rounded))
+    output = tmp_path / "holiday.png"
+    assert cli.run(["reveal", str(tmp_path / "rounded.safetensors"), "--key", "alice.key", "-o", str(output)]) == 0
+    assert "have changed" in capsys.readouterr().err
+    assert psnr(read("holiday.png"), read(output)) > 20
+
+
+def test_inspect_says_no_word_of_secrets(at, tmp_path, capsys):
+    plain = tmp_path / "plain.safetensors"
+    assert cli.run(["fit", "cover.png", "-o", str(plain), *SMALL]) == 0
+    capsys.readouterr()
+    facts = []
+    for path in ("song.safetensors", str(plain)):
+        assert cli.run(["inspect", path, "--json"]) == 0
+        facts.append(json.loads(capsys.readouterr().out))
+    assert {**facts[0], "fingerprint": ""} == {**facts[1], "fingerprint": ""}
+    assert facts[0]["parameters"] == 2 * 48 + 48 + 3 * (48 * 48 + 48) + 48 * 3 + 3
+    assert facts[0]["bits_per_pixel"] == pytest.approx(8 * (at / "song.safetensors").stat().st_size / 576, abs=1e-3)
+    assert cli.run(["inspect", "song.safetensors"]) == 0
+    assert not re.search("secret|slot|key", capsys.readouterr().out)
+
+
+def test_measure_prints_what_scikit_image_says(at, capsys, tmp_path):
+    from skimage.metrics import peak_signal_noise_ratio
+
+    assert cli.run(["measure", "song.safetensors", "--cover", "cover.png", "--secret", "bob.key=map.png", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["pictures"]
+    assert cli.run(["reveal", "song.safetensors", "--key", "bob.key", "-o", str(tmp_path / "map.png")]) == 0
+    pair = read("map.png"), read(tmp_path / "map.png")
+    assert rows[1]["psnr"] == pytest.approx(peak_signal_noise_ratio(*pair, data_range=1), abs=1e-6)
+    assert set(rows[0]) == {"picture", "psnr", "ssim", "rmse", "mae"}
+    assert cli.run(["measure", "song.safetensors", "--cover", "cover.png"]) == 0
+    assert "PSNR" in capsys.readouterr().out
+
+
+def test_magnitude_selection_writes_a_mask_that_reveal_asks_for(at, tmp_path, capsys):
+    song, mask, output = (str(tmp_path / name) for name in ("song.safetensors", "song.mask", "holiday.png"))
+    arguments = ["hide", "cover.png", "--secret", "alice.key=holiday.png", "-o", song, "--selection", "magnitude", *SMALL]
+    assert cli.run(arguments) == 0
+    assert "as confidential as a key" in capsys.readouterr().err
+    assert Path(mask).stat().st_mode & 0o777 == 0o600
+    assert "mask" in failure(capsys, ["reveal", song, "--key", "alice.key", "-o", output])
+    assert cli.run(["reveal", song, "--key", "alice.key", "--mask", mask, "-o", output]) == 0
+    assert psnr(read("holiday.png"), read(output)) > 20
+    forced = ["reveal", "song.safetensors", "--key", "eve.key", "--force", "--mask", mask, "-o", output, "--overwrite"]
+    assert "another carrier" in failure(capsys, forced)
+
+
+def test_the_papers_recipe_runs_with_magnitude_selection(at, tmp_path):
+    song = tmp_path / "song.safetensors"
+    assert cli.run(["hide", "cover.png", "--secret", "alice.key=holiday.png", "-o", str(song), "--recipe", "paper", *SMALL]) == 0
+    assert song.with_suffix(".mask").exists()
+
+
+def test_a_passphrase_from_a_file(at, tmp_path):
+    (tmp_path / "words").write_text("correct horse battery staple\n")
+    song, output = str(tmp_path / "song.safetensors"), tmp_path / "holiday.png"
+    assert cli.run(["hide", "cover.png", "--passphrase-file", f"{tmp_path}/words=holiday.png", "-o", song, *SMALL]) == 0
+    assert cli.run(["reveal", song, "--passphrase-file", str(tmp_path / "words"), "-o", str(output)]) == 0
+    assert psnr(read("holiday.png"), read(output)) > 22
+    (tmp_path / "words").write_text("wrong horse\n")
+    assert cli.run(["reveal", song, "--passphrase-file", str(tmp_path / "words"), "-o", str(output), "--overwrite"]) == 3
+
+
+def test_a_passphrase_asked_for_on_a_terminal(at, tmp_path):
+    """Typed as a person would, on a pseudo-terminal: twice when hiding, once when revealing, never shown."""
+    song, output = str(tmp_path / "song.safetensors"), str(tmp_path / "holiday.png")
+    few = ["--hidden-features", "32", "--hidden-layers", "2", "--steps", "30"]
+    shown = typed(["hide", "cover.png", "--passphrase", "holiday.png", "-o", song, *few], ["staple", "staple"], at)
+    assert "PSNR" in shown
+    assert "staple" not in shown
+    assert "holiday.png: 24x24" in typed(["reveal", song, "--passphrase", "-o", output], ["staple"], at)
+
+
+def typed(arguments, answers, folder):
+    """What a terminal shows while the command asks and is answered."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.execv(sys.executable, [sys.executable, "-m", "sirensong", *arguments])
+    shown, asked = b"", 0
+    while True:
+        try:
+            part = os.read(terminal, 4096)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+        if shown.lower().count(b": ") > asked and asked < len(answers) and shown.rstrip(b" ").endswith(b":"):
+            os.write(terminal, answers[asked].encode() + b"\n")
+            asked += 1
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, shown.decode()
+    return shown.decode()
+
+
+def test_size_makes_large_pictures_smaller_and_keeps_their_shape(at, tmp_path, capsys):
+    photograph(9, 900, 600).save(tmp_path / "large.png")
+    song = str(tmp_path / "song.safetensors")
+    assert "too large for this version" in failure(capsys, ["fit", str(tmp_path / "large.png"), "-o", song, *SMALL])
+    assert cli.run(["fit", str(tmp_path / "large.png"), "-o", song, "--size", "30x30", *SMALL]) == 0
+    assert (ss.load(song).width, ss.load(song).height) == (30, 20)
+
+
+def test_what_conversion_loses_is_said(at, tmp_path, capsys):
+    picture = Image.fromarray((read("cover.png") * 255).astype(np.uint8)).convert("RGBA")
+    picture.putalpha(100)
+    picture.save(tmp_path / "ghost.png")
+    assert cli.run(["fit", str(tmp_path / "ghost.png"), "-o", str(tmp_path / "song.safetensors"), *SMALL]) == 0
+    assert "transparency dropped" in capsys.readouterr().err
+
+
+HIDE = ["hide", "cover.png", "--secret", "alice.key=map.png", "-o", "x.safetensors"]
+BAD_COMMANDS = {
+    "missing cover": (["hide", "nowhere.png", "--secret", "alice.key=map.png", "-o", "x.safetensors"], "cannot read nowhere.png"),
+    "missing key": (["hide", "cover.png", "--secret", "nokey=map.png", "-o", "x.safetensors"], "cannot read nokey"),
+    "missing secret picture": (["hide", "cover.png", "--secret", "alice.key=none.png", "-o", "x.safetensors"], "none.png"),
+    "no secret": (["hide", "cover.png", "-o", "x.safetensors"], "no secret picture"),
+    "secret without key": (["hide", "cover.png", "--secret", "map.png", "-o", "x.safetensors"], "KEYFILE=PICTURE"),
+    "same key twice": ([*HIDE, "--secret", "alice.key=holiday.png"], "same key"),
+    "no picture": (["hide", "alice.key", "--secret", "alice.key=map.png", "-o", "x.safetensors"], "no picture that can be read"),
+    "output folder": (["fit", "cover.png", "-o", "nowhere/x.safetensors"], "no folder"),
+    "output is a folder": (["fit", "cover.png", "-o", "."], "folder"),
+    "output exists": (["fit", "cover.png", "-o", "song.safetensors"], "song.safetensors exists"),
+    "recipe": (["fit", "cover.png", "-o", "x.safetensors", "--recipe", "slow"], "recipe is fast or paper"),
+    "selection": (
+        ["hide", "cover.png", "--secret", "alice.key=map.png", "-o", "x.safetensors", "--selection", "best"],
+        "selection is",
+    ),
+    "ratio": (["hide", "cover.png", "--secret", "alice.key=map.png", "-o", "x.safetensors", "--ratio", "2"], "ratio must be"),
+    "seconds and steps": (["fit", "cover.png", "-o", "x.safetensors", "--seconds", "9", "--steps", "9"], "exclude each other"),
+    "seconds": (["fit", "cover.png", "-o", "x.safetensors", "--seconds", "-2"], "seconds must be above 0"),
+    "device": (["fit", "cover.png", "-o", "x.safetensors", "--device", "tpu"], "device is"),
+    "features": (["fit", "cover.png", "-o", "x.safetensors", "--hidden-features", "0"], "hidden features must be"),
+    "nothing to resume": (["fit", "cover.png", "-o", "x.safetensors", "--resume"], "nothing to resume"),
+    "no carrier": (["sample", "cover.png", "-o", "x.png"], "cover.png is no carrier"),
+    "missing carrier": (["sample", "nowhere.safetensors", "-o", "x.png"], "cannot read nowhere.safetensors"),
+    "empty carrier": (["inspect", "empty.safetensors"], "empty.safetensors is no carrier"),
+    "picture's ending": (["sample", "song.safetensors", "-o", "x.docx"], "pictures end in"),
+    "size": (["sample", "song.safetensors", "-o", "x.png", "--size", "12"], "a size is WIDTHxHEIGHT"),
+    "size zero": (["sample", "song.safetensors", "-o", "x.png", "--size", "0x5"], "a size is WIDTHxHEIGHT"),
+    "size and scale": (["sample", "song.safetensors", "-o", "x.png", "--size", "9x9", "--scale", "2"], "exclude each other"),
+    "scale": (["sample", "song.safetensors", "-o", "x.png", "--scale", "-1"], "scale must be"),
+    "no key": (["reveal", "song.safetensors", "-o", "x.png"], "expected one of --key"),
+    "two keys": (["reveal", "song.safetensors", "-o", "x.png", "--key", "alice.key", "--passphrase"], "expected one of --key"),
+    "nobody to ask": (["reveal", "song.safetensors", "-o", "x.png", "--passphrase"], "only be asked for on a terminal"),
+    "no mask": (["reveal", "song.safetensors", "-o", "x.png", "--key", "alice.key", "--mask", "cover.png"], "no mask file"),
+    "nothing to measure": (["measure", "song.safetensors"], "nothing to measure"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_COMMANDS)
+def test_a_users_mistake_is_one_clear_line_and_leaves_nothing_behind(case, at, capsys):
+    (at / "empty.safetensors").write_bytes(b"")
+    before = {path.name: path.read_bytes() for path in at.iterdir()}
+    arguments, expected = BAD_COMMANDS[case]
+    assert expected in failure(capsys, arguments)
+    assert {path.name: path.read_bytes() for path in at.iterdir()} == before
+
+
+def test_a_mistyped_key_is_told_but_not_shown(at, tmp_path, capsys):
+    lines = (at / "alice.key").read_text().splitlines()
+    typo = lines[-1][:-1] + ("a" if lines[-1][-1] != "a" else "b")
+    (tmp_path / "alice.key").write_text(typo + "\n")
+    error = failure(capsys, ["reveal", "song.safetensors", "--key", str(tmp_path / "alice.key"), "-o", str(tmp_path / "x.png")])
+    assert "typo" in error
+    assert typo[20:40] not in error
+
+
+WRONG_USAGE = [["sing"], ["hide"], ["sample", "song.safetensors"], ["inspect", "song.safetensors", "--nonsense"]]
+
+
+@pytest.mark.parametrize("arguments", WRONG_USAGE)
+def test_wrong_usage_is_exit_code_2(arguments, at, capsys):
+    failure(capsys, arguments, code=2)
+
+
+@pytest.mark.parametrize("command", [[], ["hide"], ["fit"], ["sample"], ["reveal"], ["inspect"], ["measure"], ["demo"]])
+def test_help_is_there(command, capsys):
+    assert cli.run([*command, "--help"]) == 0
+    assert "Usage" in capsys.readouterr().out
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_behind(at, tmp_path, capsys, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert "no space left on device" in failure(capsys, ["sample", "song.safetensors", "-o", str(tmp_path / "cover.png")])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupted_by_the_user(at, tmp_path):
+    """Ctrl-C in the middle of training: one line, exit code 130, no output; and the checkpoint, once written, is resumed from."""
+    song = tmp_path / "song.safetensors"
+    command = [sys.executable, "-c", INTERRUPTIBLE, "hide", "cover.png", "--secret", "alice.key=holiday.png", "-o", str(song)]
+    command += [*SMALL, "--steps", "100000"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    checkpoint = tmp_path / "song.safetensors.checkpoint"
+    for _ in range(600):
+        if checkpoint.exists():
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    assert err.splitlines()[0] == "sirensong: error: interrupted"
+    assert [path.name for path in tmp_path.iterdir()] == [checkpoint.name]
+
+    again = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (again.returncode, again.stderr.splitlines()[0]) == (1, f"sirensong: error: {checkpoint} exists: an unfinished run")
+
+
+INTERRUPTIBLE = "from sirensong.training import checkpoint; checkpoint.INTERVAL = 0.2; from sirensong.cli import main; main()"
+
+
+def test_the_demo_writes_a_contact_sheet(tmp_path, capsys):
+    folder = tmp_path / "demo"
+    assert cli.run(["demo", "-o", str(folder), "--steps", "3"]) == 0
+    assert {"sheet.png", "song.safetensors", "alice.key", "bob.key", "cover-render.png"} <= {path.name for path in folder.iterdir()}
+    assert size_of(folder / "sheet.png")[0] > 600
+    capsys.readouterr()
+    assert "exists" in failure(capsys, ["demo", "-o", str(folder), "--steps", "3"])
+    assert cli.run(["demo", "-o", str(folder), "--steps", "3", "--overwrite"]) == 0

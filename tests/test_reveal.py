@@ -1,0 +1,263 @@
+"""Sampling and revealing: each selection, wrong keys and masks, changed weights, any size."""
+
+import dataclasses
+import sys
+
+import numpy as np
+import pytest
+
+import sirensong
+from sirensong.carrier import load, save
+from sirensong.errors import FormatError, NoPictureError, SettingError
+from sirensong.image import coordinates
+from sirensong.keys import Passphrase, choose_positions, normal_values
+from sirensong.mask import Mask
+from sirensong.reveal import colours, render, reveal, sample, unlock
+from sirensong.siren import Architecture, Layer, evaluate
+from sirensong.slots import Slot
+from sirensong.stego import weights_digest
+from sirensong.substitution import Selection, magnitude_positions
+
+RATIO = 0.1
+reveal_module = sys.modules["sirensong.reveal"]  # the package's `reveal` is the function
+
+
+def slot_for(weights, selection, ratio=RATIO, size=(4, 7)):
+    return Slot(selection, ratio, *size, weights_digest(weights)[:6])
+
+
+@pytest.fixture(scope="module")
+def mask(architecture, weights, nonce):
+    """A mask of other weights than the published ones, as after joint training."""
+    cover = tuple(Layer(np.cos(10 * layer.weight), layer.bias) for layer in weights)
+    return Mask(architecture, RATIO, magnitude_positions(cover, RATIO), nonce[:8])
+
+
+@pytest.fixture(scope="module")
+def hidden(make_stego, weights, key):
+    """Make a stego function with one picture for `key`."""
+
+    def make(selection, ratio=RATIO):
+        return make_stego([(key, slot_for(weights, selection, ratio))])
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def expected(architecture, weights, nonce, key, mask):
+    """The secret picture, put together one weight at a time and drawn one pixel at a time."""
+
+    def make(selection, size=(4, 7), key=key):
+        layers = []
+        for index, (out, into) in enumerate(architecture.shapes):
+            total, purpose = out * into, f"{index}/positions"
+            count = int(RATIO * total + 0.5)
+            places = {
+                "keyed": choose_positions(key.secret, nonce, purpose, total=total, count=count),
+                "random": choose_positions(nonce, nonce, purpose, total=total, count=count),
+                "magnitude": mask.positions[index],
+            }[selection]
+            values = normal_values(key.secret, nonce, f"{index}/values", count=count, fan_in=into, fan_out=out)
+            matrix = weights[index].weight.copy()
+            for place, value in zip(places, values, strict=True):
+                matrix[place // into, place % into] = value
+            layers.append(Layer(matrix, weights[index].bias))
+        return picture_of(layers, *size)
+
+    return make
+
+
+def picture_of(layers, height, width):
+    picture = np.empty((height, width, 3), np.float32)
+    for row in range(height):
+        for column in range(width):
+            point = np.array([[(2 * column + 1) / width - 1, (2 * row + 1) / height - 1]], np.float32)
+            picture[row, column] = np.clip((evaluate(layers, point)[0] + 1) / 2, 0, 1)
+    return picture
+
+
+def assert_close(one, two, atol=2e-6):
+    assert one.dtype == np.float32
+    np.testing.assert_allclose(one, two, atol=atol)
+
+
+class TestSample:
+    def test_the_cover_in_its_own_size(self, stego, weights):
+        assert_close(sample(stego), picture_of(weights, 6, 9))
+
+    @pytest.mark.parametrize("size", [(1, 1), (3, 20), (11, 2)])
+    def test_any_other_size(self, stego, weights, size):
+        assert_close(sample(stego, size), picture_of(weights, *size))
+
+    def test_secrets_do_not_show(self, stego, hidden):
+        np.testing.assert_array_equal(sample(hidden("keyed")), sample(stego))
+
+
+class TestReveal:
+    @pytest.mark.parametrize("selection", ["keyed", "random"])
+    def test_with_a_key(self, hidden, expected, key, selection):
+        picture = reveal(hidden(Selection(selection)), key)
+        assert_close(picture, expected(selection))
+        assert np.abs(picture - sample(hidden(Selection(selection)), (4, 7))).max() > 0.05
+
+    def test_with_a_key_and_a_mask(self, hidden, expected, key, mask):
+        assert_close(reveal(hidden(Selection.MAGNITUDE), key, mask=mask), expected("magnitude"))
+
+    @pytest.mark.parametrize("selection", ["keyed", "random"])
+    def test_a_mask_that_is_not_needed_changes_nothing(self, hidden, expected, key, mask, selection):
+        assert_close(reveal(hidden(Selection(selection)), key, mask=mask), expected(selection))
+
+    def test_the_secret_s_own_size_is_the_default(self, hidden, expected, key):
+        assert reveal(hidden(Selection.KEYED), key).shape == (4, 7, 3)
+        assert_close(reveal(hidden(Selection.KEYED), key, size=(9, 5)), expected("keyed", (9, 5)))
+
+    def test_two_keys_find_two_pictures(self, make_stego, weights, expected, key, other_key):
+        entries = [(key, slot_for(weights, Selection.KEYED)), (other_key, slot_for(weights, Selection.RANDOM, size=(3, 2)))]
+        stego = make_stego(entries)
+        assert_close(reveal(stego, key), expected("keyed"))
+        assert_close(reveal(stego, other_key), expected("random", (3, 2), other_key))
+
+    def test_after_a_journey_through_files(self, tmp_path, hidden, expected, key, mask):
+        save(tmp_path / "song.safetensors", hidden(Selection.MAGNITUDE))
+        sirensong.write_key(tmp_path / "a.key", key)
+        sirensong.write_mask(tmp_path / "song.mask", mask)
+        stego, found = load(tmp_path / "song.safetensors"), sirensong.read_key(tmp_path / "a.key")
+        assert_close(reveal(stego, found, mask=sirensong.read_mask(tmp_path / "song.mask")), expected("magnitude"))
+
+    def test_with_a_passphrase(self, make_stego, weights, nonce, expected):
+        bound = Passphrase("caf\u00e9 au lait").bind(nonce)
+        stego = make_stego([(bound, slot_for(weights, Selection.KEYED))])
+        assert_close(reveal(stego, Passphrase("cafe\u0301 au lait")), expected("keyed", key=bound))
+        with pytest.raises(NoPictureError):
+            reveal(stego, Passphrase("cafe au lait"))
+
+
+class TestUnlock:
+    def test_what_it_says(self, hidden, key):
+        secret = unlock(hidden(Selection.KEYED), key)
+        assert (secret.height, secret.width, secret.found, secret.intact) == (4, 7, True, True)
+        assert "weights" not in repr(secret)
+
+    def test_the_stego_function_is_not_changed(self, hidden, key):
+        stego = hidden(Selection.KEYED)
+        before = stego.digest
+        unlock(stego, key)
+        assert stego.digest == before
+
+    def test_only_selected_weights_change(self, hidden, key, architecture, weights):
+        for old, new, (out, into) in zip(weights, unlock(hidden(Selection.KEYED), key).weights, architecture.shapes, strict=True):
+            assert (old.weight != new.weight).sum() == int(RATIO * out * into + 0.5)
+            np.testing.assert_array_equal(old.bias, new.bias)
+
+    def test_changed_weights_still_reveal(self, hidden, key, weights):
+        stego = hidden(Selection.KEYED)
+        pruned = tuple(Layer(np.where(np.abs(layer.weight) < 0.01, 0, layer.weight), layer.bias) for layer in weights)
+        changed = dataclasses.replace(stego, weights=pruned)
+        assert unlock(stego, key).intact
+        secret = unlock(changed, key)
+        assert (secret.found, secret.intact) == (True, False)
+        np.testing.assert_allclose(reveal(changed, key), reveal(stego, key), atol=0.2)
+
+    def test_one_value_is_enough_to_be_noticed(self, hidden, key, weights):
+        *others, last = weights
+        moved = last.bias.copy()
+        moved[2] = np.nextafter(moved[2], np.float32(1))
+        assert not unlock(dataclasses.replace(hidden(Selection.KEYED), weights=(*others, Layer(last.weight, moved))), key).intact
+
+
+class TestWrongKey:
+    def test_it_finds_no_picture(self, stego, hidden, key, other_key):
+        for function, wrong in ((hidden(Selection.KEYED), other_key), (stego, key)):
+            with pytest.raises(NoPictureError, match="no picture for this key"):
+                reveal(function, wrong)
+
+    def test_the_error_tells_nothing_of_the_key(self, stego, other_key):
+        with pytest.raises(NoPictureError) as caught:
+            reveal(stego, other_key)
+        told = str(caught.value) + repr(caught.value)
+        assert other_key.secret.hex() not in told
+        assert other_key.to_text() not in told
+
+    def test_force_renders_noise_in_the_cover_s_size(self, hidden, other_key, architecture, weights):
+        stego = hidden(Selection.KEYED)
+        secret = unlock(stego, other_key, force=True)
+        assert (secret.found, secret.intact, secret.height, secret.width) == (False, True, 6, 9)
+        assert [int((old.weight != new.weight).sum()) for old, new in zip(weights, secret.weights, strict=True)] == [
+            int(0.05 * out * into + 0.5) for out, into in architecture.shapes
+        ]
+        noise = reveal(stego, other_key, force=True)
+        assert noise.shape == (6, 9, 3)
+        assert np.abs(noise - sample(stego)).max() > 0.05
+        assert reveal(stego, other_key, force=True, size=(2, 3)).shape == (2, 3, 3)
+
+    def test_force_uses_a_mask_that_is_given(self, hidden, other_key, mask, expected):
+        assert_close(reveal(hidden(Selection.KEYED), other_key, force=True, mask=mask), expected("magnitude", (6, 9), other_key))
+
+    def test_force_changes_nothing_for_the_right_key(self, hidden, key):
+        stego = hidden(Selection.KEYED)
+        np.testing.assert_array_equal(reveal(stego, key, force=True), reveal(stego, key))
+        assert unlock(stego, key, force=True).found
+
+    def test_a_key_for_another_carrier_does_not_fit(self, hidden, key):
+        stego = hidden(Selection.KEYED)
+        with pytest.raises(NoPictureError):
+            reveal(dataclasses.replace(stego, nonce=stego.nonce[::-1]), key)
+
+    def test_a_damaged_slot_of_a_later_release_is_told_apart(self, make_stego, weights, key, monkeypatch):
+        slots = sys.modules["sirensong.slots"]
+        with monkeypatch.context() as patch:
+            patch.setattr(slots, "_VERSION", 2)
+            stego = make_stego([(key, slot_for(weights, Selection.KEYED))])
+        with pytest.raises(FormatError, match="version 2"):
+            reveal(stego, key, force=True)
+
+
+class TestMask:
+    def test_it_is_needed(self, hidden, key):
+        with pytest.raises(SettingError, match="needs the carrier's mask") as caught:
+            reveal(hidden(Selection.MAGNITUDE), key)
+        assert "--mask" in caught.value.hint
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"carrier": bytes(8)}, {"ratio": 0.1001}, {"architecture": Architecture(12, 4)}, {"architecture": Architecture(13, 3)}],
+    )
+    def test_another_one_is_refused(self, hidden, key, mask, change):
+        with pytest.raises(SettingError, match="mask belongs to another carrier"):
+            reveal(hidden(Selection.MAGNITUDE), key, mask=dataclasses.replace(mask, **change))
+
+    def test_another_one_is_refused_with_force_too(self, stego, key, mask):
+        with pytest.raises(SettingError, match="mask belongs to another carrier"):
+            reveal(stego, key, mask=dataclasses.replace(mask, carrier=bytes(8)), force=True)
+
+
+class TestRender:
+    @pytest.mark.parametrize("chunk", [1, 7, 64, 1000])
+    @pytest.mark.parametrize("size", [(13, 17), (1, 50), (50, 1)])
+    def test_chunks_do_not_show(self, weights, monkeypatch, chunk, size):
+        monkeypatch.setattr(reveal_module, "_CHUNK", 10**9)
+        whole = render(weights, size)
+        sizes = []
+        monkeypatch.setattr(reveal_module, "_CHUNK", chunk)
+        monkeypatch.setattr(reveal_module, "evaluate", lambda layers, points: sizes.append(len(points)) or evaluate(layers, points))
+        np.testing.assert_allclose(render(weights, size), whole, atol=1e-6)
+        assert sum(sizes) == size[0] * size[1]
+        assert max(sizes) <= max(chunk, size[1])  # whole rows, at least one
+
+    def test_points_are_pixel_centres(self, weights):
+        direct = np.clip((evaluate(weights, coordinates(5, 8)) + 1) / 2, 0, 1)
+        np.testing.assert_allclose(render(weights, (5, 8)), direct.reshape(5, 8, 3), atol=1e-6)
+
+    @pytest.mark.parametrize("size", [(0, 5), (5, 0), (-1, 5), (5, -1), (65_536, 1), (1, 65_536), (20_000, 20_000)])
+    def test_sizes_out_of_range_are_refused(self, stego, weights, key, size):
+        for call in (lambda: render(weights, size), lambda: sample(stego, size), lambda: reveal(stego, key, size=size, force=True)):
+            with pytest.raises(SettingError, match=f"cannot render {size[1]}x{size[0]}"):
+                call()
+
+    def test_the_longest_side_is_possible(self, weights):
+        assert render(weights, (1, 65_535)).shape == (1, 65_535, 3)
+
+
+@pytest.mark.parametrize(("output", "colour"), [(-1, 0), (1, 1), (0, 0.5), (-0.5, 0.25), (-9, 0), (9, 1)])
+def test_colours(output, colour):
+    assert colours(np.array([output], np.float32)).tolist() == [colour]
