@@ -21,7 +21,7 @@ settings.load_profile("tests")
 @pytest.fixture(scope="session")
 def golden():
     """Values that no release may change: what was hidden with one must be revealed with the next."""
-    return json.loads((Path(__file__).parent / "golden" / "keys.json").read_text())
+    return json.loads((Path(__file__).parent / "golden" / "keys.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")

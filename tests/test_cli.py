@@ -184,6 +184,7 @@ def test_magnitude_selection_writes_a_mask_that_reveal_asks_for(at, tmp_path, ca
     assert "mask" in failure(capsys, ["reveal", song, "--key", "alice.key", "-o", output])
     assert cli.run(["reveal", song, "--key", "alice.key", "--mask", mask, "-o", output]) == 0
     assert psnr(read("holiday.png"), read(output)) > 20
+    capsys.readouterr()
     forced = ["reveal", "song.safetensors", "--key", "eve.key", "--force", "--mask", mask, "-o", output, "--overwrite"]
     assert "another carrier" in failure(capsys, forced)
 
@@ -347,7 +348,7 @@ def test_interrupted_by_the_user(at, tmp_path):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out == ""
-    assert err.splitlines()[0] == "sirensong: error: interrupted"
+    assert err.splitlines() == ["sirensong: error: interrupted", "hint: the same command with --resume goes on from here"]
     assert [path.name for path in tmp_path.iterdir()] == [checkpoint.name]
 
     again = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)

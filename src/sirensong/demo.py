@@ -17,7 +17,7 @@ from sirensong.metrics import Quality, measure
 from sirensong.reveal import reveal, sample
 from sirensong.sheet import Row, contact_sheet
 from sirensong.training.progress import Listener
-from sirensong.training.recipe import FAST
+from sirensong.training.recipe import RECIPES
 
 SIDE = 128
 _SECRETS = (("alice", "chelsea"), ("bob", "coffee"))
@@ -39,7 +39,7 @@ def run_demo(
     cover, secrets = _photograph("astronaut"), [_photograph(photograph) for _, photograph in _SECRETS]
     keys = [_key(folder / f"{person}.key") for person, _ in _SECRETS]
 
-    recipe = FAST if steps is None else replace(FAST, joint_steps=steps)
+    recipe = RECIPES["fast"] if steps is None else replace(RECIPES["fast"], joint_steps=steps)
     save(carrier, hide(cover, list(zip(keys, secrets, strict=True)), recipe=recipe, listener=listener).stego, overwrite=overwrite)
     song = load(carrier)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,7 +51,9 @@ def hide(
     pairs = list(secrets.items() if isinstance(secrets, Mapping) else secrets)
     pictures = [_read(image) for image in (cover, *(image for _, image in pairs))]
     if architecture is None:
-        architecture = architecture_for(recipe, [(pixels.shape[0], pixels.shape[1]) for pixels in pictures])
+        architecture = architecture_for(recipe, pictures[0].shape[0], pictures[0].shape[1])
+    if "torch" not in sys.modules:  # else it is too late: OpenMP reads its settings when it is loaded
+        os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # do not spin for long on a core that another program needs
     try:
         from sirensong.training.run import Run
     except ModuleNotFoundError as error:

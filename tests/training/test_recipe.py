@@ -20,13 +20,14 @@ def test_the_papers_recipe_is_that_of_section_4_1():
     assert PAPER.points is PAPER.cover_points is None
     assert PAPER.keep_best
     assert [PAPER.rate_scale(progress) for progress in (0, 0.5, 0.999)] == [1, 1, 1]
-    assert architecture_for(PAPER, [(128, 128)]) == Architecture(128, 8, 30.0)
+    assert architecture_for(PAPER, 128, 128) == Architecture(128, 8, 30.0)
 
 
-def test_the_network_grows_with_the_largest_picture():
-    assert architecture_for(FAST, [(128, 128), (64, 32)]) == Architecture(128, 8, 60.0)
-    assert architecture_for(FAST, [(64, 64), (256, 256)]) == Architecture(256, 8, 120.0)
-    assert architecture_for(FAST, [(1, 1)]).hidden_features == 32
+def test_the_network_grows_with_the_cover():
+    assert architecture_for(FAST, 128, 128) == Architecture(128, 8, 60.0)
+    assert architecture_for(FAST, 256, 256) == Architecture(256, 8, 120.0)
+    assert architecture_for(FAST, 512, 128) == architecture_for(FAST, 256, 256)
+    assert architecture_for(FAST, 1, 1).hidden_features == 32
 
 
 def test_the_rate_holds_and_then_falls_to_zero():

@@ -139,7 +139,7 @@ RECIPES = {recipe.name: recipe for recipe in (FAST, PAPER)}
 def architecture_for(recipe: Recipe, height: int, width: int) -> Architecture:
     """The network for a cover of this size; secrets have no say in it, or the carrier would tell of them.
 
-    Hidden features grow as the cover's side does, so that weights grow as pixels do: 128 at 128x128, 256 at 256x256, in steps of 32.
+    Hidden features grow as its side does, so that weights grow as pixels do: 128 at 128x128, 256 at 256x256, in steps of 32.
     So does omega, unless the recipe names it: the finest detail of a picture of n pixels a side has a frequency in proportion to n.
     """
     side = math.sqrt(height * width)

@@ -116,12 +116,12 @@ class Run:
 
     def publish(self, weights: Weights, mask: Positions | None) -> tuple[StegoFunction, Mask | None]:
         """Seal a slot for each key, and put together what is published, with the mask of magnitude selection."""
-        recipe, digest = self._recipe, weights_digest(weights)[:DIGEST_BYTES]
+        recipe, digest = self._recipe, weights_digest(weights)
         entries = [
-            (key, Slot(recipe.selection, recipe.ratio, pixels.shape[0], pixels.shape[1], digest))
+            (key, Slot(recipe.selection, recipe.ratio, pixels.shape[0], pixels.shape[1], digest[:DIGEST_BYTES]))
             for key, pixels in zip(self._keys, self._pictures[1:], strict=True)
         ]
-        slots = seal_slots(self._nonce, entries, self._entropy)
+        slots = seal_slots(self._nonce, entries, derive(self._entropy, digest, "slots"))
         height, width = self._pictures[0].shape[:2]
         stego = StegoFunction(self._architecture, weights, height, width, self._nonce, slots)
         if mask is None or recipe.selection is not Selection.MAGNITUDE:
