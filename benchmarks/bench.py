@@ -1,8 +1,8 @@
 """Time and quality of the main job: `make bench`, or `make bench BENCH="--data DIR --quick"`.
 
 Times are given in paper steps: one step of the paper's training (section 4.1) written as anybody would, with autograd, Adam and
-three whole 128x128 pictures, timed in the same run, because machines differ and drift. Every hide is the command as a user types it,
-in a process of its own, from start to finished file; quality is that of the file as written, read back with the keys.
+three whole 128x128 pictures, timed in the same run, because machines differ and drift. Every hide is the command as a user types
+it, in a process of its own, from start to finished file; quality is that of the file as written, read back with the keys.
 Prints a table and writes benchmarks/results/bench.json.
 """
 

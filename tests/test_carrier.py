@@ -17,7 +17,7 @@ from safetensors import safe_open
 from safetensors.numpy import save as pack
 
 from sirensong.carrier import LARGEST_CARRIER, load, save, to_bytes
-from sirensong.errors import FileProblem, FormatError
+from sirensong.errors import FileError, FormatError
 from sirensong.keys import SecretKey
 from sirensong.siren import Architecture, initial_weights
 from sirensong.slots import Slot, seal_slots
@@ -194,7 +194,7 @@ class TestSave:
     def test_an_existing_file_is_replaced_only_with_overwrite(self, path, stego):
         other = function_of(4, 2, 5.0, 3, 3, seed=1)
         save(path, stego)
-        with pytest.raises(FileProblem, match="exists"):
+        with pytest.raises(FileError, match="exists"):
             save(path, other)
         assert_equal(load(path), stego)
         save(path, other, overwrite=True)
@@ -207,7 +207,7 @@ class TestSave:
 
         path.write_bytes(b"old")
         monkeypatch.setattr(*where, disk_full)
-        with pytest.raises(FileProblem, match="no space left"):
+        with pytest.raises(FileError, match="no space left"):
             save(path, stego, overwrite=True)
         assert path.read_bytes() == b"old"
         assert list(path.parent.iterdir()) == [path]
@@ -217,17 +217,17 @@ class TestSave:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(os, "fsync", disk_full)
-        with pytest.raises(FileProblem, match="no space left"):
+        with pytest.raises(FileError, match="no space left"):
             save(path, stego)
         assert list(path.parent.iterdir()) == []
 
 
 class TestOtherFiles:
     def test_missing(self, path):
-        assert "no such file" in assert_refused(path, FileProblem).message
+        assert "no such file" in assert_refused(path, FileError).message
 
     def test_a_folder(self, tmp_path):
-        assert "directory" in assert_refused(tmp_path, FileProblem).message
+        assert "directory" in assert_refused(tmp_path, FileError).message
 
     @pytest.mark.parametrize("size", range(12))
     def test_nearly_nothing(self, path, size):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sirensong import files
-from sirensong.errors import FileProblem, FormatError
+from sirensong.errors import FileError, FormatError
 from sirensong.files import read_bytes, refuse_existing, told, write_bytes
 
 
@@ -40,21 +40,21 @@ class TestRead:
             read_bytes(str(tmp_path / "a"), cap=100, what="a thing")
 
     def test_what_cannot_be_read_is_a_problem(self, tmp_path):
-        with pytest.raises(FileProblem, match=r"cannot read .*/a: no such file or directory"):
+        with pytest.raises(FileError, match=r"cannot read .*/a: no such file or directory"):
             read_bytes(tmp_path / "a", cap=100, what="a thing")
-        with pytest.raises(FileProblem, match="is a directory"):
+        with pytest.raises(FileError, match="is a directory"):
             read_bytes(tmp_path, cap=100, what="a thing")
 
 
 class TestTold:
     def test_the_message_says_what_which_and_why(self):
-        with pytest.raises(FileProblem) as caught, told("write", Path("a.png")):
+        with pytest.raises(FileError) as caught, told("write", Path("a.png")):
             disk_full()
         assert caught.value.message == "cannot write a.png: no space left on device"
         assert isinstance(caught.value.__cause__, OSError)
 
     def test_an_error_without_a_reason_of_its_own_is_told_too(self):
-        with pytest.raises(FileProblem, match=r"cannot read a\.png: something odd"), told("read", "a.png"):
+        with pytest.raises(FileError, match=r"cannot read a\.png: something odd"), told("read", "a.png"):
             raise OSError("Something odd")
 
     def test_other_errors_pass(self):
@@ -69,7 +69,7 @@ class TestRefuseExisting:
     def test_an_existing_file_is_fine_only_with_overwrite(self, tmp_path):
         (tmp_path / "a").touch()
         assert refuse_existing(tmp_path / "a", overwrite=True) is None
-        with pytest.raises(FileProblem, match="a exists") as caught:
+        with pytest.raises(FileError, match="a exists") as caught:
             refuse_existing(tmp_path / "a", overwrite=False)
         assert "--overwrite" in caught.value.hint
 
@@ -86,7 +86,7 @@ class TestRefuseExisting:
     def test_where_no_file_can_be_is_a_problem(self, tmp_path, name, reason, overwrite):
         (tmp_path / "file").touch()
         for refuse in (refuse_existing, lambda path, overwrite: write_bytes(path, b"new", overwrite=overwrite)):
-            with pytest.raises(FileProblem, match=f"cannot write .*{reason}"):
+            with pytest.raises(FileError, match=f"cannot write .*{reason}"):
                 refuse(tmp_path / name, overwrite=overwrite)
         assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -101,7 +101,7 @@ class TestWrite:
 
     def test_an_existing_file_is_replaced_only_with_overwrite(self, tmp_path):
         (tmp_path / "a").write_bytes(b"old")
-        with pytest.raises(FileProblem, match="exists"):
+        with pytest.raises(FileError, match="exists"):
             write_bytes(tmp_path / "a", b"new", overwrite=False)
         assert (tmp_path / "a").read_bytes() == b"old"
         write_bytes(tmp_path / "a", b"new", overwrite=True)
@@ -129,7 +129,7 @@ class TestWrite:
         monkeypatch.setattr(*where, disk_full)
         if where == (os, "link"):
             monkeypatch.setattr(Path, "replace", disk_full)  # which is tried where links are not possible
-        with pytest.raises(FileProblem, match="no space left on device"):
+        with pytest.raises(FileError, match="no space left on device"):
             write_bytes(tmp_path / "a", b"new", overwrite=where == (Path, "replace"))
         assert list(tmp_path.iterdir()) == []
 
@@ -137,7 +137,7 @@ class TestWrite:
     def test_a_full_disk_leaves_the_old_file_as_it_was(self, tmp_path, monkeypatch, where):
         (tmp_path / "a").write_bytes(b"old")
         monkeypatch.setattr(*where, disk_full)
-        with pytest.raises(FileProblem, match="no space left on device"):
+        with pytest.raises(FileError, match="no space left on device"):
             write_bytes(tmp_path / "a", b"new", overwrite=True)
         assert list(tmp_path.iterdir()) == [tmp_path / "a"]
         assert (tmp_path / "a").read_bytes() == b"old"
@@ -153,7 +153,7 @@ class TestWrite:
 
     def test_a_file_that_came_into_being_meanwhile_is_kept(self, tmp_path, monkeypatch):
         monkeypatch.setattr(files, "refuse_existing", lambda *_, **__: (tmp_path / "a").write_bytes(b"theirs"))
-        with pytest.raises(FileProblem, match="exists"):
+        with pytest.raises(FileError, match="exists"):
             write_bytes(tmp_path / "a", b"ours", overwrite=False)
         assert list(tmp_path.iterdir()) == [tmp_path / "a"]
         assert (tmp_path / "a").read_bytes() == b"theirs"
@@ -166,7 +166,7 @@ class TestWrite:
         write_bytes(tmp_path / "a", b"new", overwrite=False)
         assert (tmp_path / "a").read_bytes() == b"new"
         monkeypatch.setattr(files, "refuse_existing", lambda *_, **__: None)
-        with pytest.raises(FileProblem, match="exists"):
+        with pytest.raises(FileError, match="exists"):
             write_bytes(tmp_path / "a", b"newer", overwrite=False)
         assert list(tmp_path.iterdir()) == [tmp_path / "a"]
         assert (tmp_path / "a").read_bytes() == b"new"

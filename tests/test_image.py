@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from sirensong.errors import FileProblem, FormatError, SettingError
+from sirensong.errors import FileError, FormatError, SettingError
 from sirensong.image import (
     coordinates,
     encode_picture,
@@ -366,9 +366,9 @@ class TestDamaged:
         self.assert_refused(read, b"GIF89a")
 
     def test_what_cannot_be_read_is_a_problem(self, tmp_path):
-        with pytest.raises(FileProblem, match=r"cannot read .*a.png: no such file"):
+        with pytest.raises(FileError, match=r"cannot read .*a.png: no such file"):
             read_picture(tmp_path / "a.png")
-        with pytest.raises(FileProblem, match="directory"):
+        with pytest.raises(FileError, match="directory"):
             read_picture(tmp_path)
 
 
@@ -516,7 +516,7 @@ class TestWrite:
 
     def test_an_existing_file_is_replaced_only_with_overwrite(self, tmp_path):
         write_picture(tmp_path / "a.png", colours(RGB))
-        with pytest.raises(FileProblem, match="exists"):
+        with pytest.raises(FileError, match="exists"):
             write_picture(tmp_path / "a.png", colours(RGB[::-1]))
         assert_picture(read_picture(tmp_path / "a.png"), colours(RGB))
         write_picture(tmp_path / "a.png", colours(RGB[::-1]), overwrite=True)

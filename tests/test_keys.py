@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sirensong import keys
-from sirensong.errors import FileProblem, FormatError, SettingError
+from sirensong.errors import FileError, FormatError, SettingError
 from sirensong.keys import Passphrase, SecretKey, choose_positions, derive, keystream, normal_values, read_key, write_key
 
 SECRETS = st.binary(min_size=32, max_size=32)
@@ -131,7 +131,7 @@ class TestFile:
     def test_it_is_never_overwritten(self, tmp_path, key, other_key):
         write_key(tmp_path / "a.key", key)
         before = (tmp_path / "a.key").read_bytes()
-        with pytest.raises(FileProblem, match="exists"):
+        with pytest.raises(FileError, match="exists"):
             write_key(tmp_path / "a.key", other_key)
         assert (tmp_path / "a.key").read_bytes() == before
         assert list(tmp_path.iterdir()) == [tmp_path / "a.key"]
@@ -171,9 +171,9 @@ class TestFile:
             read_key(path)
 
     def test_a_file_that_is_missing_or_a_folder_is_a_problem(self, tmp_path):
-        with pytest.raises(FileProblem, match="no such file"):
+        with pytest.raises(FileError, match="no such file"):
             read_key(tmp_path / "a.key")
-        with pytest.raises(FileProblem, match="directory"):
+        with pytest.raises(FileError, match="directory"):
             read_key(tmp_path)
 
 
@@ -229,7 +229,7 @@ class TestSecrecy:
         self.assert_silent(self.everything_told(caught.value), key.secret)
 
     def test_no_error_quotes_a_key_that_cannot_be_written(self, tmp_path, key):
-        with pytest.raises(FileProblem) as caught:
+        with pytest.raises(FileError) as caught:
             write_key(tmp_path / "missing" / "a.key", key)
         self.assert_silent(self.everything_told(caught.value), key.secret)
 

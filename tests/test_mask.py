@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sirensong.errors import FileProblem, FormatError, SettingError
+from sirensong.errors import FileError, FormatError, SettingError
 from sirensong.mask import Mask, dense_bits, mask_from_bytes, mask_to_bytes, read_mask, sparse_bits, sparse_vector, write_mask
 from sirensong.siren import Architecture, initial_weights
 from sirensong.substitution import magnitude_positions, random_positions, selected_count
@@ -98,7 +98,7 @@ class TestRoundTrip:
     def test_a_file_is_not_overwritten_unasked(self, tmp_path, mask, architecture, nonce):
         write_mask(tmp_path / "a.mask", mask)
         other = mask_of(architecture, 0.1, nonce)
-        with pytest.raises(FileProblem, match="exists"):
+        with pytest.raises(FileError, match="exists"):
             write_mask(tmp_path / "a.mask", other)
         assert read_mask(tmp_path / "a.mask").ratio == 0.05
         write_mask(tmp_path / "a.mask", other, overwrite=True)
@@ -240,7 +240,7 @@ class TestHostile:
         (tmp_path / "a.mask").write_bytes(mask_to_bytes(mask)[:-1])
         with pytest.raises(FormatError, match=r"a\.mask is damaged"):
             read_mask(tmp_path / "a.mask")
-        with pytest.raises(FileProblem, match=r"cannot read .*b\.mask"):
+        with pytest.raises(FileError, match=r"cannot read .*b\.mask"):
             read_mask(tmp_path / "b.mask")
 
 

@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 import pytest
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -32,8 +32,10 @@ def cut(slots, size=SLOT_BYTES):
 
 
 def cipher_by_hand(key, nonce):
-    """AES-256-GCM under HKDF-SHA256 of key and nonce (RFC 5869, one block)."""
-    return AESGCM(hmac.digest(hmac.digest(nonce, key.secret, "sha256"), b"sirensong/1/slot\x01", "sha256"))
+    """AES-256-SIV under 64 bytes of HKDF-SHA256 of key and nonce (RFC 5869, two blocks)."""
+    extracted = hmac.digest(nonce, key.secret, "sha256")
+    first = hmac.digest(extracted, b"sirensong/1/slot\x01", "sha256")
+    return AESSIV(first + hmac.digest(extracted, first + b"sirensong/1/slot\x02", "sha256"))
 
 
 def with_block(slots, block, place=0):
@@ -69,7 +71,7 @@ def test_a_slot_byte_by_byte(key, nonce):
     slots = seal_slots(nonce, [(key, Slot(Selection.MAGNITUDE, 0.05, 0x0102, 0x0304, b"digest"))], ENTROPY)
     empty = seal_slots(nonce, [], ENTROPY)
     (block,) = [block for block, filling in zip(cut(slots), cut(empty), strict=True) if block != filling]
-    plain = cipher_by_hand(key, nonce).decrypt(bytes(12), block, None)
+    plain = cipher_by_hand(key, nonce).decrypt(block, None)
     assert plain == bytes([1, 0, 1, 0]) + bytes([0xF4, 0x01, 0x02, 0x01, 0x04, 0x03]) + b"digest"
 
 
@@ -80,7 +82,7 @@ def test_another_key_or_carrier_opens_none(key, other_key, nonce):
 
 
 def test_every_flipped_bit_closes_a_slot(key, nonce):
-    block = cipher_by_hand(key, nonce).encrypt(bytes(12), struct.pack("<BBBBHHH6s", 1, 0, 0, 0, 500, 6, 9, b"digest"), None)
+    block = cipher_by_hand(key, nonce).encrypt(struct.pack("<BBBBHHH6s", 1, 0, 0, 0, 500, 6, 9, b"digest"), None)
     others = seal_slots(nonce, [], ENTROPY)
     assert open_slots(nonce, with_block(others, block), key) == Slot(Selection.KEYED, 0.05, 6, 9, b"digest")
     for bit in range(8 * SLOT_BYTES):
@@ -106,7 +108,7 @@ def test_every_flipped_bit_closes_a_slot(key, nonce):
 )
 @pytest.mark.parametrize("place", [0, 63])
 def test_a_slot_of_a_later_release_is_an_error(key, nonce, fields, place):
-    block = cipher_by_hand(key, nonce).encrypt(bytes(12), struct.pack("<BBBBHHH6s", *fields, b"digest"), None)
+    block = cipher_by_hand(key, nonce).encrypt(struct.pack("<BBBBHHH6s", *fields, b"digest"), None)
     slots = with_block(seal_slots(nonce, [], ENTROPY), block, place)
     with pytest.raises(FormatError, match=f"version {fields[0]}, kind {fields[1]}") as caught:
         open_slots(nonce, slots, key)

@@ -13,7 +13,7 @@ Everything but `hide` and `fit` works without torch, which is imported when one 
 from __future__ import annotations
 
 from sirensong.carrier import load, save
-from sirensong.errors import FileProblem, FormatError, MissingDependencyError, NoPictureError, SettingError, SirensongError
+from sirensong.errors import FileError, FormatError, MissingDependencyError, NoPictureError, SettingError, SirensongError
 from sirensong.hide import Hidden, fit, hide
 from sirensong.image import to_pil
 from sirensong.keys import Passphrase, SecretKey, read_key, write_key
@@ -30,7 +30,7 @@ __all__ = [
     "FAST",
     "PAPER",
     "Architecture",
-    "FileProblem",
+    "FileError",
     "FormatError",
     "Hidden",
     "Mask",

@@ -21,6 +21,7 @@ from sirensong.stego import StegoFunction
 VERSION = 1
 METADATA = "sirensong"  # the one metadata field
 LARGEST_CARRIER = 300 * 1024 * 1024  # bytes; more than the largest architecture needs
+LARGEST_WEIGHT = 1e9  # larger ones could overflow in a render
 _SMALLEST_CARRIER = 8 + 2
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK")
 _JSON_BEGINS = b"\0\0\0\0{"  # after the lower half of a header's length, which may begin like a pickle
@@ -48,14 +49,14 @@ def to_bytes(stego: StegoFunction) -> bytes:
 
 
 def save(path: StrPath, stego: StegoFunction, *, overwrite: bool = False) -> None:
-    """Write a carrier, whole or not at all. Raises FileProblem if it exists (unless `overwrite`) or cannot be written."""
+    """Write a carrier, whole or not at all. Raises FileError if it exists (unless `overwrite`) or cannot be written."""
     write_bytes(path, to_bytes(stego), overwrite=overwrite)
 
 
 def load(path: StrPath) -> StegoFunction:
     """Read a carrier.
 
-    Nothing is allocated before its size, names, dtypes and shapes have been checked, and no code in it can run. Raises FileProblem
+    Nothing is allocated before its size, names, dtypes and shapes have been checked, and no code in it can run. Raises FileError
     if it cannot be read, FormatError if it is not a whole, well-formed carrier with finite weights.
     """
     name = os.fspath(path)
@@ -102,8 +103,10 @@ def _read(file: Any, name: str) -> StegoFunction:
     for index in range(len(architecture.shapes)):
         layer = Layer(file.get_tensor(f"layers.{index}.weight"), file.get_tensor(f"layers.{index}.bias"))
         for kind, array in layer._asdict().items():
-            if not np.isfinite(array).all():
-                raise FormatError(f"{name}: tensor layers.{index}.{kind} has values that are not finite")
+            if not (np.abs(array) <= LARGEST_WEIGHT).all():
+                raise FormatError(
+                    f"{name}: tensor layers.{index}.{kind} has values that are not finite, or beyond {LARGEST_WEIGHT:g}"
+                )
             array.flags.writeable = False
         layers.append(layer)
     nonce, slots = (file.get_tensor(tensor).tobytes() for tensor in ("nonce", "slots"))

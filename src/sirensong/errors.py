@@ -15,7 +15,7 @@ class SirensongError(Exception):
         self.hint = hint
 
 
-class FileProblem(SirensongError):
+class FileError(SirensongError):
     """A file cannot be read or written: missing, already there, no permission, disk full."""
 
 

@@ -8,25 +8,25 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from sirensong.errors import FileProblem, FormatError
+from sirensong.errors import FileError, FormatError
 
 StrPath = str | os.PathLike[str]
 
 
 @contextlib.contextmanager
 def told(verb: str, path: StrPath) -> Iterator[None]:
-    """Turn an OSError into a FileProblem that says what could not be done with which file."""
+    """Turn an OSError into a FileError that says what could not be done with which file."""
     try:
         yield
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise FileProblem(f"cannot {verb} {os.fspath(path)}: {reason}") from error
+        raise FileError(f"cannot {verb} {os.fspath(path)}: {reason}") from error
 
 
 def read_bytes(path: StrPath, *, cap: int, what: str) -> bytes:
     """Read a whole file of at most `cap` bytes.
 
-    what: the kind of file, for the message. Raises FileProblem if it cannot be read, FormatError if it is empty or larger.
+    what: the kind of file, for the message. Raises FileError if it cannot be read, FormatError if it is empty or larger.
     """
     with told("read", path), Path(path).open("rb") as file:
         data = file.read(cap + 1)
@@ -38,21 +38,21 @@ def read_bytes(path: StrPath, *, cap: int, what: str) -> bytes:
 
 
 def refuse_existing(path: StrPath, *, overwrite: bool) -> None:
-    """Raise FileProblem if `path` exists and may not be overwritten, if it has no folder, or if no file can have its name."""
+    """Raise FileError if `path` exists and may not be overwritten, if it has no folder, or if no file can have its name."""
     target = Path(path)
     with told("write", path):
         if target.is_dir():
-            raise FileProblem(f"cannot write {target}: it is a folder")
+            raise FileError(f"cannot write {target}: it is a folder")
         if target.exists() and not overwrite:
-            raise FileProblem(f"{target} exists", hint="choose another name, or pass --overwrite")
+            raise FileError(f"{target} exists", hint="choose another name, or pass --overwrite")
         if not target.parent.is_dir():
-            raise FileProblem(f"cannot write {target}: no folder {target.parent}")
+            raise FileError(f"cannot write {target}: no folder {target.parent}")
 
 
 def write_bytes(path: StrPath, data: bytes, *, overwrite: bool, secret: bool = False) -> None:
     """Write a file in one stroke: to a temporary file beside it, then renamed.
 
-    secret: make it readable by its owner alone (0600), from the first byte on. Raises FileProblem if `path` exists and
+    secret: make it readable by its owner alone (0600), from the first byte on. Raises FileError if `path` exists and
     `overwrite` is false, also when it came into being only a moment ago, and if the disk is full; then nothing is left behind.
     """
     refuse_existing(path, overwrite=overwrite)
@@ -79,10 +79,10 @@ def _link_new(temporary: Path, target: Path) -> None:
     try:
         os.link(temporary, target)
     except FileExistsError:
-        raise FileProblem(f"{target} exists", hint="choose another name, or pass --overwrite") from None
+        raise FileError(f"{target} exists", hint="choose another name, or pass --overwrite") from None
     except OSError:  # a file system without hard links
         if target.exists():
-            raise FileProblem(f"{target} exists", hint="choose another name, or pass --overwrite") from None
+            raise FileError(f"{target} exists", hint="choose another name, or pass --overwrite") from None
         temporary.replace(target)
 
 

@@ -44,7 +44,7 @@ def hide(
     recipe: FAST, PAPER, or one made from them with `dataclasses.replace`. architecture: by default as large as the largest
     picture asks. options: the fields of Options.
 
-    Raises SettingError for settings, keys or picture sizes that cannot be, FileProblem or FormatError for files that cannot be
+    Raises SettingError for settings, keys or picture sizes that cannot be, FileError or FormatError for files that cannot be
     read, MissingDependencyError without torch.
     """
     chosen = Options(**options)

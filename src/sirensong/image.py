@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from sirensong.errors import FormatError, SettingError, SirensongError
-from sirensong.files import StrPath, told, write_bytes
+from sirensong.files import StrPath, read_bytes, write_bytes
 
 Pixels = npt.NDArray[np.float32]
 """Colours of a picture: (height, width, 3), RGB in [0, 1]."""
@@ -24,6 +24,7 @@ Pixels = npt.NDArray[np.float32]
 ImageLike = StrPath | Image.Image | npt.NDArray[Any]
 
 LARGEST_FILE = 200_000_000  # pixels a picture may have in its file; it is decoded whole before it is made smaller
+_LARGEST_BYTES = 1024**3
 LARGEST_SIDE = 65_535  # a slot keeps each side in 16 bits
 
 _LOSSLESS = {"L", "RGB", "1"}
@@ -54,7 +55,7 @@ def read_picture(image: ImageLike) -> Picture:
     image: a path to JPEG, PNG, WebP or whatever else Pillow opens; a PIL image; or an array (height, width), (height, width, 3) or
     (height, width, 4), uint8, uint16, or floating in [0, 1]. EXIF orientation is applied; grey is repeated in three channels;
     alpha, palettes and 16 bits are converted, and `notes` says what that lost.
-    Raises FileProblem if a file cannot be read, FormatError if it is no picture, SettingError for an array of another form.
+    Raises FileError if a file cannot be read, FormatError if it is no picture, SettingError for an array of another form.
     """
     if isinstance(image, np.ndarray):
         return _from_array(image)
@@ -62,8 +63,7 @@ def read_picture(image: ImageLike) -> Picture:
         with _decoding("the image"):
             return _from_pil(image, "the image")
     name = os.fspath(image)
-    with told("read", name), Path(name).open("rb") as file:
-        return _from_file(io.BytesIO(file.read()), name)
+    return _from_file(io.BytesIO(read_bytes(name, cap=_LARGEST_BYTES, what="a picture")), name)
 
 
 def _from_file(file: io.BytesIO, name: str) -> Picture:
@@ -167,7 +167,7 @@ def to_pil(pixels: Pixels) -> Image.Image:
 
 
 def resize(pixels: Pixels, height: int, width: int) -> Pixels:
-    """Resample a picture with Lanczos's filter, as the paper's experiments do (section 4.1)."""
+    """Resample a picture with Lanczos's filter. pixels: (height, width, 3) in [0, 1], rounded to 8 bits on the way."""
     if pixels.shape[:2] == (height, width):
         return pixels
     return from_uint8(np.asarray(to_pil(pixels).resize((width, height), Image.Resampling.LANCZOS)))
@@ -205,7 +205,7 @@ def encode_picture(pixels: Pixels, path: StrPath) -> bytes:
 
 
 def write_picture(path: StrPath, pixels: Pixels, *, overwrite: bool = False) -> None:
-    """Write a picture to a file, whole or not at all. Raises FileProblem or SettingError."""
+    """Write a picture to a file, whole or not at all. Raises FileError or SettingError."""
     write_bytes(path, encode_picture(pixels, path), overwrite=overwrite)
 
 

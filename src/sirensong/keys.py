@@ -12,6 +12,7 @@ import math
 import secrets
 import unicodedata
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import NormalDist
 from typing import Protocol
 
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from sirensong.errors import FormatError, SettingError
+from sirensong.errors import FileError, FormatError, SettingError
 from sirensong.files import StrPath, read_bytes, write_bytes
 
 KEY_BYTES = 32
@@ -49,8 +50,8 @@ class SecretKey:
     secret: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        if len(self.secret) != KEY_BYTES:
-            raise SettingError(f"a key has {KEY_BYTES} bytes, got {len(self.secret)}")
+        if not isinstance(self.secret, bytes) or len(self.secret) != KEY_BYTES:
+            raise SettingError(f"a key is {KEY_BYTES} bytes, got {len(self.secret)} of {type(self.secret).__name__}")
 
     def __repr__(self) -> str:
         return f"SecretKey(fingerprint={self.fingerprint!r})"
@@ -122,11 +123,11 @@ class Passphrase:
 def read_key(path: StrPath) -> SecretKey:
     """Read a key file: one key on a line of its own; empty lines and lines that begin with # are passed over.
 
-    Raises FileProblem if it cannot be read, FormatError if it holds no key, several, or one with a typo.
+    Raises FileError if it cannot be read, FormatError if it holds no key, several, or one with a typo.
     """
     data = read_bytes(path, cap=_LARGEST_KEY_FILE, what="a key file")
     try:
-        lines = [line.strip() for line in data.decode().splitlines()]
+        lines = [line.strip() for line in data.decode("utf-8-sig").splitlines()]
     except UnicodeDecodeError:
         raise FormatError(f"{path} is no key file: it is not text") from None
     keys = [line for line in lines if line and not line.startswith("#")]
@@ -139,14 +140,16 @@ def read_key(path: StrPath) -> SecretKey:
 
 
 def write_key(path: StrPath, key: SecretKey) -> None:
-    """Write a key file, readable by its owner alone (0600). Raises FileProblem if the file exists: keys are never overwritten."""
+    """Write a key file, readable by its owner alone (0600). Raises FileError if the file exists: keys are never overwritten."""
     text = f"# a Sirensong key: who has it sees the picture\n# fingerprint: {key.fingerprint}\n{key.to_text()}\n"
+    if Path(path).exists():
+        raise FileError(f"{path} exists", hint="a key is never overwritten: choose another name")
     write_bytes(path, text.encode(), overwrite=False, secret=True)
 
 
-def derive(secret: bytes, nonce: bytes, purpose: str) -> bytes:
-    """32 bytes for one purpose: HKDF-SHA256 with the nonce as salt and "sirensong/1/" + purpose as info."""
-    return HKDF(algorithm=SHA256(), length=32, salt=nonce, info=f"sirensong/1/{purpose}".encode()).derive(secret)
+def derive(secret: bytes, nonce: bytes, purpose: str, length: int = 32) -> bytes:
+    """Bytes for one purpose: HKDF-SHA256 with the nonce as salt and "sirensong/1/" + purpose as info."""
+    return HKDF(algorithm=SHA256(), length=length, salt=nonce, info=f"sirensong/1/{purpose}".encode()).derive(secret)
 
 
 def keystream(secret: bytes, nonce: bytes, purpose: str, count: int) -> npt.NDArray[np.uint64]:

@@ -29,7 +29,7 @@ Size = tuple[int, int]
 """(height, width) in pixels."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SecretFunction:
     """What a key makes of a stego function.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from sirensong.errors import FormatError, SettingError
 from sirensong.keys import SecretKey, derive, keystream
@@ -21,7 +21,6 @@ DIGEST_BYTES = 6
 _VERSION = 1
 _LAYOUT = struct.Struct("<BBBBHHH6s")  # version, kind, selection, reserved, ratio, height, width, digest: 16 bytes
 _SELECTIONS = tuple(Selection)
-_GCM_NONCE = bytes(12)  # each key for a slot serves once: it is bound to the carrier's nonce
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def seal_slots(nonce: bytes, entries: Sequence[tuple[SecretKey, Slot]], entropy:
     slots = [filling[start : start + SLOT_BYTES] for start in range(0, len(filling), SLOT_BYTES)]
     places = np.argsort(keystream(entropy, nonce, "slots/places", SLOTS), kind="stable")
     for place, (key, slot) in zip(places, entries, strict=False):
-        slots[place] = _cipher(key, nonce).encrypt(_GCM_NONCE, slot._pack(), None)
+        slots[place] = _cipher(key, nonce).encrypt(slot._pack(), None)
     return b"".join(slots)
 
 
@@ -74,11 +73,12 @@ def open_slots(nonce: bytes, slots: bytes, key: SecretKey) -> Slot | None:
     cipher = _cipher(key, nonce)
     for start in range(0, len(slots), SLOT_BYTES):
         try:
-            return Slot._unpack(cipher.decrypt(_GCM_NONCE, slots[start : start + SLOT_BYTES], None))
+            return Slot._unpack(cipher.decrypt(slots[start : start + SLOT_BYTES], None))
         except InvalidTag:
             continue
     return None
 
 
-def _cipher(key: SecretKey, nonce: bytes) -> AESGCM:
-    return AESGCM(derive(key.secret, nonce, "slot"))
+def _cipher(key: SecretKey, nonce: bytes) -> AESSIV:
+    """AES-256-SIV needs no nonce of its own: should two carriers ever share theirs, equal slots alone would look equal."""
+    return AESSIV(derive(key.secret, nonce, "slot", length=64))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from sirensong.errors import SettingError
 from sirensong.image import LARGEST_SIDE
 from sirensong.keys import NONCE_BYTES
@@ -12,7 +14,7 @@ from sirensong.siren import Architecture, Weights
 from sirensong.slots import SLOT_BYTES, SLOTS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StegoFunction:
     """A SIREN that renders a cover picture, and secret ones with keys if it has any: the two kinds look the same.
 
@@ -33,6 +35,9 @@ class StegoFunction:
         shapes = tuple((layer.weight.shape, layer.bias.shape) for layer in self.weights)
         if shapes != expected:
             raise SettingError(f"the weights do not have the architecture's shapes: expected {expected}, got {shapes}")
+        for layer in self.weights:
+            if not all(array.dtype == np.float32 and np.isfinite(array).all() for array in layer):
+                raise SettingError("the weights must be finite float32 numbers")
         if not (1 <= self.height <= LARGEST_SIDE and 1 <= self.width <= LARGEST_SIDE):
             raise SettingError(f"a picture's sides must be 1 to {LARGEST_SIDE} pixels, got {self.width}x{self.height}")
         if len(self.nonce) != NONCE_BYTES or len(self.slots) != SLOTS * SLOT_BYTES:

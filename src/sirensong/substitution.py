@@ -19,6 +19,7 @@ Values = tuple[npt.NDArray[np.float32], ...]
 """The key weights that go to those positions."""
 
 RATIO_STEPS = 10_000
+LEAST_SELECTED = 8  # in a hidden matrix; a key that changes less hardly changes the function
 
 
 class Selection(StrEnum):
@@ -40,6 +41,16 @@ def ratio_units(ratio: float) -> int:
 def selected_count(ratio: float, total: int) -> int:
     """How many of `total` weights are selected: round(S x n), a half upwards, by whole numbers so that all machines agree."""
     return (ratio_units(ratio) * total + RATIO_STEPS // 2) // RATIO_STEPS
+
+
+def check_selects(architecture: Architecture, ratio: float) -> None:
+    """Raise SettingError if so few weights are selected that a key would do little: at least 8 in each hidden matrix."""
+    features = architecture.hidden_features
+    if selected_count(ratio, features * features) < LEAST_SELECTED:
+        raise SettingError(
+            f"a ratio of {ratio:g} selects fewer than {LEAST_SELECTED} of the {features * features} weights of a hidden matrix",
+            hint="take a larger ratio or more hidden features",
+        )
 
 
 def keyed_positions(key: SecretKey, nonce: bytes, architecture: Architecture, ratio: float) -> Positions:

@@ -119,7 +119,7 @@ def ask_passphrase(prompt: str, *, twice: bool) -> Passphrase:
 
 
 def read_passphrase(path: Path) -> Passphrase:
-    """The first line of a file. Raises FileProblem, FormatError or SettingError."""
+    """The first line of a file. Raises FileError, FormatError or SettingError."""
     data = read_bytes(path, cap=_LARGEST_PASSPHRASE_FILE, what="a passphrase file")
     try:
         return Passphrase(data.decode().split("\n", 1)[0].removesuffix("\r"))

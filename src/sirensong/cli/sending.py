@@ -24,7 +24,7 @@ from sirensong.cli.arguments import (
 from sirensong.cli.console import out, print_note, training_bar
 from sirensong.cli.measuring import qualities, report
 from sirensong.demo import run_demo
-from sirensong.errors import FileProblem, SettingError, StoppedError
+from sirensong.errors import FileError, SettingError, StoppedError
 from sirensong.files import refuse_existing
 from sirensong.hide import Hidden
 from sirensong.hide import hide as train
@@ -131,7 +131,7 @@ def demo(
 ) -> None:
     """Hide two of scikit-image's photographs in a third, reveal and measure them, and draw a contact sheet."""
     if output.exists() and not output.is_dir():
-        raise FileProblem(f"cannot write to {output}: it is no folder")
+        raise FileError(f"cannot write to {output}: it is no folder")
     with training_bar(2) as listener:
         sheet, rows = run_demo(output, steps=steps, overwrite=overwrite, listener=listener)
     report(output / "song.safetensors", rows, json=False)
@@ -161,9 +161,9 @@ class _Files:
         for path in (self.output, self.mask_path) if self.mask else (self.output,):
             refuse_existing(path, overwrite=self.overwrite)
         if self.resume and not self.checkpoint.exists():
-            raise FileProblem(f"nothing to resume: no checkpoint {self.checkpoint}")
+            raise FileError(f"nothing to resume: no checkpoint {self.checkpoint}")
         if not self.resume and self.checkpoint.exists() and not self.overwrite:
-            raise FileProblem(
+            raise FileError(
                 f"{self.checkpoint} exists: an unfinished run", hint="--resume goes on with it, --overwrite begins anew"
             )
         refuse_existing(self.checkpoint, overwrite=True)

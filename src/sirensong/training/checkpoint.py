@@ -57,7 +57,7 @@ class Checkpoint:
             self.write(snapshot)
 
     def write(self, snapshot: Snapshot) -> None:
-        """Store the snapshot now, in place of the one before. Raises FileProblem if it cannot be written."""
+        """Store the snapshot now, in place of the one before. Raises FileError if it cannot be written."""
         groups: dict[str, Sequence[Tensor]] = {"shared": snapshot.shared.tensors(), "optimizer": snapshot.optimizer}
         if snapshot.best is not None:
             groups["best"] = snapshot.best[0].tensors()
@@ -81,7 +81,7 @@ class Checkpoint:
     def read(self, device: torch.device) -> Snapshot:
         """Take entropy and mask from the file, and return where training stood.
 
-        Raises FileProblem if there is no file, FormatError if it is damaged, or of other keys, pictures or settings.
+        Raises FileError if there is no file, FormatError if it is damaged, or of other keys, pictures or settings.
         """
         data = read_bytes(self._path, cap=_LARGEST, what="a checkpoint")
         try:
@@ -109,7 +109,7 @@ class Checkpoint:
 
 
 def read_nonce(path: StrPath) -> bytes:
-    """The carrier's nonce, the one thing that a checkpoint shows. Raises FileProblem or FormatError."""
+    """The carrier's nonce, the one thing that a checkpoint shows. Raises FileError or FormatError."""
     data = read_bytes(path, cap=_LARGEST, what="a checkpoint")
     if len(data) <= _HEAD or not data.startswith(_MAGIC):
         raise FormatError(f"{os.fspath(path)} is no checkpoint")

@@ -101,7 +101,7 @@ FAST = Recipe(
     optimizer="muon",
     rate=0.02,
     adam_rate=3e-3,
-    adam_betas=(0.9, 0.99),
+    adam_betas=(0.9, 0.97),
     hold=0.4,
     gain=1.2,
 )

@@ -21,6 +21,7 @@ from sirensong.substitution import (
     Positions,
     Selection,
     Values,
+    check_selects,
     key_weights,
     keyed_positions,
     magnitude_positions,
@@ -38,7 +39,7 @@ class Run:
     """One hide.
 
     pictures: the cover, then a secret a key. recipe, architecture, options: as `sirensong.hide.hide` takes them. Raises
-    SettingError for settings or keys that cannot be, FormatError or FileProblem for a checkpoint that cannot be resumed.
+    SettingError for settings or keys that cannot be, FormatError or FileError for a checkpoint that cannot be resumed.
     """
 
     def __init__(
@@ -46,6 +47,8 @@ class Run:
     ) -> None:
         self._started = time.monotonic() if options.started is None else options.started
         self._pictures, self._recipe, self._architecture, self._options = tuple(pictures), recipe, architecture, options
+        if keys:
+            check_selects(architecture, recipe.ratio)
         self._device = _device(options.device)
         self._settle(keys)
 
