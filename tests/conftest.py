@@ -13,6 +13,9 @@ from sirensong.siren import Architecture, Layer, initial_weights
 from sirensong.slots import seal_slots
 from sirensong.stego import StegoFunction
 
+# The networks here are so small that a second thread costs more than it does; also in the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Examples are the same in every run, so that a failure is a change of the code and can be repeated.
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("tests")

@@ -1,6 +1,8 @@
 """The main job, small: several pictures in one function, each back with its own key."""
 
 import dataclasses
+import itertools
+import time
 
 import numpy as np
 import pytest
@@ -195,8 +197,14 @@ def test_listeners_hear_of_both_stages(pictures, keys):
     assert min(heard[-1].psnr) > 25
 
 
-def test_a_budget_of_seconds_ends_annealed(pictures, keys):
-    stego = hide(pictures, keys, seconds=3).stego
+def test_a_budget_of_seconds_ends_annealed(pictures, keys, monkeypatch):
+    """On a clock that a tenth of a second passes on at every look, so that the number of steps does not hang on the machine."""
+    looks = itertools.count()
+    monkeypatch.setattr(time, "monotonic", lambda: next(looks) / 10)
+    heard = []
+    stego = hide(pictures, keys, seconds=180, listener=heard.append).stego
+    assert 100 < heard[-1].step < 1000
+    assert heard[-1].seconds_left == 0
     assert psnr(pictures[1], ss.reveal(stego, keys[0])) > 25
 
 

@@ -24,10 +24,10 @@ class Schedule:
         *,
         done: int = 0,
         spent: float = 0.0,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        self._recipe, self._steps, self._seconds, self._clock = recipe, steps, seconds, clock
-        self._start = clock() - spent
+        self._recipe, self._steps, self._seconds, self._clock = recipe, steps, seconds, clock or time.monotonic
+        self._start = self._clock() - spent
         self.step = done
 
     @property
