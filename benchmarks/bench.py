@@ -128,9 +128,8 @@ def main() -> None:
         print(f"\n{table['name']} (N = {table['sets']}, paper step {table['paper_step_seconds']:.3f} s)")
         print(f"  PSNR mean   {mean} dB (stego / secrets)")
         print(f"  PSNR worst  {worst} dB")
-        print(
-            f"  hide        {table['paper_steps']:.0f} paper steps ({table['seconds']:.1f} s), peak memory {table['memory_mb']:.0f} MB"
-        )
+        cost = f"{table['paper_steps']:.0f} paper steps ({table['seconds']:.1f} s)"
+        print(f"  hide        {cost}, peak memory {table['memory_mb']:.0f} MB")
         print(f"  reveal      {table['reveal_seconds']:.2f} s, torch not importable")
 
 

@@ -56,3 +56,12 @@ def test_both_find_the_minimum_of_a_bowl(optimizer):
     for step in range(300):
         chosen.step([matrices - goal], 1 - step / 300)
     assert (matrices - goal).abs().max() < 0.01
+
+
+def test_tilt_moves_later_matrices_further():
+    generator = torch.Generator().manual_seed(4)
+    gradient = torch.randn(1, 16, 16, generator=generator).expand(3, 16, 16)
+    matrices = torch.zeros(3, 16, 16)
+    Muon(matrices, torch.ones(3, 16, 16), rate=0.1, momentum=0.95, tilt=0.5).step([gradient], 1.0)
+    lengths = matrices.norm(dim=(1, 2))
+    torch.testing.assert_close(lengths / lengths[1], torch.tensor([0.5, 1.0, 1.5]))

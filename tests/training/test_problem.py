@@ -34,7 +34,7 @@ def keyed_substitutions():
 
 def test_each_function_has_the_weights_that_a_receiver_would_substitute(weights):
     substitutions = keyed_substitutions()
-    problem = Problem(ARCHITECTURE, targets(3), substitutions)
+    problem = Problem(ARCHITECTURE, targets(3), substitutions, [1 / 3] * 3)
     every = problem.weights(Parameters.from_weights(weights, CPU))
     expected = [weights, *(substitute(weights, positions, values) for positions, values in substitutions)]
     for function, layers in enumerate(expected):
@@ -53,7 +53,7 @@ def test_the_shared_gradient_is_that_of_autograd_through_the_substitution(weight
     else:
         mask, substitutions = None, keyed_substitutions()
     pictures = targets(3)
-    problem = Problem(ARCHITECTURE, pictures, substitutions, frozen=mask, stego_weight=0.5)
+    problem = Problem(ARCHITECTURE, pictures, substitutions, [0.5, 0.25, 0.25], frozen=mask)
     shared = Parameters.from_weights(weights, CPU)
     coords, colours = (torch.stack([getattr(target, name) for target in pictures]) for name in ("coords", "colours"))
     _, gradient = TrainingPass(ARCHITECTURE, 3, 48, device=CPU).run(problem.weights(shared), coords, colours, problem.loss_weights)
@@ -77,15 +77,6 @@ def test_the_shared_gradient_is_that_of_autograd_through_the_substitution(weight
             expected.view(-1)[torch.from_numpy(mask[index])] = 0
         torch.testing.assert_close(stacked, expected, rtol=1e-4, atol=1e-6)
         torch.testing.assert_close(bias, layers[index][1].grad, rtol=1e-4, atol=1e-6)
-
-
-def test_loss_weights_are_those_of_equation_9():
-    substitutions = keyed_substitutions()
-    assert Problem(ARCHITECTURE, targets(3), substitutions).loss_weights.tolist() == pytest.approx([1 / 3] * 3)
-    assert Problem(ARCHITECTURE, targets(3), substitutions, stego_weight=0.6).loss_weights.tolist() == pytest.approx(
-        [0.6, 0.2, 0.2]
-    )
-    assert Problem(ARCHITECTURE, targets(1), [], stego_weight=0.6).loss_weights.tolist() == [1.0]
 
 
 def test_parameters_survive_the_way_to_torch_and_back(weights):

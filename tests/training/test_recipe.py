@@ -15,7 +15,13 @@ from sirensong.training.schedule import Schedule
 
 def test_the_papers_recipe_is_that_of_section_4_1():
     assert (PAPER.cover_steps, PAPER.joint_steps) == (20_000, 50_000)
-    assert (PAPER.optimizer, PAPER.rate, PAPER.adam_rate, PAPER.adam_betas) == ("adam", 1e-3, 1e-3, (0.9, 0.999))
+    assert (PAPER.optimizer, PAPER.rate, PAPER.adam_rate, PAPER.last_rate, PAPER.adam_betas) == (
+        "adam",
+        1e-3,
+        1e-3,
+        1e-3,
+        (0.9, 0.999),
+    )
     assert (PAPER.selection, PAPER.ratio, PAPER.stego_weight) == ("magnitude", 0.05, None)
     assert PAPER.points is PAPER.cover_points is None
     assert PAPER.keep_best
@@ -121,3 +127,10 @@ def test_a_resumed_schedule_counts_what_was_done():
     schedule = Schedule(PAPER, 10, 20.0, done=5, spent=15.0, clock=Clock())
     assert schedule.progress == 0.75
     assert schedule.seconds_left == 5
+
+
+def test_loss_weights_are_those_of_equation_9():
+    assert PAPER.loss_weights(3) == pytest.approx([1 / 3] * 3)
+    assert replace(PAPER, stego_weight=0.6).loss_weights(3) == pytest.approx([0.6, 0.2, 0.2])
+    assert replace(PAPER, emphasis=2).loss_weights(3) == pytest.approx([0.5, 0.25, 0.25])
+    assert replace(PAPER, stego_weight=0.6).loss_weights(1) == [1.0]

@@ -34,12 +34,14 @@ class Optimizer(Protocol):
 class Muon:
     """Orthogonalised Nesterov momentum for a stack of square matrices.
 
-    matrices, trained: (k, n, n); where trained is 0, nothing moves.
+    matrices, trained: (k, n, n); where trained is 0, nothing moves. tilt: the first matrix learns at 1 - tilt times the rate, the
+    last at 1 + tilt times, those between in a line.
     """
 
-    def __init__(self, matrices: Tensor, trained: Tensor, *, rate: float, momentum: float) -> None:
-        self._matrices, self._trained = matrices, trained
-        self._rate, self._momentum = rate, momentum
+    def __init__(self, matrices: Tensor, trained: Tensor, *, rate: float, momentum: float, tilt: float = 0.0) -> None:
+        self._matrices, self._rate, self._momentum = matrices, rate, momentum
+        tilted = torch.linspace(1 - tilt, 1 + tilt, len(matrices), device=matrices.device)
+        self._share = trained * tilted[:, None, None]
         self._velocity = torch.zeros_like(matrices)
 
     def step(self, gradients: Sequence[Tensor], scale: float) -> None:
@@ -47,7 +49,7 @@ class Muon:
         (gradient,) = gradients
         self._velocity.lerp_(gradient, 1 - self._momentum)
         update = orthogonalise(torch.lerp(gradient, self._velocity, self._momentum))
-        self._matrices.addcmul_(update, self._trained, value=-self._rate * scale)
+        self._matrices.addcmul_(update, self._share, value=-self._rate * scale)
 
     def state(self) -> list[Tensor]:
         """The momentum."""
@@ -84,29 +86,30 @@ class Descent:
     """The optimizers of one training stage, over the shared parameters of a problem."""
 
     def __init__(self, recipe: Recipe, problem: Problem, shared: Parameters) -> None:
-        others = [shared.first, shared.last, shared.biases, shared.last_bias]
-        self._hidden: Optimizer
+        others = [shared.first, shared.biases, shared.last_bias]
+        hidden: Optimizer = Adam([shared.hidden], rate=recipe.rate)
         if recipe.optimizer == "muon":
-            self._hidden = Muon(shared.hidden, problem.trained(), rate=recipe.rate, momentum=recipe.momentum)
-        else:
-            self._hidden = Adam([shared.hidden], rate=recipe.rate)
+            hidden = Muon(shared.hidden, problem.trained(), rate=recipe.rate, momentum=recipe.momentum, tilt=recipe.tilt)
+        self._hidden = hidden
         self._others = Adam(others, rate=recipe.adam_rate, betas=recipe.adam_betas)
+        self._last = Adam([shared.last], rate=recipe.last_rate, betas=recipe.adam_betas)
 
     def step(self, gradient: Parameters, scale: float) -> None:
         """One step on all parameters at `scale` times the recipe's rates (Eq. 10)."""
         self._hidden.step([gradient.hidden], scale)
-        self._others.step([gradient.first, gradient.last, gradient.biases, gradient.last_bias], scale)
+        self._others.step([gradient.first, gradient.biases, gradient.last_bias], scale)
+        self._last.step([gradient.last], scale)
 
     def state(self) -> list[Tensor]:
         """All optimizers' states."""
-        return [*self._hidden.state(), *self._others.state()]
+        return [*self._hidden.state(), *self._others.state(), *self._last.state()]
 
 
-def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
+def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
     """Move each matrix's singular values towards 1 by Newton-Schulz iteration. matrices: (k, n, n). Zero stays zero."""
     a, b, c = _QUINTIC
     x = matrices / (torch.linalg.matrix_norm(matrices, keepdim=True) + _TINY)
-    for _ in range(steps):
+    for _ in range(iterations):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x  # type: ignore[no-any-return]

@@ -31,8 +31,8 @@ class Problem:
     """F functions: the first is the stego function, each other has some weights of its key in place of the shared ones.
 
     targets: one a function. substitutions: (positions, values) of each secret function, in order. frozen: positions whose shared
-    weights are not trained (W_st of section 3.3, for a mask that all keys share), or None. stego_weight: lambda_st of Eq. 9; the
-    secrets share the rest evenly.
+    weights are not trained (W_st of section 3.3, for a mask that all keys share), or None. loss_weights: one a
+    function (Eq. 9).
     """
 
     def __init__(
@@ -40,9 +40,9 @@ class Problem:
         architecture: Architecture,
         targets: Sequence[Target],
         substitutions: Sequence[tuple[Positions, Values]],
+        loss_weights: Sequence[float],
         *,
         frozen: Positions | None = None,
-        stego_weight: float | None = None,
     ) -> None:
         self.architecture = architecture
         self.targets = tuple(targets)
@@ -62,7 +62,7 @@ class Problem:
         self._inserted, self._shared, self._trained = (
             [tensor.to(device) for tensor in tensors] for tensors in (self._inserted, self._shared, self._trained)
         )
-        self.loss_weights = _loss_weights(functions, stego_weight).to(device)
+        self.loss_weights = torch.tensor(loss_weights, device=device)
 
     @property
     def functions(self) -> int:
@@ -107,12 +107,3 @@ def _matrices(stacked: list[Tensor], function: int) -> list[Tensor]:
     """One function's weight matrices, first to last, as views."""
     first, hidden, last = stacked
     return [first[function], *hidden[:, function], last[function]]
-
-
-def _loss_weights(functions: int, stego_weight: float | None) -> Tensor:
-    """lambda_st, then lambda_se for each secret; all 1 / (N+1) by default (section 4.1)."""
-    if stego_weight is None or functions == 1:
-        return torch.full((functions,), 1 / functions)
-    weights = torch.full((functions,), (1 - stego_weight) / (functions - 1))
-    weights[0] = stego_weight
-    return weights

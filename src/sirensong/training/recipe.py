@@ -22,10 +22,12 @@ class Recipe:
     cover_steps: of the cover function alone (section 3.2). joint_steps: of all functions together (section 3.5). cover_points:
     pixels in one cover step. points: pixels a function in one joint step, as (progress from which on, pixels), growing; None for
     whole pictures. optimizer: "muon" or "adam" for the hidden matrices; the rest is Adam's. rate, adam_rate: learning rates of
-    the two. hold: share of the joint stage at full rate, after which it falls in a line to zero; 1 for a constant rate. gain:
-    factor on the hidden matrices at the start. keep_best: select from the cover stage the best function rather than the last.
-    omega: of the first layer, None to take it from the pictures' size. selection, ratio: section 3.3. stego_weight: lambda_st of
-    Eq. 9, None for 1 / (N+1). Raises SettingError for values out of range.
+    the two; last_rate: Adam's for the last matrix. adam_betas, momentum: how long Adam and Muon remember. tilt: how much faster
+    than the rate Muon moves the last hidden matrix, and slower the first. hold: share of the joint stage at full rate, after
+    which it falls in a line to zero; 1 for a constant rate. gain: factor on the hidden matrices at the start. keep_best: select
+    from the cover stage the best function rather than the last. omega: of the first layer, None to take it from the cover's size.
+    selection, ratio: section 3.3. stego_weight: lambda_st of Eq. 9, None for 1 / (N+1). Raises SettingError for values out of
+    range.
     """
 
     name: str
@@ -36,8 +38,10 @@ class Recipe:
     optimizer: str
     rate: float
     adam_rate: float
+    last_rate: float
     adam_betas: tuple[float, float] = (0.9, 0.999)
     momentum: float = 0.95
+    tilt: float = 0.0
     hold: float = 1.0
     gain: float = 1.0
     keep_best: bool = False
@@ -45,6 +49,7 @@ class Recipe:
     selection: Selection = Selection.KEYED
     ratio: float = 0.05
     stego_weight: float | None = None
+    emphasis: float = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "selection", _selection(self.selection))
@@ -56,6 +61,14 @@ class Recipe:
                 raise SettingError(f"{name.replace('_', ' ')} must be at least 1, got {getattr(self, name)}")
         if self.stego_weight is not None and not 0 < self.stego_weight < 1:
             raise SettingError(f"the stego weight must be between 0 and 1, got {self.stego_weight:g}")
+
+    def loss_weights(self, functions: int) -> list[float]:
+        """lambda_st, then lambda_se of each secret function (Eq. 9); they add up to 1."""
+        secrets = functions - 1
+        if not secrets:
+            return [1.0]
+        stego = self.emphasis / (secrets + self.emphasis) if self.stego_weight is None else self.stego_weight
+        return [stego, *[(1 - stego) / secrets] * secrets]
 
     def points_at(self, progress: float) -> int | None:
         """Pixels a function in a joint step when `progress`, in [0, 1], of the stage is done."""
@@ -95,15 +108,18 @@ def _selection(name: str) -> Selection:
 FAST = Recipe(
     name="fast",
     cover_steps=300,
-    joint_steps=1000,
+    joint_steps=960,
     cover_points=1024,
     points=((0.0, 512), (0.3, 1024), (0.6, 2048)),
     optimizer="muon",
     rate=0.02,
     adam_rate=3e-3,
+    last_rate=1.5e-3,
     adam_betas=(0.9, 0.97),
+    tilt=0.35,
     hold=0.4,
     gain=1.2,
+    emphasis=1.1,
 )
 """Ours: keyed selection, Muon, a rate that falls to zero, and mini-batches of pixels that grow.
 
@@ -120,6 +136,7 @@ PAPER = Recipe(
     optimizer="adam",
     rate=1e-3,
     adam_rate=1e-3,
+    last_rate=1e-3,
     keep_best=True,
     omega=30.0,
     selection=Selection.MAGNITUDE,

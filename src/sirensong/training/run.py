@@ -85,7 +85,7 @@ class Run:
         start = Parameters.from_weights(initial_weights(self._architecture, rng, self._recipe.gain), self._device)
         if self._resumed is not None and self._resumed.stage == JOINT_STAGE:
             return start
-        problem = Problem(self._architecture, [Target(self._pictures[0], self._device)], [])
+        problem = Problem(self._architecture, [Target(self._pictures[0], self._device)], [], [1.0])
         return self._stage(COVER_STAGE, problem, start).run()
 
     def select_weights(self, cover_function: Parameters) -> Positions | None:
@@ -112,9 +112,8 @@ class Run:
     def train_jointly(self, shared: Parameters, mask: Positions | None, substitutions: list[tuple[Positions, Values]]) -> Weights:
         """Train the weights that all functions share (section 3.5, Eq. 7 to 10). Returns the stego function's weights."""
         targets = [Target(pixels, self._device) for pixels in self._pictures]
-        problem = Problem(
-            self._architecture, targets, substitutions, frozen=mask if self._keys else None, stego_weight=self._recipe.stego_weight
-        )
+        loss_weights = self._recipe.loss_weights(len(targets))
+        problem = Problem(self._architecture, targets, substitutions, loss_weights, frozen=mask if self._keys else None)
         return self._stage(JOINT_STAGE, problem, shared).run().to_weights()
 
     def publish(self, weights: Weights, mask: Positions | None) -> tuple[StegoFunction, Mask | None]:
