@@ -108,18 +108,18 @@ def _selection(name: str) -> Selection:
 FAST = Recipe(
     name="fast",
     cover_steps=300,
-    joint_steps=960,
+    joint_steps=940,
     cover_points=1024,
     points=((0.0, 512), (0.3, 1024), (0.6, 2048)),
     optimizer="muon",
     rate=0.02,
     adam_rate=3e-3,
-    last_rate=1.5e-3,
+    last_rate=2e-3,
     adam_betas=(0.9, 0.97),
     tilt=0.35,
     hold=0.4,
     gain=1.2,
-    emphasis=1.1,
+    emphasis=1.2,
 )
 """Ours: keyed selection, Muon, a rate that falls to zero, and mini-batches of pixels that grow.
 
