@@ -324,6 +324,13 @@ def test_help_is_there(command, capsys):
     assert "Usage" in capsys.readouterr().out
 
 
+def test_no_command_at_all_is_a_call_for_help(capsys):
+    assert cli.run([]) == 0
+    printed = capsys.readouterr()
+    assert "Commands" in printed.out
+    assert printed.err == ""
+
+
 def test_a_full_disk_is_told_and_leaves_nothing_behind(at, tmp_path, capsys, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")

@@ -19,7 +19,6 @@ EXIT_INTERRUPTED = 130
 app = typer.Typer(
     name="sirensong",
     help="Hide several pictures inside one small neural function, and reveal each with its own key.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -42,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command with these arguments. Returns its exit code; a user's mistake is one line on standard error."""
     try:
-        code = int(app(arguments, standalone_mode=False) or 0)
+        code = int(app(arguments or ["--help"], standalone_mode=False) or 0)
         if code == EXIT_INTERRUPTED:  # typer's way to tell of Ctrl-C
             print_error("interrupted", None)
         return code
