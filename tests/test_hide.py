@@ -208,6 +208,14 @@ def test_a_budget_of_seconds_ends_annealed(pictures, keys, monkeypatch):
     assert psnr(pictures[1], ss.reveal(stego, keys[0])) > 25
 
 
+def test_a_goal_of_psnr_ends_the_run_early_and_holds_for_every_picture(pictures, keys):
+    heard = []
+    stego = hide(pictures, keys, dataclasses.replace(QUICK, joint_steps=20_000), psnr=24, listener=heard.append).stego
+    assert heard[-1].step < 20_000
+    renders = [ss.sample(stego), *(ss.reveal(stego, key) for key in keys)]
+    assert min(psnr(picture, render) for picture, render in zip(pictures, renders, strict=True)) >= 24 - 1e-3
+
+
 def test_the_papers_recipe_runs(pictures, keys):
     recipe = dataclasses.replace(ss.PAPER, cover_steps=30, joint_steps=30)
     hidden = hide(pictures, keys, recipe)

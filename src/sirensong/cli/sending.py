@@ -48,6 +48,7 @@ Within = Annotated[
 ]
 Steps = Annotated[int | None, typer.Option("--steps", help="joint training steps  [default: the recipe's]")]
 Seconds = Annotated[float | None, typer.Option("--seconds", help="time budget, to which the schedule fits itself")]
+Goal = Annotated[float | None, typer.Option("--psnr", help="stop early, once every picture has this PSNR in dB")]
 Seed = Annotated[int | None, typer.Option("--seed", help="make the run repeatable: for experiments, not for what you publish")]
 Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda", help="where to train")]
 StegoWeight = Annotated[
@@ -74,6 +75,7 @@ def hide(
     size: Within = None,
     steps: Steps = None,
     seconds: Seconds = None,
+    psnr: Goal = None,
     seed: Seed = None,
     device: Device = "auto",
     stego_weight: StegoWeight = None,
@@ -94,7 +96,7 @@ def hide(
     files.check()
     pictures = [open_picture(cover, within=size), *open_secrets(secret, passphrase, passphrase_file, within=size, twice=True)]
     settings = _Settings(recipe, selection, ratio, hidden_features, hidden_layers, omega, steps, stego_weight)
-    options = {"seconds": seconds, "started": started, "seed": seed, "device": device}
+    options = {"seconds": seconds, "psnr": psnr, "started": started, "seed": seed, "device": device}
     _train_and_report(pictures, files, settings, options, json=json)
 
 
@@ -108,6 +110,7 @@ def fit(
     size: Within = None,
     steps: Steps = None,
     seconds: Seconds = None,
+    psnr: Goal = None,
     seed: Seed = None,
     device: Device = "auto",
     checkpoint: CheckpointFile = None,
@@ -120,7 +123,7 @@ def fit(
     files = _Files(output, checkpoint, resume, overwrite, mask=False)
     files.check()
     settings = _Settings(recipe, None, None, hidden_features, hidden_layers, omega, steps, None)
-    options = {"seconds": seconds, "started": started, "seed": seed, "device": device}
+    options = {"seconds": seconds, "psnr": psnr, "started": started, "seed": seed, "device": device}
     _train_and_report([open_picture(cover, within=size)], files, settings, options, json=json)
 
 

@@ -53,13 +53,15 @@ Keeper = Callable[[Snapshot], None]
 class Surroundings:
     """What a run has around it. seed: of the pixels' order. precision: "auto", "fp32" or "mixed". listener: hears of progress.
 
-    keeper: is offered a snapshot after every step, and decides itself whether to store it.
+    keeper: is offered a snapshot after every step, and decides itself whether to store it. goal: PSNR in dB at which the joint
+    stage ends, once every function's 8-bit render has it.
     """
 
     seed: int
     precision: str = "auto"
     listener: Listener | None = None
     keeper: Keeper | None = None
+    goal: float | None = None
 
 
 class Stage:
@@ -87,6 +89,7 @@ class Stage:
             self._resume(resumed)
         self._generator = torch.Generator().manual_seed((around.seed + self._schedule.step) % 2**63)
         self._points = 0
+        self._arrived = False
         self._errors: list[Tensor] = []
         self._reported = time.monotonic()
 
@@ -99,7 +102,7 @@ class Stage:
 
     def run(self) -> Parameters:
         """Train to the end of the schedule. Returns the shared parameters. Raises TrainingDivergedError if they become infinite."""
-        while not self._schedule.finished:
+        while not (self._schedule.finished or self._arrived):
             self._step()
             self._schedule.step += 1
             if time.monotonic() - self._reported > _REPORT_EVERY or self._schedule.finished:
@@ -148,7 +151,10 @@ class Stage:
             raise TrainingDivergedError(
                 "training diverged: the weights are no longer finite", hint="try a lower omega or more features"
             )
+        psnr = tuple(psnr_of(error / 4) for error in errors)  # the function's range [-1, 1] is twice that of colours
         if self._around.listener is not None:
-            psnr = tuple(psnr_of(error / 4) for error in errors)  # the function's range [-1, 1] is twice that of colours
             schedule = self._schedule
             self._around.listener(Progress(self._name, schedule.step, schedule.steps, psnr, schedule.seconds_left))
+        goal = self._around.goal
+        if goal is not None and not self._is_cover and min(psnr) >= goal:  # an estimate: worth a look at whole renders
+            self._arrived = min(self._problem.psnr(self._shared)) >= goal

@@ -17,14 +17,15 @@ class Options:
     """How to run, as opposed to what to make.
 
     seconds: a budget of time that the schedule fits itself to, instead of the recipe's steps, counted from `started`
-    (time.monotonic) or from the call. seed: makes the run repeatable, for experiments; what is to be published goes without.
-    device: "auto", "cpu", "cuda". precision: "auto", "fp32" or "mixed". checkpoint: a file from which a run that was killed can
-    `resume`; delete it once the result is safe. listener: is called with a Progress a few times a second. Raises SettingError for
-    values out of range.
+    (time.monotonic) or from the call. psnr: stop early, once every picture has this PSNR in dB. seed: makes the run repeatable,
+    for experiments; what is to be published goes without. device: "auto", "cpu", "cuda". precision: "auto", "fp32" or "mixed".
+    checkpoint: a file from which a run that was killed can `resume`; delete it once the result is safe. listener: is called with
+    a Progress a few times a second. Raises SettingError for values out of range.
     """
 
     seconds: float | None = None
     started: float | None = None
+    psnr: float | None = None
     seed: int | None = None
     device: str = "auto"
     precision: str = "auto"
@@ -35,6 +36,8 @@ class Options:
     def __post_init__(self) -> None:
         if self.seconds is not None and not self.seconds > 0:
             raise SettingError(f"seconds must be above 0, got {self.seconds:g}")
+        if self.psnr is not None and not 0 < self.psnr < 100:
+            raise SettingError(f"the PSNR to reach must be between 0 and 100 dB, got {self.psnr:g}")
         if self.seed is not None and not 0 <= self.seed < 2**64:
             raise SettingError(f"the seed must be 0 to 2^64 - 1, got {self.seed}")
         if self.device not in DEVICES:

@@ -8,9 +8,12 @@ import torch
 from torch import Tensor
 
 from sirensong.image import Pixels, coordinates
-from sirensong.siren import Architecture
+from sirensong.metrics import psnr_of
+from sirensong.siren import Architecture, evaluate
 from sirensong.substitution import Positions, Values
 from sirensong.training.parameters import Parameters
+
+_CHUNK = 16384  # points rendered at a time
 
 
 class Target:
@@ -90,6 +93,21 @@ class Problem:
             )
         )
         return Parameters(first, hidden, last, gradient.biases.sum(1), gradient.last_bias.sum(0))
+
+    def psnr(self, shared: Parameters) -> list[float]:
+        """PSNR in dB of each function's render, rounded to 8 bits, against its picture (Eq. 13)."""
+        every = self.weights(shared)
+        values = []
+        for function, target in enumerate(self.targets):
+            matrices = (every.first[function], *every.hidden[:, function], every.last[function])
+            layers = list(zip(matrices, (*every.biases[:, function], every.last_bias[function]), strict=True))
+            error = torch.zeros((), dtype=torch.float64)
+            for start in range(0, len(target.coords), _CHUNK):
+                chunk = slice(start, start + _CHUNK)
+                rendered = evaluate(layers, target.coords[chunk]).clamp(-1, 1).add(1).mul(127.5).round()
+                error += (rendered - (target.colours[chunk] + 1) * 127.5).square().sum().cpu()
+            values.append(psnr_of(float(error) / target.colours.numel() / 255**2))
+        return values
 
     def trained(self) -> Tensor:
         """Where hidden matrices may change: (L-1, H, H), 1 or 0."""

@@ -133,7 +133,7 @@ class Run:
     def _stage(self, name: str, problem: Problem, shared: Parameters) -> Stage:
         options = self._options
         keeper: Keeper | None = None if self._checkpoint is None else self._checkpoint.keep
-        around = Surroundings(self._number(name) % 2**63, options.precision, options.listener, keeper)
+        around = Surroundings(self._number(name) % 2**63, options.precision, options.listener, keeper, options.psnr)
         resumed = self._resumed if self._resumed is not None and self._resumed.stage == name else None
         return Stage(name, problem, shared, self._recipe, around, seconds=self._seconds(name), resumed=resumed)
 
