@@ -33,7 +33,7 @@ bench: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable ".[hide]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable ".[hide,lab]"
 	touch $@
 
 clean:

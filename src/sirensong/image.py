@@ -49,14 +49,21 @@ class Picture:
         return self.pixels.shape[0], self.pixels.shape[1]
 
 
-def read_picture(image: ImageLike) -> Picture:
-    """Take a photograph from a file, a PIL image or an array.
+def read_picture(image: ImageLike, *, within: tuple[int, int] | None = None) -> Picture:
+    """Take a photograph from a file, a PIL image or an array. within: (height, width) to make it smaller to, keeping its shape.
 
     image: a path to JPEG, PNG, WebP or whatever else Pillow opens; a PIL image; or an array (height, width), (height, width, 3) or
     (height, width, 4), uint8, uint16, or floating in [0, 1]. EXIF orientation is applied; grey is repeated in three channels;
     alpha, palettes and 16 bits are converted, and `notes` says what that lost.
     Raises FileError if a file cannot be read, FormatError if it is no picture, SettingError for an array of another form.
     """
+    picture = _take(image)
+    if within is None:
+        return picture
+    return replace(picture, pixels=resize(picture.pixels, *fit_within(picture.size, within)))
+
+
+def _take(image: ImageLike) -> Picture:
     if isinstance(image, np.ndarray):
         return _from_array(image)
     if isinstance(image, Image.Image):

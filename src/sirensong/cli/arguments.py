@@ -13,7 +13,7 @@ import typer
 from sirensong.cli.console import print_note
 from sirensong.errors import FormatError, SettingError
 from sirensong.files import read_bytes
-from sirensong.image import Pixels, fit_within, read_picture, resize
+from sirensong.image import Pixels, read_picture
 from sirensong.keys import Key, Passphrase, read_key
 
 Carrier = Annotated[Path, typer.Argument(help="the carrier, a .safetensors file", show_default=False)]
@@ -70,13 +70,10 @@ def render_size(own: tuple[int, int], size: str | None, scale: float | None) -> 
 
 def open_picture(path: Path, *, within: str | None = None, key: Key | None = None) -> Picture:
     """Read a picture, telling the user what converting it lost. within: a size to make it smaller to, keeping its shape."""
-    picture = read_picture(path)
+    picture = read_picture(path, within=None if within is None else parse_size(within))
     for note in picture.notes:
         print_note(note)
-    pixels = picture.pixels
-    if within is not None:
-        pixels = resize(pixels, *fit_within(picture.size, parse_size(within)))
-    return Picture(str(path), pixels, key)
+    return Picture(str(path), picture.pixels, key)
 
 
 def open_secrets(

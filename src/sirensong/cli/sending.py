@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sirensong.carrier import load, save
+from sirensong.batch import Order
+from sirensong.carrier import load
 from sirensong.cli.arguments import (
     Json,
     Output,
@@ -20,7 +21,9 @@ from sirensong.cli.arguments import (
     SecretOption,
     open_picture,
     open_secrets,
+    parse_size,
 )
+from sirensong.cli.batching import refuse_single, run_batch
 from sirensong.cli.console import out, print_note, training_bar
 from sirensong.cli.measuring import qualities, report
 from sirensong.demo import run_demo
@@ -29,7 +32,7 @@ from sirensong.files import refuse_existing
 from sirensong.hide import Hidden
 from sirensong.hide import hide as train
 from sirensong.image import Pixels
-from sirensong.mask import read_mask, write_mask
+from sirensong.mask import read_mask
 from sirensong.siren import Architecture
 from sirensong.training.recipe import RECIPES, Recipe, architecture_for
 
@@ -59,10 +62,14 @@ CheckpointFile = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="go on from the checkpoint of a run that was stopped")]
 
+BatchFile = Annotated[Path | None, typer.Option("--batch", help="a CSV list of jobs: output,cover,secrets; -o is then a folder")]
+Workers = Annotated[int | None, typer.Option("--workers", help="processes for a batch  [default: one a core]")]
+Cluster = Annotated[str | None, typer.Option("--cluster", metavar="tcp://HOST:PORT", help="a Dask scheduler to do a batch")]
+
 
 def hide(
-    cover: Cover,
     output: Output,
+    cover: Annotated[Path | None, typer.Argument(help="the cover picture", show_default=False)] = None,
     secret: SecretOption = None,
     passphrase: PassphraseSecrets = None,
     passphrase_file: PassphraseFileSecrets = None,
@@ -81,11 +88,22 @@ def hide(
     stego_weight: StegoWeight = None,
     checkpoint: CheckpointFile = None,
     resume: Resume = False,
+    batch: BatchFile = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Hide secret pictures in a function that renders the cover, and write it as a carrier."""
     started = time.monotonic()
+    settings = _Settings(recipe, selection, ratio, hidden_features, hidden_layers, omega, steps, stego_weight)
+    if batch is not None:
+        refuse_single(cover, secret, passphrase, passphrase_file, seconds, psnr, checkpoint, resume, overwrite)
+        order = Order(settings.build, None if size is None else parse_size(size), seed, device)
+        run_batch(batch, output, order, workers=workers, cluster=cluster, json=json)
+        return
+    if cover is None:
+        raise SettingError("no cover picture is given", hint="sirensong hide COVER --secret KEYFILE=PICTURE -o OUTPUT")
     if not (secret or passphrase or passphrase_file):
         raise SettingError(
             "no secret picture is given", hint="--secret KEYFILE=PICTURE; for the cover alone there is sirensong fit"
@@ -95,7 +113,6 @@ def hide(
     )
     files.check()
     pictures = [open_picture(cover, within=size), *open_secrets(secret, passphrase, passphrase_file, within=size, twice=True)]
-    settings = _Settings(recipe, selection, ratio, hidden_features, hidden_layers, omega, steps, stego_weight)
     options = {"seconds": seconds, "psnr": psnr, "started": started, "seed": seed, "device": device}
     _train_and_report(pictures, files, settings, options, json=json)
 
@@ -210,15 +227,12 @@ def _train_and_report(pictures: list[Picture], files: _Files, settings: _Setting
     if options["seconds"] is not None and settings.steps is not None:
         raise SettingError("--seconds and --steps exclude each other")
     hidden = _train(pictures, files, settings, options)
-    save(files.output, hidden.stego, overwrite=files.overwrite)
-    if hidden.mask is not None:
-        write_mask(files.mask_path, hidden.mask, overwrite=files.overwrite)
+    mask_path = hidden.save(files.output, overwrite=files.overwrite)
+    if mask_path is not None:
         dense = hidden.stego.architecture.matrix_entries // 8
-        print_note(
-            f"{files.mask_path}: {files.mask_path.stat().st_size} bytes (the dense mask is {dense}); as confidential as a key"
-        )
+        print_note(f"{mask_path}: {mask_path.stat().st_size} bytes (the dense mask is {dense}); as confidential as a key")
     files.checkpoint.unlink(missing_ok=True)
-    mask = None if hidden.mask is None else read_mask(files.mask_path)
+    mask = None if mask_path is None else read_mask(mask_path)
     report(files.output, qualities(load(files.output), pictures, mask), json=json)
 
 

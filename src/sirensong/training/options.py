@@ -19,8 +19,9 @@ class Options:
     seconds: a budget of time that the schedule fits itself to, instead of the recipe's steps, counted from `started`
     (time.monotonic) or from the call. psnr: stop early, once every picture has this PSNR in dB. seed: makes the run repeatable,
     for experiments; what is to be published goes without. device: "auto", "cpu", "cuda". precision: "auto", "fp32" or "mixed".
-    checkpoint: a file from which a run that was killed can `resume`; delete it once the result is safe. listener: is called with
-    a Progress a few times a second. Raises SettingError for values out of range.
+    threads: of the processor, None for as many as torch takes. checkpoint: a file from which a run that was killed can `resume`;
+    delete it once the result is safe. listener: is called with a Progress a few times a second. Raises SettingError for values
+    out of range.
     """
 
     seconds: float | None = None
@@ -29,6 +30,7 @@ class Options:
     seed: int | None = None
     device: str = "auto"
     precision: str = "auto"
+    threads: int | None = None
     checkpoint: StrPath | None = None
     resume: bool = False
     listener: Listener | None = None
@@ -44,5 +46,7 @@ class Options:
             raise SettingError(f"device is {', '.join(DEVICES)}, got {self.device}")
         if self.precision not in PRECISIONS:
             raise SettingError(f"precision is {', '.join(PRECISIONS)}, got {self.precision}")
+        if self.threads is not None and self.threads < 1:
+            raise SettingError(f"threads must be at least 1, got {self.threads}")
         if self.resume and self.checkpoint is None:
             raise SettingError("resuming needs a checkpoint")

@@ -50,6 +50,8 @@ class Run:
         if keys:
             check_selects(architecture, recipe.ratio)
         self._device = _device(options.device)
+        if options.threads is not None:
+            torch.set_num_threads(options.threads)
         self._settle(keys)
 
     def _settle(self, keys: Sequence[Key]) -> None:

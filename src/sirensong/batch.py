@@ -1,0 +1,173 @@
+"""Many carriers from one list: each job alone, wherever it runs, redone when its worker dies, and not twice."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sirensong.carrier import load
+from sirensong.errors import FormatError, MissingDependencyError, SirensongError
+from sirensong.files import StrPath, read_bytes
+from sirensong.hide import hide
+from sirensong.image import Pixels, read_picture
+from sirensong.keys import read_key
+from sirensong.metrics import measure
+from sirensong.reveal import reveal, sample
+from sirensong.siren import Architecture
+from sirensong.training.recipe import Recipe
+
+_LARGEST_LIST = 16 * 1024 * 1024
+_COLUMNS = ("output", "cover", "secrets")
+_ATTEMPTS = 3  # of a job whose worker dies
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row: a carrier to be made. output, cover: paths. secrets: pairs of key file and picture."""
+
+    output: Path
+    cover: Path
+    secrets: tuple[tuple[Path, Path], ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    psnr: dB, cover first, None if it failed. error: why it failed. done_before: it was finished already.
+    """
+
+    output: str
+    psnr: tuple[float, ...] | None = None
+    error: str | None = None
+    done_before: bool = False
+
+
+@dataclass(frozen=True)
+class Order:
+    """How to do every job.
+
+    build: recipe and network for a cover. within: (height, width) to make pictures smaller to. seed: as in hide.
+    """
+
+    build: Callable[[Pixels], tuple[Recipe, Architecture]]
+    within: tuple[int, int] | None = None
+    seed: int | None = None
+    device: str = "auto"
+
+
+def read_jobs(path: StrPath, folder: StrPath) -> tuple[list[Job], list[Outcome]]:
+    """Read a list of jobs, and the rows of it that cannot be one.
+
+    path: a CSV file with the header output,cover,secrets. output is a file name, made in `folder`; cover a picture; secrets, and
+    as many further columns as a row needs, KEYFILE=PICTURE. Paths are seen from the list's own folder. Raises FileError or
+    FormatError if the list cannot be read or has no such header.
+    """
+    data = read_bytes(path, cap=_LARGEST_LIST, what="a list of jobs")
+    try:
+        rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FormatError(f"{path} is no list of jobs: {str(error).lower()}") from None
+    header = tuple(cell.strip() for cell in rows[0]) if rows else ()
+    if header[:3] != _COLUMNS:
+        raise FormatError(f"{path} is no list of jobs: expected a first row of {','.join(_COLUMNS)}, got {','.join(header)[:60]!r}")
+    jobs, bad, seen = [], [], set()
+    for number, row in enumerate(rows[1:], start=2):
+        cells = [cell.strip() for cell in row]
+        if not any(cells):
+            continue
+        try:
+            job = _job(cells, Path(path).resolve().parent, Path(folder).resolve())  # workers may stand in other folders
+            if job.output in seen:
+                raise FormatError(f"{job.output.name} is the output of an earlier row too")
+            seen.add(job.output)
+            jobs.append(job)
+        except FormatError as error:
+            bad.append(Outcome(cells[0] or f"row {number}", error=f"row {number}: {error.message}"))
+    return jobs, bad
+
+
+def _job(cells: list[str], base: Path, folder: Path) -> Job:
+    output, cover, *secrets = cells if len(cells) > 1 else (*cells, "")
+    if not output or Path(output).name != output:
+        raise FormatError(f"expected a file name for the output, got {output!r}")
+    if not cover:
+        raise FormatError("the cover is missing")
+    pairs = [cell.partition("=") for cell in secrets if cell]
+    if not pairs or not all(key and picture for key, _, picture in pairs):
+        raise FormatError("expected at least one secret, each KEYFILE=PICTURE")
+    return Job(folder / output, base / cover, tuple((base / key, base / picture) for key, _, picture in pairs))
+
+
+def run_job(job: Job, order: Order) -> Outcome:
+    """Do one job in this process, on one thread so that it comes out the same wherever it runs; not if its output is there."""
+    try:
+        if job.output.exists():
+            load(job.output)
+            return Outcome(job.output.name, done_before=True)
+        pictures = [read_picture(path, within=order.within).pixels for path in (job.cover, *(path for _, path in job.secrets))]
+        keys = [read_key(path) for path, _ in job.secrets]
+        recipe, architecture = order.build(pictures[0])
+        hidden = hide(
+            pictures[0],
+            list(zip(keys, pictures[1:], strict=True)),
+            recipe=recipe,
+            architecture=architecture,
+            seed=order.seed,
+            device=order.device,
+            threads=1,
+        )
+        hidden.save(job.output)
+        stego = load(job.output)
+        renders = [sample(stego), *(reveal(stego, key, mask=hidden.mask) for key in keys)]
+        psnr = tuple(measure(picture, render).psnr for picture, render in zip(pictures, renders, strict=True))
+    except SirensongError as error:
+        return Outcome(job.output.name, error=error.message)
+    return Outcome(job.output.name, psnr=psnr)
+
+
+def run_jobs(jobs: Sequence[Job], order: Order, *, workers: int, cluster: str | None = None) -> Iterator[Outcome]:
+    """Do all jobs, several at once, and yield each outcome as it comes.
+
+    workers: processes on this machine. cluster: address of a Dask scheduler, such as tcp://host:8786, whose workers do the jobs
+    instead and must see the same files. A job whose worker dies is done again, up to three times. Raises MissingDependencyError
+    without joblib or, for a cluster, Dask; SirensongError if the cluster cannot be reached or workers die again and again.
+    """
+    try:
+        import joblib
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+    except ImportError as error:
+        raise MissingDependencyError("batches need joblib", hint="pip install 'sirensong[hide,lab]'") from error
+    waiting = {job.output.name: job for job in jobs}
+    with _backend(joblib, cluster):
+        for _ in range(_ATTEMPTS):
+            parallel = joblib.Parallel(n_jobs=-1 if cluster else workers, return_as="generator_unordered", batch_size=1)
+            try:
+                for outcome in parallel(joblib.delayed(run_job)(job, order) for job in list(waiting.values())):
+                    del waiting[outcome.output]
+                    yield outcome
+            except TerminatedWorkerError:
+                continue
+            return
+    raise SirensongError(
+        f"workers died {_ATTEMPTS} times, with {len(waiting)} jobs left", hint="the same command goes on with these"
+    )
+
+
+def _backend(joblib: Any, cluster: str | None) -> Any:
+    """The joblib backend: processes of this machine, or a Dask cluster."""
+    if cluster is None:
+        return joblib.parallel_config(backend="loky", inner_max_num_threads=1)
+    try:
+        import distributed
+    except ImportError as error:
+        raise MissingDependencyError("a cluster needs dask", hint="pip install 'sirensong[hide,lab]'") from error
+    try:
+        client = distributed.Client(cluster, timeout=10)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise SirensongError(f"cannot reach the cluster {cluster}: {str(error).splitlines()[0].lower()}") from error
+    return joblib.parallel_config(backend="dask", client=client, wait_for_workers_timeout=10)

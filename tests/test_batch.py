@@ -1,0 +1,186 @@
+"""Batches: every job once, a bad one alone, a dead worker's again, and the same bytes wherever it ran."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sirensong import cli
+from sirensong.batch import Job, read_jobs
+from sirensong.errors import FormatError
+
+NETWORK = ["--hidden-features", "24", "--hidden-layers", "3", "--omega", "15", "--seed", "1"]
+QUICK = [*NETWORK, "--steps", "5"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Three pictures, two keys, a list of three jobs, and an output folder; stand in it."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(1)
+    for name in ("a", "b", "c"):
+        Image.fromarray(rng.integers(0, 255, (16, 16, 3), dtype=np.uint8)).save(f"{name}.png")
+    for name in ("one", "two"):
+        assert cli.run(["keygen", "-o", f"{name}.key"]) == 0
+    write_jobs("x,a.png,one.key=b.png", "y,b.png,one.key=a.png,two.key=c.png", "z,c.png,two.key=a.png")
+    Path("out").mkdir()
+    return tmp_path
+
+
+def write_jobs(*rows):
+    """A list of jobs; outputs are given without their ending."""
+    rows = [re.sub(r"^(\w+),", r"\1.safetensors,", row) for row in rows]
+    Path("jobs.csv").write_text("\n".join(["output,cover,secrets", *rows]) + "\n")
+
+
+def run_batch(*options, code=0):
+    assert cli.run(["hide", "--batch", "jobs.csv", "-o", "out", *QUICK, *options]) == code
+    return {path.name: path.read_bytes() for path in Path("out").iterdir()}
+
+
+def test_a_list_is_read_with_its_bad_rows_told(folder):
+    write_jobs("x,a.png,one.key=b.png", "", "../y,a.png,one.key=b.png", "z,a.png", "w,a.png,one.key", "x,b.png,one.key=a.png")
+    jobs, bad = read_jobs("jobs.csv", "out")
+    assert jobs == [Job(folder / "out/x.safetensors", folder / "a.png", ((folder / "one.key", folder / "b.png"),))]
+    assert [outcome.error.split(":")[0] for outcome in bad] == ["row 4", "row 5", "row 6", "row 7"]
+
+
+@pytest.mark.parametrize("content", ["nonsense\n", "cover,output\n", "\xff\xfe", 'output,cover,secrets\n"x'])
+def test_another_file_is_no_list(folder, content):
+    Path("jobs.csv").write_bytes(content.encode("latin-1"))
+    with pytest.raises(FormatError, match="no list of jobs"):
+        read_jobs("jobs.csv", "out")
+
+
+def test_every_job_is_done_once_and_alike_on_one_worker_and_on_two(folder, capsys):
+    alone = run_batch("--workers", "1")
+    assert sorted(alone) == ["x.safetensors", "y.safetensors", "z.safetensors"]
+    assert capsys.readouterr().out.count("PSNR") == 3
+    stamps = {path: path.stat().st_mtime_ns for path in Path("out").iterdir()}
+    assert run_batch("--workers", "2") == alone
+    assert capsys.readouterr().out.count("done before") == 3
+    assert {path: path.stat().st_mtime_ns for path in Path("out").iterdir()} == stamps
+    for path in stamps:
+        path.unlink()
+    assert run_batch("--workers", "2") == alone
+
+
+def test_a_bad_job_fails_alone(folder, capsys):
+    write_jobs("x,a.png,one.key=b.png", "y,nowhere.png,one.key=a.png", "z,c.png")
+    assert sorted(run_batch("--workers", "2", code=1)) == ["x.safetensors"]
+    printed = capsys.readouterr()
+    assert f"y.safetensors: failed: cannot read {folder}/nowhere.png: no such file or directory" in printed.err
+    assert "z.safetensors: failed: row 4" in printed.err
+    assert "sirensong: error: 2 of 3 jobs failed" in printed.err
+
+
+@pytest.mark.parametrize("options", [["--seconds", "3"], ["--resume"], ["--workers", "0"], ["--cluster", "tcp://127.0.0.1:1"]])
+def test_options_that_do_not_go_with_a_batch(folder, options, capsys):
+    assert cli.run(["hide", "--batch", "jobs.csv", "-o", "out", *options]) == 1
+    assert "sirensong: error: " in capsys.readouterr().err
+
+
+def test_magnitude_selection_leaves_a_mask_beside_each_carrier(folder):
+    assert {"x.mask", "y.mask", "z.mask"} <= set(run_batch("--selection", "magnitude", "--workers", "1"))
+
+
+def kill_one_worker(pattern, output, killed):
+    """Kill one process whose command line matches, once a first job is done, as a machine that fails would."""
+    for _ in range(600):
+        workers = [pid for pid in children() if re.search(pattern, command_line(pid))]
+        if workers and list(Path(output).glob("*.safetensors")):
+            os.kill(workers[0], signal.SIGKILL)
+            killed.append(workers[0])
+            return
+        time.sleep(0.05)
+
+
+def children():
+    own = os.getpid()
+    family, found = {own}, []
+    for path in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
+        try:
+            parent = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            continue
+        if parent in family:
+            family.add(int(path.name))
+            found.append(int(path.name))
+    return found
+
+
+def command_line(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def many_jobs():
+    write_jobs(*(f"{index},a.png,one.key=b.png" for index in range(6)))
+    return [*NETWORK, "--steps", "1500"]
+
+
+def test_a_killed_worker_has_its_job_redone(folder):
+    options = many_jobs()
+    command = [sys.executable, "-m", "sirensong", "hide", "--batch", "jobs.csv", "-o", "out", "--workers", "2", *options]
+    killed = []
+    killer = threading.Thread(target=kill_one_worker, args=("popen_loky", "out", killed))
+    killer.start()
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+    killer.join()
+    assert len(killed) == 1
+    assert result.returncode == 0, result.stderr
+    assert len(list(Path("out").glob("*.safetensors"))) == 6
+
+
+def test_a_cluster_does_the_same_though_a_worker_dies(folder):
+    options = many_jobs()
+    scheduler = start(["scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", "scheduler.json"])
+    workers = [
+        start(["worker", "--scheduler-file", "scheduler.json", "--nthreads", "1", "--no-dashboard", "--no-nanny"]) for _ in range(2)
+    ]
+    try:
+        address = scheduler_address(Path("scheduler.json"))
+        command = [sys.executable, "-m", "sirensong", "hide", "--batch", "jobs.csv", "-o", "out", "--cluster", address, *options]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(1200):
+            if list(Path("out").glob("*.safetensors")) or process.poll() is not None:
+                break
+            time.sleep(0.05)
+        workers[0].kill()
+        out, err = process.communicate(timeout=200)
+        assert process.returncode == 0, err
+        assert out.count("PSNR") + out.count("done before") == 6
+        clustered = {path.name: path.read_bytes() for path in Path("out").iterdir()}
+    finally:
+        for helper in (*workers, scheduler):
+            helper.kill()
+            helper.wait()
+    assert len(clustered) == 6
+    Path("out/0.safetensors").unlink()
+    assert cli.run(["hide", "--batch", "jobs.csv", "-o", "out", "--workers", "1", *options]) == 0
+    assert Path("out/0.safetensors").read_bytes() == clustered["0.safetensors"]
+
+
+def start(arguments):
+    command = [sys.executable, "-m", "dask", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def scheduler_address(path):
+    import json
+
+    for _ in range(600):
+        if path.exists() and path.read_text().strip():
+            return json.loads(path.read_text())["address"]
+        time.sleep(0.05)
+    raise AssertionError("the scheduler did not start")
