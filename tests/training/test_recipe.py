@@ -31,7 +31,7 @@ def test_the_papers_recipe_is_that_of_section_4_1():
 
 def test_the_network_grows_with_the_cover():
     assert architecture_for(FAST, 128, 128) == Architecture(128, 8, 60.0)
-    assert architecture_for(FAST, 256, 256) == Architecture(256, 8, 120.0)
+    assert architecture_for(FAST, 256, 256) == Architecture(256, 8, 60.0)
     assert architecture_for(FAST, 512, 128) == architecture_for(FAST, 256, 256)
     assert architecture_for(FAST, 1, 1).hidden_features == 32
 

@@ -43,9 +43,9 @@ SelectionName = Annotated[
     typer.Option("--selection", metavar="keyed|magnitude|random", help="which weights a key replaces  [default: the recipe's]"),
 ]
 Ratio = Annotated[float | None, typer.Option("--ratio", help="share S of the weights that a key replaces  [default: 0.05]")]
-Features = Annotated[int | None, typer.Option("--hidden-features", help="width of the network  [default: grows with the pictures]")]
+Features = Annotated[int | None, typer.Option("--hidden-features", help="width of the network  [default: grows with the cover]")]
 Layers = Annotated[int | None, typer.Option("--hidden-layers", help="depth of the network  [default: 8]")]
-Omega = Annotated[float | None, typer.Option("--omega", help="frequency of the first layer  [default: grows with the pictures]")]
+Omega = Annotated[float | None, typer.Option("--omega", help="frequency of the first layer  [default: the recipe's]")]
 Within = Annotated[
     str | None, typer.Option("--size", metavar="WxH", help="make pictures smaller than this first, keeping their shape")
 ]

@@ -12,6 +12,7 @@ from sirensong.errors import SettingError
 from sirensong.siren import Architecture
 from sirensong.substitution import Selection, ratio_units
 
+OMEGA = 60.0
 _OVERHEAD = 500  # pixels whose evaluation takes as long as the rest of a step, the optimizer's part above all
 
 
@@ -25,7 +26,7 @@ class Recipe:
     the two; last_rate: Adam's for the last matrix. adam_betas, momentum: how long Adam and Muon remember. tilt: how much faster
     than the rate Muon moves the last hidden matrix, and slower the first. hold: share of the joint stage at full rate, after
     which it falls in a line to zero; 1 for a constant rate. gain: factor on the hidden matrices at the start. keep_best: select
-    from the cover stage the best function rather than the last. omega: of the first layer, None to take it from the cover's size.
+    from the cover stage the best function rather than the last. omega: of the first layer, None for OMEGA.
     selection, ratio: section 3.3. stego_weight: lambda_st of Eq. 9, None for 1 / (N+1). Raises SettingError for values out of
     range.
     """
@@ -156,9 +157,8 @@ RECIPES = {recipe.name: recipe for recipe in (FAST, PAPER)}
 def architecture_for(recipe: Recipe, height: int, width: int) -> Architecture:
     """The network for a cover of this size; secrets have no say in it, or the carrier would tell of them.
 
-    Hidden features grow as its side does, so that weights grow as pixels do: 128 at 128x128, 256 at 256x256, in steps of 32.
-    So does omega, unless the recipe names it: the finest detail of a picture of n pixels a side has a frequency in proportion to n.
+    Hidden features grow as the cover's side does, so that weights grow as pixels do: 128 at 128x128, 256 at 256x256, in steps of
+    32. Omega does not: 60 is best, or as good as any, from 64x64 to 256x256 (docs/performance.md).
     """
-    side = math.sqrt(height * width)
-    features = min(512, max(32, 32 * round(side / 32)))
-    return Architecture(features, omega=recipe.omega or min(600.0, max(5.0, 60.0 * side / 128)))
+    features = min(512, max(32, 32 * round(math.sqrt(height * width) / 32)))
+    return Architecture(features, omega=recipe.omega or OMEGA)
