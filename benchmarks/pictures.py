@@ -28,13 +28,22 @@ def triples(folder: Path | None, side: int = SIDE) -> list[Set]:
     return [Set(f"triple {i}", [_square(path, side) for path in (covers[2 * i], first[i], second[i])]) for i in range(10)]
 
 
-def released_sets(folder: Path | None) -> dict[str, list[Set]]:
-    """The pictures that the paper's authors released with their code, if the folder has them."""
-    path = None if folder is None else Path(folder) / "released-2-secrets"
+def released(folder: Path | None, secrets: int) -> list[Set]:
+    """The pictures that the paper's authors released with their code, with 2 or 5 secrets, if the folder has them."""
+    path = None if folder is None else Path(folder) / f"released-{secrets}-secrets"
     if path is None or not path.is_dir():
-        return {}
-    images = [Image.open(path / f"{name}.png").convert("RGB") for name in ("cover", "secret1", "secret2")]
-    return {"the authors' own pictures": [Set("released-2-secrets", images)]}
+        return []
+    names = ["cover", *(f"secret{index}" for index in range(1, secrets + 1))]
+    return [Set(path.name, [Image.open(path / f"{name}.png").convert("RGB") for name in names])]
+
+
+def large(folder: Path | None, secrets: int) -> list[Set]:
+    """Ten sets of 256x256 pictures from coco, each a cover and so many secrets, in the order of their names."""
+    if folder is None:
+        return []
+    paths = sorted((Path(folder) / "coco").glob("*.png"))
+    size = secrets + 1
+    return [Set(f"coco set {i}", [_square(path, 256) for path in paths[size * i : size * (i + 1)]]) for i in range(10)]
 
 
 def _own(side: int) -> list[Set]:

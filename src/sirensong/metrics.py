@@ -43,11 +43,12 @@ def measure(picture: Pixels, render: Pixels) -> Quality:
     if picture.shape != render.shape:
         raise SettingError(f"cannot compare pictures of different shapes: {picture.shape} and {render.shape}")
     try:
-        from skimage.metrics import mean_squared_error, structural_similarity
+        from skimage.metrics import structural_similarity  # this one alone: the others load scipy.stats, half a second
     except ImportError as error:
         raise MissingDependencyError("measuring needs scikit-image", hint="pip install 'sirensong[hide]'") from error
     x, y = to_uint8(picture), to_uint8(render)
-    mse = float(mean_squared_error(x, y))
+    difference = x.astype(np.float64) - y
+    mse = float(np.square(difference).mean())
     if min(x.shape[:2]) < SSIM_WINDOW:
         ssim = math.nan
     else:
@@ -60,7 +61,7 @@ def measure(picture: Pixels, render: Pixels) -> Quality:
         psnr=psnr_of(mse / 255**2),
         ssim=ssim,
         rmse=math.sqrt(mse),
-        mae=float(np.abs(x.astype(np.int16) - y.astype(np.int16)).mean()),
+        mae=float(np.abs(difference).mean()),
     )
 
 

@@ -109,7 +109,7 @@ def _selection(name: str) -> Selection:
 FAST = Recipe(
     name="fast",
     cover_steps=300,
-    joint_steps=940,
+    joint_steps=970,
     cover_points=1024,
     points=((0.0, 512), (0.3, 1024), (0.6, 2048)),
     optimizer="muon",
