@@ -1,4 +1,4 @@
-"""Time and quality of the main job: `make bench`, or `make bench BENCH="--data DIR --quick"`.
+"""Time and quality of the main job: `make bench`, or `make bench BENCH="--data DIR --quick --only 128x128"`.
 
 Times are given in paper steps: one step of the paper's training (section 4.1) written as anybody would, with autograd, Adam and
 three whole 128x128 pictures, timed in the same run, because machines differ and drift. Every hide is the command as a user types
@@ -106,6 +106,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=os.environ.get("SIRENSONG_DATA"), help="folder with celebahq, coco, div2k")
     parser.add_argument("--quick", action="store_true", help="one set of each kind")
+    parser.add_argument("--only", default="", help="only the kinds of work whose name has this in it")
     parser.add_argument("options", nargs="*", help="further options of `sirensong hide`, after --")
     arguments = parser.parse_args()
 
@@ -119,7 +120,7 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, sets in work.items():
-            if sets:
+            if sets and arguments.only in name:
                 print(name, flush=True)
                 tables.append(bench_sets(name, sets[:1] if arguments.quick else sets, Path(folder), arguments.options))
 
