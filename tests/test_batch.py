@@ -42,8 +42,21 @@ def write_jobs(*rows):
 
 
 def run_batch(*options, code=0):
-    assert cli.run(["hide", "--batch", "jobs.csv", "-o", "out", *QUICK, *options]) == code
-    return {path.name: path.read_bytes() for path in Path("out").iterdir()}
+    """The command in a process of its own, as its workers expect. Returns what it made, by name, and what it printed."""
+    command = [
+        sys.executable,
+        "-m",
+        "sirensong",
+        "hide",
+        "--batch",
+        "jobs.csv",
+        "-o",
+        "out",
+        *(QUICK if "--steps" not in options else []),
+    ]
+    result = subprocess.run([*command, *options], capture_output=True, text=True, check=False, timeout=200)
+    assert result.returncode == code, result.stderr
+    return {path.name: path.read_bytes() for path in Path("out").iterdir()}, result
 
 
 def test_a_list_is_read_with_its_bad_rows_told(folder):
@@ -60,26 +73,27 @@ def test_another_file_is_no_list(folder, content):
         read_jobs("jobs.csv", "out")
 
 
-def test_every_job_is_done_once_and_alike_on_one_worker_and_on_two(folder, capsys):
-    alone = run_batch("--workers", "1")
+def test_every_job_is_done_once_and_alike_on_one_worker_and_on_two(folder):
+    alone, result = run_batch("--workers", "1")
     assert sorted(alone) == ["x.safetensors", "y.safetensors", "z.safetensors"]
-    assert capsys.readouterr().out.count("PSNR") == 3
+    assert result.stdout.count("PSNR") == 3
     stamps = {path: path.stat().st_mtime_ns for path in Path("out").iterdir()}
-    assert run_batch("--workers", "2") == alone
-    assert capsys.readouterr().out.count("done before") == 3
+    again, result = run_batch("--workers", "2")
+    assert again == alone
+    assert result.stdout.count("done before") == 3
     assert {path: path.stat().st_mtime_ns for path in Path("out").iterdir()} == stamps
     for path in stamps:
         path.unlink()
-    assert run_batch("--workers", "2") == alone
+    assert run_batch("--workers", "2")[0] == alone
 
 
-def test_a_bad_job_fails_alone(folder, capsys):
+def test_a_bad_job_fails_alone(folder):
     write_jobs("x,a.png,one.key=b.png", "y,nowhere.png,one.key=a.png", "z,c.png")
-    assert sorted(run_batch("--workers", "2", code=1)) == ["x.safetensors"]
-    printed = capsys.readouterr()
-    assert f"y.safetensors: failed: cannot read {folder}/nowhere.png: no such file or directory" in printed.err
-    assert "z.safetensors: failed: row 4" in printed.err
-    assert "sirensong: error: 2 of 3 jobs failed" in printed.err
+    made, result = run_batch("--workers", "2", code=1)
+    assert sorted(made) == ["x.safetensors"]
+    assert f"y.safetensors: failed: cannot read {folder}/nowhere.png: no such file or directory" in result.stderr
+    assert "z.safetensors: failed: row 4" in result.stderr
+    assert "sirensong: error: 2 of 3 jobs failed" in result.stderr
 
 
 @pytest.mark.parametrize("options", [["--seconds", "3"], ["--resume"], ["--workers", "0"], ["--cluster", "tcp://127.0.0.1:1"]])
@@ -89,7 +103,7 @@ def test_options_that_do_not_go_with_a_batch(folder, options, capsys):
 
 
 def test_magnitude_selection_leaves_a_mask_beside_each_carrier(folder):
-    assert {"x.mask", "y.mask", "z.mask"} <= set(run_batch("--selection", "magnitude", "--workers", "1"))
+    assert {"x.mask", "y.mask", "z.mask"} <= set(run_batch("--selection", "magnitude", "--workers", "1")[0])
 
 
 def kill_one_worker(pattern, output, killed):
