@@ -315,7 +315,7 @@ WRONG_USAGE = [["sing"], ["hide"], ["sample", "song.safetensors"], ["inspect", "
 
 @pytest.mark.parametrize("arguments", WRONG_USAGE)
 def test_wrong_usage_is_exit_code_2(arguments, at, capsys):
-    failure(capsys, arguments, code=2)
+    assert failure(capsys, arguments, code=2) != "sirensong: error: wrong usage"  # it says what is wrong with it
 
 
 @pytest.mark.parametrize("command", [[], ["hide"], ["fit"], ["sample"], ["reveal"], ["inspect"], ["measure"], ["demo"]])

@@ -208,6 +208,23 @@ def test_a_budget_of_seconds_ends_annealed(pictures, keys, monkeypatch):
     assert psnr(pictures[1], ss.reveal(stego, keys[0])) > 25
 
 
+def test_a_resumed_budget_goes_on_where_it_stopped(tmp_path, pictures, keys, monkeypatch):
+    looks = itertools.count()
+    monkeypatch.setattr(time, "monotonic", lambda: next(looks) / 10)
+    monkeypatch.setattr(checkpoints, "INTERVAL", 0.0)
+    path, heard = tmp_path / "song.checkpoint", []
+
+    def stop(progress):
+        if progress.stage == "joint" and progress.seconds_left < 60:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        hide(pictures, keys, seconds=180, checkpoint=path, listener=stop)
+    hide(pictures, keys, seconds=180, checkpoint=path, resume=True, listener=heard.append)
+    assert 40 < heard[0].seconds_left < 80
+    assert heard[-1].seconds_left == 0
+
+
 def test_a_goal_of_psnr_ends_the_run_early_and_holds_for_every_picture(pictures, keys):
     heard = []
     stego = hide(pictures, keys, dataclasses.replace(QUICK, joint_steps=20_000), psnr=24, listener=heard.append).stego

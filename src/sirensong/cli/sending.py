@@ -55,7 +55,7 @@ Goal = Annotated[float | None, typer.Option("--psnr", help="stop early, once eve
 Seed = Annotated[int | None, typer.Option("--seed", help="make the run repeatable: for experiments, not for what you publish")]
 Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda", help="where to train")]
 StegoWeight = Annotated[
-    float | None, typer.Option("--stego-weight", help="lambda of the stego image in the loss, 0 to 1  [default: 1/(N+1)]")
+    float | None, typer.Option("--stego-weight", help="lambda of the stego image in the loss, 0 to 1  [default: the recipe's]")
 ]
 CheckpointFile = Annotated[
     Path | None, typer.Option("--checkpoint", help="where an unfinished run is kept  [default: OUTPUT.checkpoint]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -80,9 +80,10 @@ class Stage:
     ) -> None:
         self._name, self._problem, self._shared, self._recipe, self._around = name, problem, shared, recipe, around
         self._is_cover = name == COVER_STAGE
-        self._steps = recipe.cover_steps if self._is_cover else recipe.joint_steps
-        self._seconds = seconds
-        self._schedule = Schedule(recipe, self._steps, seconds)
+        steps = recipe.cover_steps if self._is_cover else recipe.joint_steps
+        done, spent = (resumed.step, resumed.spent) if resumed is not None else (0, 0.0)
+        even = replace(recipe, points=None)  # the cover stage's steps all look at as many pixels
+        self._schedule = Schedule(even if self._is_cover else recipe, steps, seconds, done=done, spent=spent)
         self._descent = Descent(recipe, problem, shared)
         self._best: tuple[Parameters, float] | None = None
         if resumed is not None:
@@ -98,17 +99,18 @@ class Stage:
         for mine, theirs in zip(self._descent.state(), snapshot.optimizer, strict=True):
             mine.copy_(theirs)
         self._best = snapshot.best
-        self._schedule = Schedule(self._recipe, self._steps, self._seconds, done=snapshot.step, spent=snapshot.spent)
 
     def run(self) -> Parameters:
         """Train to the end of the schedule. Returns the shared parameters. Raises TrainingDivergedError if they become infinite."""
         while not (self._schedule.finished or self._arrived):
             self._step()
             self._schedule.step += 1
-            if time.monotonic() - self._reported > _REPORT_EVERY or self._schedule.finished:
+            if time.monotonic() - self._reported > _REPORT_EVERY:
                 self._report()
             if self._around.keeper is not None:
                 self._around.keeper(self.snapshot())
+        if self._errors:
+            self._report()
         if self._best is not None:
             self._shared.copy_(self._best[0])
         return self._shared

@@ -27,8 +27,8 @@ class Recipe:
     than the rate Muon moves the last hidden matrix, and slower the first. hold: share of the joint stage at full rate, after
     which it falls in a line to zero; 1 for a constant rate. gain: factor on the hidden matrices at the start. keep_best: select
     from the cover stage the best function rather than the last. omega: of the first layer, None for OMEGA.
-    selection, ratio: section 3.3. stego_weight: lambda_st of Eq. 9, None for 1 / (N+1). Raises SettingError for values out of
-    range.
+    selection, ratio: section 3.3. stego_weight: lambda_st of Eq. 9, None for `emphasis` times
+    that of a secret, which is 1 / (N+1) where emphasis is 1. Raises SettingError for values out of range.
     """
 
     name: str

@@ -140,15 +140,19 @@ class Run:
         return Stage(name, problem, shared, self._recipe, around, seconds=self._seconds(name), resumed=resumed)
 
     def _seconds(self, name: str) -> float | None:
-        """What is left of the budget for a stage: the cover's share is that of its evaluations."""
-        if self._options.seconds is None:
+        """A stage's part of the time budget: the cover's is that of its evaluations, the rest is the joint stage's.
+
+        What a resumed run had spent before counts, so that it goes on at the rate at which it stopped.
+        """
+        total, resumed = self._options.seconds, self._resumed
+        if total is None:
             return None
-        spent_before = self._resumed.spent if self._resumed is not None and self._resumed.stage == name else 0.0
-        left = max(0.0, self._options.seconds - (time.monotonic() - self._started)) + spent_before
-        if name == JOINT_STAGE:
-            return left
         cover, joint = self._recipe.cover_steps, self._recipe.joint_steps * len(self._pictures)
-        return left * cover / (cover + joint)
+        share = cover / (cover + joint)
+        if resumed is not None and resumed.stage == name:
+            return total * (share if name == COVER_STAGE else 1 - share)
+        left = max(0.0, total - (time.monotonic() - self._started) - (resumed.spent if resumed is not None else 0.0))
+        return left * share if name == COVER_STAGE else left
 
     def _number(self, purpose: str) -> int:
         return int.from_bytes(derive(self._entropy, self._nonce, purpose))
