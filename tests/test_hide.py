@@ -222,7 +222,7 @@ def test_a_resumed_budget_goes_on_where_it_stopped(tmp_path, pictures, keys, mon
         hide(pictures, keys, seconds=180, checkpoint=path, listener=stop)
     hide(pictures, keys, seconds=180, checkpoint=path, resume=True, listener=heard.append)
     assert 40 < heard[0].seconds_left < 80
-    assert heard[-1].seconds_left == 0
+    assert heard[-1].seconds_left < 1  # within a step of the end
 
 
 def test_a_goal_of_psnr_ends_the_run_early_and_holds_for_every_picture(pictures, keys):
