@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from sirensong.training.recipe import Recipe
 _LARGEST_LIST = 16 * 1024 * 1024
 _COLUMNS = ("output", "cover", "secrets")
 _ATTEMPTS = 3  # of a job whose worker dies
+_PATIENCE = 10  # seconds to wait for a cluster
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,15 @@ class Job:
 class Outcome:
     """What became of a job.
 
-    psnr: dB, cover first, None if it failed. error: why it failed. done_before: it was finished already.
+    psnr: dB, cover first, None if it failed. error: why it failed. done_before: it was finished already. notes: what was lost on
+    reading the pictures.
     """
 
     output: str
     psnr: tuple[float, ...] | None = None
     error: str | None = None
     done_before: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,12 +108,15 @@ def _job(cells: list[str], base: Path, folder: Path) -> Job:
 
 
 def run_job(job: Job, order: Order) -> Outcome:
-    """Do one job in this process, on one thread so that it comes out the same wherever it runs; not if its output is there."""
+    """Do one job in this process, on one thread so that it comes out the same wherever it runs; not if its output is there.
+
+    It may be there though the caller did not see it: a worker can die between writing it and telling so.
+    """
+    if job.output.exists():
+        return _done_before(job)
     try:
-        if job.output.exists():
-            load(job.output)
-            return Outcome(job.output.name, done_before=True)
-        pictures = [read_picture(path, within=order.within).pixels for path in (job.cover, *(path for _, path in job.secrets))]
+        opened = [read_picture(path, within=order.within) for path in (job.cover, *(path for _, path in job.secrets))]
+        pictures = [picture.pixels for picture in opened]
         keys = [read_key(path) for path, _ in job.secrets]
         recipe, architecture = order.build(pictures[0])
         hidden = hide(
@@ -127,30 +134,38 @@ def run_job(job: Job, order: Order) -> Outcome:
         psnr = tuple(measure(picture, render).psnr for picture, render in zip(pictures, renders, strict=True))
     except SirensongError as error:
         return Outcome(job.output.name, error=error.message)
-    return Outcome(job.output.name, psnr=psnr)
+    except MemoryError:
+        return Outcome(job.output.name, error="not enough memory")
+    return Outcome(job.output.name, psnr=psnr, notes=tuple(note for picture in opened for note in picture.notes))
 
 
-def run_jobs(jobs: Sequence[Job], order: Order, *, workers: int, cluster: str | None = None) -> Iterator[Outcome]:
-    """Do all jobs, several at once, and yield each outcome as it comes.
+def run_jobs(jobs: Sequence[Job], order: Order, *, workers: int | None = None, cluster: str | None = None) -> Iterator[Outcome]:
+    """Do all jobs whose output is not there yet, several at once, and yield each outcome as it comes.
 
-    workers: processes on this machine. cluster: address of a Dask scheduler, such as tcp://host:8786, whose workers do the jobs
-    instead and must see the same files. A job whose worker dies is done again, up to three times. Raises MissingDependencyError
-    without joblib or, for a cluster, Dask; SirensongError if the cluster cannot be reached or workers die again and again.
+    workers: processes on this machine, one a core if None. cluster: address of a Dask scheduler, such as tcp://host:8786, whose
+    workers do the jobs instead and must see the same files. A job whose worker dies is done again, up to three times. Raises
+    MissingDependencyError without joblib or, for a cluster, Dask; SirensongError if the cluster cannot be reached or has no
+    workers, or if workers die again and again.
     """
     try:
         import joblib
-        from joblib.externals.loky.process_executor import TerminatedWorkerError
     except ImportError as error:
         raise MissingDependencyError("batches need joblib", hint="pip install 'sirensong[hide,lab]'") from error
-    waiting = {job.output.name: job for job in jobs}
-    with _backend(joblib, cluster):
+    waiting = {}
+    for job in jobs:
+        if job.output.exists():
+            yield _done_before(job)
+        else:
+            waiting[job.output.name] = job
+    with contextlib.ExitStack() as stack:
+        death, count = _enter_backend(stack, joblib, cluster, workers)
         for _ in range(_ATTEMPTS):
-            parallel = joblib.Parallel(n_jobs=-1 if cluster else workers, return_as="generator_unordered", batch_size=1)
+            parallel = joblib.Parallel(n_jobs=count, return_as="generator_unordered", batch_size=1)
             try:
                 for outcome in parallel(joblib.delayed(run_job)(job, order) for job in list(waiting.values())):
                     del waiting[outcome.output]
                     yield outcome
-            except TerminatedWorkerError:
+            except death:
                 continue
             return
     raise SirensongError(
@@ -158,16 +173,34 @@ def run_jobs(jobs: Sequence[Job], order: Order, *, workers: int, cluster: str | 
     )
 
 
-def _backend(joblib: Any, cluster: str | None) -> Any:
-    """The joblib backend: processes of this machine, or a Dask cluster."""
+def _done_before(job: Job) -> Outcome:
+    try:
+        load(job.output)
+    except SirensongError as error:
+        return Outcome(job.output.name, error=error.message)
+    return Outcome(job.output.name, done_before=True)
+
+
+def _enter_backend(
+    stack: contextlib.ExitStack, joblib: Any, cluster: str | None, workers: int | None
+) -> tuple[type[Exception], int]:
+    """Have joblib use processes of this machine, or a Dask cluster.
+
+    Returns how it tells of dead workers, and how many there are.
+    """
     if cluster is None:
-        return joblib.parallel_config(backend="loky", inner_max_num_threads=1)
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+        stack.enter_context(joblib.parallel_config(backend="loky", inner_max_num_threads=1))
+        return TerminatedWorkerError, workers or joblib.cpu_count()
     try:
         import distributed
     except ImportError as error:
         raise MissingDependencyError("a cluster needs dask", hint="pip install 'sirensong[hide,lab]'") from error
     try:
-        client = distributed.Client(cluster, timeout=10)
+        client = stack.enter_context(distributed.Client(cluster, timeout=_PATIENCE))
+        client.wait_for_workers(1, timeout=_PATIENCE)
     except (OSError, ValueError, TimeoutError) as error:
-        raise SirensongError(f"cannot reach the cluster {cluster}: {str(error).splitlines()[0].lower()}") from error
-    return joblib.parallel_config(backend="dask", client=client, wait_for_workers_timeout=10)
+        raise SirensongError(f"cannot reach workers of the cluster {cluster}: {str(error).splitlines()[0].lower()}") from error
+    stack.enter_context(joblib.parallel_config(backend="dask", client=client))
+    return distributed.KilledWorker, -1

@@ -14,7 +14,7 @@ from sirensong.errors import MissingDependencyError, SettingError
 from sirensong.files import StrPath
 from sirensong.image import ImageLike, Pixels, read_picture
 from sirensong.keys import Key
-from sirensong.mask import Mask, write_mask
+from sirensong.mask import Mask, mask_path, write_mask
 from sirensong.siren import Architecture
 from sirensong.stego import StegoFunction
 from sirensong.training.options import Options
@@ -34,11 +34,10 @@ class Hidden:
 
     def save(self, path: StrPath, *, overwrite: bool = False) -> Path | None:
         """Write the carrier, after its mask if it has one: to the same name, ending in .mask. Returns the mask's path."""
-        mask_path = None if self.mask is None else Path(path).with_suffix(".mask")
-        if self.mask is not None and mask_path is not None:
-            write_mask(mask_path, self.mask, overwrite=overwrite)
+        if self.mask is not None:
+            write_mask(mask_path(path), self.mask, overwrite=overwrite)
         save(path, self.stego, overwrite=overwrite)
-        return mask_path
+        return None if self.mask is None else mask_path(path)
 
 
 def hide(

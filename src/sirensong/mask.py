@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import struct
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -121,6 +122,11 @@ def _rice_decode(data: bytes, rice: int, count: int, name: str) -> npt.NDArray[n
     for place in range(rice):
         gaps += bits[ends + rice - place].astype(np.int64) << place
     return np.cumsum(gaps + 1) - 1
+
+
+def mask_path(carrier: StrPath) -> Path:
+    """Where a carrier's mask goes: beside it, under its name, ending in .mask."""
+    return Path(carrier).with_suffix(".mask")
 
 
 def write_mask(path: StrPath, mask: Mask, *, overwrite: bool = False) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from sirensong.batch import Order, Outcome, read_jobs, run_jobs
-from sirensong.cli.console import err, out, print_json
+from sirensong.cli.console import err, out, print_json, print_note
 from sirensong.errors import FileError, SettingError, SirensongError
 
 
@@ -35,9 +34,11 @@ def run_batch(path: Path, folder: Path, order: Order, *, workers: int | None, cl
     jobs, outcomes = read_jobs(path, folder)
     total = len(jobs) + len(outcomes)
     with _bar(len(jobs)) as advance:
-        for outcome in run_jobs(jobs, order, workers=workers or len(os.sched_getaffinity(0)), cluster=cluster):
+        for outcome in run_jobs(jobs, order, workers=workers, cluster=cluster):
             outcomes.append(outcome)
             advance(outcome)
+            for note in outcome.notes:
+                print_note(note)
     _report(sorted(outcomes, key=lambda outcome: outcome.output), json=json)
     failed = sum(outcome.error is not None for outcome in outcomes)
     if failed:

@@ -32,7 +32,7 @@ from sirensong.files import refuse_existing
 from sirensong.hide import Hidden
 from sirensong.hide import hide as train
 from sirensong.image import Pixels
-from sirensong.mask import read_mask
+from sirensong.mask import mask_path, read_mask
 from sirensong.siren import Architecture
 from sirensong.training.recipe import RECIPES, Recipe, architecture_for
 
@@ -172,13 +172,9 @@ class _Files:
     def checkpoint(self) -> Path:
         return self.given_checkpoint or self.output.with_name(self.output.name + ".checkpoint")
 
-    @property
-    def mask_path(self) -> Path:
-        return self.output.with_suffix(".mask")
-
     def check(self) -> None:
         """Refuse what cannot be written before any work is done."""
-        for path in (self.output, self.mask_path) if self.mask else (self.output,):
+        for path in (self.output, mask_path(self.output)) if self.mask else (self.output,):
             refuse_existing(path, overwrite=self.overwrite)
         if self.resume and not self.checkpoint.exists():
             raise FileError(f"nothing to resume: no checkpoint {self.checkpoint}")
@@ -227,12 +223,12 @@ def _train_and_report(pictures: list[Picture], files: _Files, settings: _Setting
     if options["seconds"] is not None and settings.steps is not None:
         raise SettingError("--seconds and --steps exclude each other")
     hidden = _train(pictures, files, settings, options)
-    mask_path = hidden.save(files.output, overwrite=files.overwrite)
-    if mask_path is not None:
+    written = hidden.save(files.output, overwrite=files.overwrite)
+    if written is not None:
         dense = hidden.stego.architecture.matrix_entries // 8
-        print_note(f"{mask_path}: {mask_path.stat().st_size} bytes (the dense mask is {dense}); as confidential as a key")
+        print_note(f"{written}: {written.stat().st_size} bytes (the dense mask is {dense}); as confidential as a key")
     files.checkpoint.unlink(missing_ok=True)
-    mask = None if mask_path is None else read_mask(mask_path)
+    mask = None if written is None else read_mask(written)
     report(files.output, qualities(load(files.output), pictures, mask), json=json)
 
 
