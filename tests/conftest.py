@@ -12,9 +12,12 @@ from sirensong.keys import SecretKey
 from sirensong.siren import Architecture, Layer, initial_weights
 from sirensong.slots import seal_slots
 from sirensong.stego import StegoFunction
+from sirensong.tiles import Grid
 
 # The networks here are so small that a second thread costs more than it does; also in the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+GRID = Grid()  # of one tile
 
 # Examples are the same in every run, so that a failure is a change of the code and can be repeated.
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=50)
@@ -56,11 +59,21 @@ def weights(architecture):
 
 
 @pytest.fixture(scope="session")
-def make_stego(architecture, weights, nonce):
-    """Build a small stego function whose slots hold `entries`, pairs of a key and a slot."""
+def stacked():
+    """Put the weights of several tiles into one, layer by layer."""
 
-    def make(entries=(), *, weights=weights, entropy=bytes(range(50, 82))):
-        return StegoFunction(architecture, weights, 6, 9, nonce, seal_slots(nonce, entries, entropy))
+    def stack(*tiles):
+        return tuple(Layer(*(np.stack(arrays) for arrays in zip(*layers, strict=True))) for layers in zip(*tiles, strict=True))
+
+    return stack
+
+
+@pytest.fixture(scope="session")
+def make_stego(architecture, weights, nonce, stacked):
+    """Build a small stego function whose slots hold `entries`, pairs of a key and a slot. weights: of each tile."""
+
+    def make(entries=(), *, weights=(weights,), grid=GRID, entropy=bytes(range(50, 82))):
+        return StegoFunction(architecture, grid, stacked(*weights), 6, 9, nonce, seal_slots(nonce, entries, entropy))
 
     return make
 

@@ -19,20 +19,23 @@ from safetensors.numpy import save as pack
 from sirensong.carrier import LARGEST_CARRIER, load, save, to_bytes
 from sirensong.errors import FileError, FormatError
 from sirensong.keys import SecretKey
-from sirensong.siren import Architecture, initial_weights
+from sirensong.siren import Architecture, Layer, initial_weights
 from sirensong.slots import Slot, seal_slots
 from sirensong.stego import StegoFunction
 from sirensong.substitution import Selection
+from sirensong.tiles import Grid
 
 
-def function_of(features, layers, omega, height, width, seed):
+def function_of(features, layers, omega, grid, height, width, seed):
     architecture = Architecture(features, layers, omega)
     rng = np.random.default_rng(seed)
-    return StegoFunction(architecture, initial_weights(architecture, rng), height, width, rng.bytes(32), rng.bytes(2048))
+    tiles = [initial_weights(architecture, rng) for _ in range(grid.tiles)]
+    weights = tuple(Layer(*(np.stack(arrays) for arrays in zip(*layers, strict=True))) for layers in zip(*tiles, strict=True))
+    return StegoFunction(architecture, grid, weights, height, width, rng.bytes(32), rng.bytes(2048))
 
 
 def assert_equal(one, two):
-    assert (one.architecture, one.height, one.width) == (two.architecture, two.height, two.width)
+    assert (one.architecture, one.grid, one.height, one.width) == (two.architecture, two.grid, two.height, two.width)
     assert (one.nonce, one.slots, one.digest) == (two.nonce, two.slots, two.digest)
     for mine, theirs in zip(one.weights, two.weights, strict=True):
         for here, there in zip(mine, theirs, strict=True):
@@ -101,13 +104,14 @@ class TestRoundTrip:
         features=st.integers(1, 20),
         layers=st.integers(2, 5),
         omega=st.floats(1e-6, 10_000),
+        grid=st.builds(Grid, st.integers(1, 3), st.integers(1, 3)),
         height=st.integers(1, 65_535),
         width=st.integers(1, 65_535),
         seed=st.integers(0, 99),
     )
-    def test_it_is_exact(self, tmp_path_factory, features, layers, omega, height, width, seed):
+    def test_it_is_exact(self, tmp_path_factory, features, layers, omega, grid, height, width, seed):
         path = tmp_path_factory.getbasetemp() / "round.safetensors"
-        stego = function_of(features, layers, omega, height, width, seed)
+        stego = function_of(features, layers, omega, grid, height, width, seed)
         save(path, stego, overwrite=True)
         assert_equal(load(path), stego)
         assert to_bytes(load(path)) == to_bytes(stego) == path.read_bytes()
@@ -116,7 +120,7 @@ class TestRoundTrip:
         weights = [layer._replace(weight=np.asfortranarray(layer.weight).astype("<f4", order="K")) for layer in stego.weights]
         whole = Architecture(stego.architecture.hidden_features, stego.architecture.hidden_layers, int(stego.architecture.omega))
         assert whole == stego.architecture
-        twin = StegoFunction(whole, tuple(weights), stego.height, stego.width, bytes(stego.nonce), bytes(stego.slots))
+        twin = StegoFunction(whole, stego.grid, tuple(weights), stego.height, stego.width, bytes(stego.nonce), bytes(stego.slots))
         assert to_bytes(twin) == to_bytes(stego)
 
     def test_loaded_weights_cannot_be_changed_by_accident(self, path, stego):
@@ -138,6 +142,8 @@ class TestRoundTrip:
                 "hidden_features": 12,
                 "hidden_layers": 3,
                 "omega": 20.0,
+                "rows": 1,
+                "columns": 1,
                 "height": 6,
                 "width": 9,
             }
@@ -158,12 +164,14 @@ class TestRoundTrip:
             assert cover[:start] + other[start : start + 2048] + cover[start + 2048 :] == other
             assert cover != other
 
-    def test_golden(self, golden, fixed_weights):
+    def test_golden(self, golden, fixed_weights, stacked):
         pinned = golden["carrier"]
         architecture = Architecture(pinned["hidden_features"], pinned["hidden_layers"], pinned["omega"])
         nonce, entropy = bytes.fromhex(golden["nonce"]), bytes.fromhex(golden["slots"]["entropy"])
-        weights = fixed_weights(architecture)
-        stego = StegoFunction(architecture, weights, pinned["height"], pinned["width"], nonce, seal_slots(nonce, [], entropy))
+        weights = stacked(fixed_weights(architecture))
+        stego = StegoFunction(
+            architecture, Grid(), weights, pinned["height"], pinned["width"], nonce, seal_slots(nonce, [], entropy)
+        )
         data = to_bytes(stego)
         assert stego.digest.hex() == pinned["digest"]
         assert len(data) == pinned["bytes"]
@@ -183,16 +191,16 @@ class TestRoundTrip:
         assert_equal(load(path), stego)
 
     def test_a_function_whose_header_is_as_long(self, path):
-        """A header of 0x380 bytes, which three layers of 128 features have."""
-        stego = function_of(128, 3, 30.0, 256, 256, seed=1)
-        assert to_bytes(stego)[:8] == b"\x80\x03" + bytes(6)
+        """A header of 0x480 bytes, which five layers of one feature have."""
+        stego = function_of(1, 5, 30.0, Grid(), 256, 256, seed=1)
+        assert to_bytes(stego)[:8] == b"\x80\x04" + bytes(6)
         save(path, stego)
         assert_equal(load(path), stego)
 
 
 class TestSave:
     def test_an_existing_file_is_replaced_only_with_overwrite(self, path, stego):
-        other = function_of(4, 2, 5.0, 3, 3, seed=1)
+        other = function_of(4, 2, 5.0, Grid(), 3, 3, seed=1)
         save(path, stego)
         with pytest.raises(FileError, match="exists"):
             save(path, other)

@@ -20,7 +20,7 @@ from sirensong import cli
 from sirensong.training import recipe as recipes
 
 SMALL = ["--hidden-features", "48", "--hidden-layers", "4", "--omega", "15"]
-QUICK = dataclasses.replace(ss.FAST, cover_steps=40, joint_steps=120, cover_points=256, points=((0.0, 256),))
+QUICK = dataclasses.replace(ss.FAST, cover_steps=40, joint_steps=120, cover_batch=0.25, batches=((0.0, 0.25),))
 
 
 @pytest.fixture(autouse=True)
@@ -240,7 +240,8 @@ def typed(arguments, answers, folder):
 def test_size_makes_large_pictures_smaller_and_keeps_their_shape(at, tmp_path, capsys):
     photograph(9, 900, 600).save(tmp_path / "large.png")
     song = str(tmp_path / "song.safetensors")
-    assert "too large for this version" in failure(capsys, ["fit", str(tmp_path / "large.png"), "-o", song, *SMALL])
+    whole = ["fit", str(tmp_path / "large.png"), "-o", song, "--tile-size", "1000", *SMALL]
+    assert "pixels is too large for 1x1 tiles" in failure(capsys, whole)
     assert cli.run(["fit", str(tmp_path / "large.png"), "-o", song, "--size", "30x30", *SMALL]) == 0
     assert (ss.load(song).width, ss.load(song).height) == (30, 20)
 

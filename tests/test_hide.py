@@ -12,11 +12,12 @@ from PIL import Image
 import sirensong as ss
 from sirensong.carrier import to_bytes
 from sirensong.errors import FormatError, NoPictureError, SettingError
+from sirensong.tiles import Grid
 from sirensong.training import checkpoint as checkpoints
 from sirensong.training.loop import Stage
 
 SMALL = ss.Architecture(hidden_features=48, hidden_layers=4, omega=15)
-QUICK = dataclasses.replace(ss.FAST, cover_steps=60, joint_steps=240, cover_points=256, points=((0.0, 128), (0.5, 512)))
+QUICK = dataclasses.replace(ss.FAST, cover_steps=60, joint_steps=240, cover_batch=0.25, batches=((0.0, 0.125), (0.5, 0.5)))
 
 
 def photograph(seed, height=24, width=24):
@@ -80,12 +81,12 @@ def test_magnitude_selection_leaves_the_cover_functions_largest_weights_alone(pi
 
     def watch(stage):
         result = run_stage(stage)
-        seen[stage._name] = result.to_weights()
+        (seen[stage._name],) = result.to_weights()
         return result
 
     monkeypatch.setattr(Stage, "run", watch)
     hidden = hide(pictures, keys, dataclasses.replace(QUICK, selection="magnitude", joint_steps=5))
-    for before, after, places in zip(seen["cover"], hidden.stego.weights, hidden.mask.positions, strict=True):
+    for before, after, places in zip(seen["cover"], hidden.stego.tile(0), hidden.mask.positions[0], strict=True):
         same = (before.weight == after.weight).ravel()
         assert same[places].all()
         assert np.abs(before.weight.ravel()[places]).min() >= np.delete(np.abs(before.weight.ravel()), places).max()
@@ -102,7 +103,7 @@ def test_pictures_of_any_shape_share_a_function(keys):
 
 def test_sixteen_pictures_in_one_function():
     pictures, keys = [photograph(seed, 12, 12) for seed in range(17)], [ss.SecretKey(bytes([number]) * 32) for number in range(16)]
-    stego = hide(pictures, keys, dataclasses.replace(QUICK, points=((0.0, 144),))).stego
+    stego = hide(pictures, keys, dataclasses.replace(QUICK, batches=((0.0, 1.0),))).stego
     renders = [ss.reveal(stego, key) for key in keys]
     for index, render in enumerate(renders, start=1):
         assert np.argmax([psnr(picture, render) for picture in pictures]) == index
@@ -244,7 +245,9 @@ def test_what_cannot_be_is_refused_before_training(pictures, keys):
     with pytest.raises(SettingError, match="twice"):
         hide(pictures, [keys[0], keys[0]])
     with pytest.raises(SettingError, match="too large"):
-        ss.fit(np.zeros((600, 600, 3)))
+        ss.fit(np.zeros((600, 600, 3)), recipe=ss.PAPER)
+    with pytest.raises(SettingError, match="24x24 pixels is too small for 25x25 tiles"):
+        hide(pictures, keys, grid=Grid(25, 25))
     with pytest.raises(SettingError, match="at most 64"):
         ss.hide(pictures[0], [(ss.SecretKey.generate(), pictures[1])] * 65)
     with pytest.raises(SettingError, match="CUDA"):

@@ -13,7 +13,6 @@ from PIL import Image
 
 from sirensong.errors import FileError, FormatError, SettingError
 from sirensong.image import (
-    coordinates,
     encode_picture,
     fit_within,
     from_uint8,
@@ -370,36 +369,6 @@ class TestDamaged:
             read_picture(tmp_path / "a.png")
         with pytest.raises(FileError, match="directory"):
             read_picture(tmp_path)
-
-
-class TestCoordinates:
-    @pytest.mark.parametrize(
-        ("height", "width", "expected"),
-        [
-            (1, 1, [[0, 0]]),
-            (1, 2, [[-0.5, 0], [0.5, 0]]),
-            (2, 1, [[0, -0.5], [0, 0.5]]),
-            (1, 4, [[-0.75, 0], [-0.25, 0], [0.25, 0], [0.75, 0]]),
-            (2, 2, [[-0.5, -0.5], [0.5, -0.5], [-0.5, 0.5], [0.5, 0.5]]),
-        ],
-    )
-    def test_they_are_pixel_centres_row_by_row_x_before_y(self, height, width, expected):
-        points = coordinates(height, width)
-        assert points.dtype == np.float32
-        assert points.tolist() == expected
-
-    @given(height=st.integers(1, 40), width=st.integers(1, 40))
-    def test_four_pixels_of_twice_the_size_average_to_one(self, height, width):
-        coarse = coordinates(height, width)
-        fine = coordinates(2 * height, 2 * width).reshape(height, 2, width, 2, 2)
-        np.testing.assert_allclose(fine.mean(axis=(1, 3)).reshape(-1, 2), coarse, atol=1e-6)
-
-    @given(height=st.integers(1, 50), width=st.integers(1, 50))
-    def test_they_are_symmetric_and_inside(self, height, width):
-        points = coordinates(height, width)
-        assert points.shape == (height * width, 2)
-        assert np.abs(points).max() < 1
-        np.testing.assert_allclose(points[::-1], -points, atol=1e-6)
 
 
 class TestConversion:

@@ -1,6 +1,7 @@
 """The mask file: the paper's sparse vector, its size, and what happens to a damaged one."""
 
 import hashlib
+import itertools
 import math
 import stat
 import struct
@@ -15,11 +16,16 @@ from sirensong.mask import Mask, dense_bits, mask_from_bytes, mask_to_bytes, rea
 from sirensong.siren import Architecture, initial_weights
 from sirensong.substitution import magnitude_positions, random_positions, selected_count
 
-HEADER = struct.calcsize("<8s4s8sHBHB")
+HEADER = struct.calcsize("<8s4s8sHBHBI")
 
 
-def mask_of(architecture, ratio, nonce):
-    return Mask(architecture, ratio, random_positions(nonce, architecture, ratio), nonce[:8])
+def mask_of(architecture, ratio, nonce, tiles=1):
+    positions = tuple(random_positions(nonce, architecture, ratio, tile) for tile in range(tiles))
+    return Mask(architecture, ratio, positions, nonce[:8])
+
+
+def flat(mask):
+    return [[places.tolist() for places in positions] for positions in mask.positions]
 
 
 def checked(data):
@@ -30,7 +36,7 @@ def checked(data):
 def entropy_bits(mask):
     """log2 of the number of masks with as many ones in each matrix."""
     total = 0.0
-    for places, (out, into) in zip(mask.positions, mask.architecture.shapes, strict=True):
+    for places, (out, into) in zip(mask.positions[0], mask.architecture.shapes, strict=True):
         n, k = out * into, len(places)
         total += (math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)) / math.log(2)
     return total
@@ -73,22 +79,30 @@ class TestRoundTrip:
     def test_any_architecture_and_ratio(self, architecture, units, nonce):
         mask = mask_of(architecture, units / 10_000, nonce)
         back = mask_from_bytes(mask_to_bytes(mask))
-        assert back.fits(architecture, units / 10_000, nonce)
+        assert back.fits(architecture, 1, units / 10_000, nonce)
         assert (back.ratio, back.carrier) == (mask.ratio, mask.carrier)
-        assert [places.tolist() for places in back.positions] == [places.tolist() for places in mask.positions]
-        assert {places.dtype for places in back.positions} == {np.dtype(np.int64)}
+        assert flat(back) == flat(mask)
+        assert {places.dtype for places in back.positions[0]} == {np.dtype(np.int64)}
+
+    @pytest.mark.parametrize("tiles", [1, 2, 3, 12])
+    def test_any_number_of_tiles(self, nonce, tiles):
+        mask = mask_of(Architecture(16, 3), 0.05, nonce, tiles)
+        back = mask_from_bytes(mask_to_bytes(mask))
+        assert len(back.positions) == tiles
+        assert flat(back) == flat(mask)
+        assert back.fits(mask.architecture, tiles, 0.05, nonce)
 
     @pytest.mark.parametrize(("features", "layers", "ratio"), [(1, 2, 0.05), (1024, 2, 0.0001), (1, 64, 0.5), (64, 2, 0.9999)])
     def test_the_ends_of_the_ranges(self, nonce, features, layers, ratio):
         mask = mask_of(Architecture(features, layers), ratio, nonce)
         back = mask_from_bytes(mask_to_bytes(mask))
         assert back.architecture.shapes == mask.architecture.shapes
-        np.testing.assert_array_equal(np.concatenate(back.positions), np.concatenate(mask.positions))
+        assert flat(back) == flat(mask)
 
     def test_a_file(self, tmp_path, mask):
         write_mask(tmp_path / "a.mask", mask)
         assert (tmp_path / "a.mask").read_bytes() == mask_to_bytes(mask)
-        assert [places.tolist() for places in read_mask(tmp_path / "a.mask").positions] == [p.tolist() for p in mask.positions]
+        assert flat(read_mask(tmp_path / "a.mask")) == flat(mask)
 
     def test_a_file_is_as_private_as_a_key(self, tmp_path, mask, set_umask):
         set_umask(0)
@@ -123,10 +137,10 @@ class TestSize:
     def test_the_largest_weights_of_a_function(self):
         architecture = Architecture(128, 8)
         weights = initial_weights(architecture, np.random.default_rng(3))
-        mask = Mask(architecture, 0.05, magnitude_positions(weights, 0.05), bytes(8))
+        mask = Mask(architecture, 0.05, (magnitude_positions(weights, 0.05),), bytes(8))
         size = len(mask_to_bytes(mask))
         assert size <= 1.03 * entropy_bits(mask) / 8 + HEADER
-        ones = sum(len(places) for places in mask.positions)
+        ones = sum(len(places) for places in mask.positions[0])
         assert size * 8 < sparse_bits(ones, bits=8) / 2 < dense_bits((1, architecture.matrix_entries), bits=8) / 2
 
     @pytest.mark.parametrize("ratio", [0.01, 0.05, 0.1, 0.2, 0.4])
@@ -137,17 +151,18 @@ class TestSize:
 
 class TestFits:
     def test_its_own_carrier_whatever_omega(self, mask, architecture, nonce):
-        assert mask.fits(architecture, 0.05, nonce)
-        assert mask.fits(Architecture(architecture.hidden_features, architecture.hidden_layers, 3.0), 0.05, nonce)
+        assert mask.fits(architecture, 1, 0.05, nonce)
+        assert mask.fits(Architecture(architecture.hidden_features, architecture.hidden_layers, 3.0), 1, 0.05, nonce)
 
     def test_no_other(self, mask, architecture, nonce):
-        assert not mask.fits(architecture, 0.05, nonce[::-1])
-        assert not mask.fits(architecture, 0.051, nonce)
-        assert not mask.fits(Architecture(architecture.hidden_features + 1, architecture.hidden_layers), 0.05, nonce)
-        assert not mask.fits(Architecture(architecture.hidden_features, architecture.hidden_layers + 1), 0.05, nonce)
+        assert not mask.fits(architecture, 1, 0.05, nonce[::-1])
+        assert not mask.fits(architecture, 2, 0.05, nonce)
+        assert not mask.fits(architecture, 1, 0.051, nonce)
+        assert not mask.fits(Architecture(architecture.hidden_features + 1, architecture.hidden_layers), 1, 0.05, nonce)
+        assert not mask.fits(Architecture(architecture.hidden_features, architecture.hidden_layers + 1), 1, 0.05, nonce)
 
     def test_a_ratio_is_compared_as_carriers_keep_it(self, architecture, nonce):
-        assert mask_of(architecture, 0.1 + 0.2, nonce).fits(architecture, 0.3, nonce)
+        assert mask_of(architecture, 0.1 + 0.2, nonce).fits(architecture, 1, 0.3, nonce)
 
 
 class TestHostile:
@@ -189,11 +204,11 @@ class TestHostile:
     def test_positions_out_of_range(self, mask, layer):
         """A position in the next matrix, or behind the last, in a file that is sound otherwise."""
         out, into = mask.architecture.shapes[layer]
-        positions = list(mask.positions)
+        positions = list(mask.positions[0])
         positions[layer] = np.append(positions[layer][:-1], out * into)
         if layer < 3:
             positions[layer + 1] = np.append(positions[layer + 1][1:], positions[layer + 1][-1] + 1)
-        data = mask_to_bytes(Mask(mask.architecture, mask.ratio, tuple(positions), mask.carrier))
+        data = mask_to_bytes(Mask(mask.architecture, mask.ratio, (tuple(positions),), mask.carrier))
         with pytest.raises(FormatError, match="outside its weight matrix"):
             mask_from_bytes(data)
 
@@ -215,23 +230,30 @@ class TestHostile:
         ],
     )
     def test_sizes_out_of_range(self, features, layers, units, rice):
-        fields = struct.pack("<8sHBHB", bytes(8), features, layers, units, rice)
+        fields = struct.pack("<8sHBHBI", bytes(8), features, layers, units, rice, 1)
         with pytest.raises(FormatError, match="is no mask file"):
             mask_from_bytes(checked(b"SRNGMSK1" + bytes(4) + fields + bytes(40)))
 
+    @pytest.mark.parametrize("tiles", [0, 2, 1000, 2**32 - 1])
+    def test_more_or_fewer_tiles_than_there_are_bits_for(self, mask, tiles):
+        data = mask_to_bytes(mask)
+        with pytest.raises(FormatError):
+            mask_from_bytes(checked(data[: HEADER - 4] + struct.pack("<I", tiles) + data[HEADER:]))
+
     @given(
-        sizes=st.tuples(st.integers(0, 20), st.integers(0, 6), st.integers(0, 10_001), st.integers(0, 17)),
+        sizes=st.tuples(st.integers(0, 20), st.integers(0, 6), st.integers(0, 10_001), st.integers(0, 17), st.integers(0, 3)),
         content=st.binary(max_size=60),
     )
     def test_anything_with_a_right_checksum_is_refused_or_a_mask(self, sizes, content):
         try:
-            mask = mask_from_bytes(checked(b"SRNGMSK1" + bytes(4) + struct.pack("<8sHBHB", bytes(8), *sizes) + content))
+            mask = mask_from_bytes(checked(b"SRNGMSK1" + bytes(4) + struct.pack("<8sHBHBI", bytes(8), *sizes) + content))
         except FormatError as error:
             mask, message = None, error.message
         if mask is None:
             assert message.isprintable()
             return
-        for places, (out, into) in zip(mask.positions, mask.architecture.shapes, strict=True):
+        shapes = mask.architecture.shapes * len(mask.positions)
+        for places, (out, into) in zip(itertools.chain(*mask.positions), shapes, strict=True):
             assert len(places) == selected_count(mask.ratio, out * into)
             assert set(places.tolist()) <= set(range(out * into))
             assert (np.diff(places) > 0).all()

@@ -55,7 +55,7 @@ def test_everything_a_receiver_does_works_without_torch(tmp_path, package):
         np.save(cover, ss.sample(stego))
         np.save(secret, ss.reveal(stego, key))
         found = ss.unlock(stego, key)
-        print(found.found, found.intact, ss.to_pil(ss.render(found.weights, (2, 3))).size)
+        print(found.found, found.intact, ss.to_pil(ss.render(found, (2, 3))).size)
         try:
             ss.reveal(stego, ss.SecretKey.generate())
         except ss.NoPictureError as error:

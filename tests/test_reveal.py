@@ -9,14 +9,14 @@ import pytest
 import sirensong
 from sirensong.carrier import load, save
 from sirensong.errors import FormatError, NoPictureError, SettingError
-from sirensong.image import coordinates
 from sirensong.keys import Passphrase, choose_positions, normal_values
 from sirensong.mask import Mask
 from sirensong.reveal import colours, render, reveal, sample, unlock
-from sirensong.siren import Architecture, Layer, evaluate
+from sirensong.siren import Architecture, Layer, evaluate, initial_weights
 from sirensong.slots import Slot
 from sirensong.stego import weights_digest
 from sirensong.substitution import Selection, magnitude_positions
+from sirensong.tiles import Grid
 
 RATIO = 0.1
 reveal_module = sys.modules["sirensong.reveal"]  # the package's `reveal` is the function
@@ -30,15 +30,15 @@ def slot_for(weights, selection, ratio=RATIO, size=(4, 7)):
 def mask(architecture, weights, nonce):
     """A mask of other weights than the published ones, as after joint training."""
     cover = tuple(Layer(np.cos(10 * layer.weight), layer.bias) for layer in weights)
-    return Mask(architecture, RATIO, magnitude_positions(cover, RATIO), nonce[:8])
+    return Mask(architecture, RATIO, (magnitude_positions(cover, RATIO),), nonce[:8])
 
 
 @pytest.fixture(scope="module")
-def hidden(make_stego, weights, key):
+def hidden(make_stego, weights, stacked, key):
     """Make a stego function with one picture for `key`."""
 
     def make(selection, ratio=RATIO):
-        return make_stego([(key, slot_for(weights, selection, ratio))])
+        return make_stego([(key, slot_for(stacked(weights), selection, ratio))])
 
     return make
 
@@ -55,7 +55,7 @@ def expected(architecture, weights, nonce, key, mask):
             places = {
                 "keyed": choose_positions(key.secret, nonce, purpose, total=total, count=count),
                 "random": choose_positions(nonce, nonce, purpose, total=total, count=count),
-                "magnitude": mask.positions[index],
+                "magnitude": mask.positions[0][index],
             }[selection]
             values = normal_values(key.secret, nonce, f"{index}/values", count=count, fan_in=into, fan_out=out)
             matrix = weights[index].weight.copy()
@@ -145,24 +145,25 @@ class TestUnlock:
         assert stego.digest == before
 
     def test_only_selected_weights_change(self, hidden, key, architecture, weights):
-        for old, new, (out, into) in zip(weights, unlock(hidden(Selection.KEYED), key).weights, architecture.shapes, strict=True):
+        for old, new, (out, into) in zip(weights, unlock(hidden(Selection.KEYED), key).tile(0), architecture.shapes, strict=True):
             assert (old.weight != new.weight).sum() == int(RATIO * out * into + 0.5)
             np.testing.assert_array_equal(old.bias, new.bias)
 
-    def test_changed_weights_still_reveal(self, hidden, key, weights):
+    def test_changed_weights_still_reveal(self, hidden, key):
         stego = hidden(Selection.KEYED)
-        pruned = tuple(Layer(np.where(np.abs(layer.weight) < 0.01, 0, layer.weight), layer.bias) for layer in weights)
+        pruned = tuple(Layer(np.where(np.abs(layer.weight) < 0.01, 0, layer.weight), layer.bias) for layer in stego.weights)
         changed = dataclasses.replace(stego, weights=pruned)
         assert unlock(stego, key).intact
         secret = unlock(changed, key)
         assert (secret.found, secret.intact) == (True, False)
         np.testing.assert_allclose(reveal(changed, key), reveal(stego, key), atol=0.2)
 
-    def test_one_value_is_enough_to_be_noticed(self, hidden, key, weights):
-        *others, last = weights
+    def test_one_value_is_enough_to_be_noticed(self, hidden, key):
+        stego = hidden(Selection.KEYED)
+        *others, last = stego.weights
         moved = last.bias.copy()
-        moved[2] = np.nextafter(moved[2], np.float32(1))
-        assert not unlock(dataclasses.replace(hidden(Selection.KEYED), weights=(*others, Layer(last.weight, moved))), key).intact
+        moved[0, 2] = np.nextafter(moved[0, 2], np.float32(1))
+        assert not unlock(dataclasses.replace(stego, weights=(*others, Layer(last.weight, moved))), key).intact
 
 
 class TestWrongKey:
@@ -182,7 +183,7 @@ class TestWrongKey:
         stego = hidden(Selection.KEYED)
         secret = unlock(stego, other_key, force=True)
         assert (secret.found, secret.intact, secret.height, secret.width) == (False, True, 6, 9)
-        assert [int((old.weight != new.weight).sum()) for old, new in zip(weights, secret.weights, strict=True)] == [
+        assert [int((old.weight != new.weight).sum()) for old, new in zip(weights, secret.tile(0), strict=True)] == [
             int(0.05 * out * into + 0.5) for out, into in architecture.shapes
         ]
         noise = reveal(stego, other_key, force=True)
@@ -220,7 +221,13 @@ class TestMask:
 
     @pytest.mark.parametrize(
         "change",
-        [{"carrier": bytes(8)}, {"ratio": 0.1001}, {"architecture": Architecture(12, 4)}, {"architecture": Architecture(13, 3)}],
+        [
+            {"carrier": bytes(8)},
+            {"ratio": 0.1001},
+            {"architecture": Architecture(12, 4)},
+            {"architecture": Architecture(13, 3)},
+            {"positions": ((), ())},
+        ],
     )
     def test_another_one_is_refused(self, hidden, key, mask, change):
         with pytest.raises(SettingError, match="mask belongs to another carrier"):
@@ -234,28 +241,83 @@ class TestMask:
 class TestRender:
     @pytest.mark.parametrize("chunk", [1, 7, 64, 1000])
     @pytest.mark.parametrize("size", [(13, 17), (1, 50), (50, 1)])
-    def test_chunks_do_not_show(self, weights, monkeypatch, chunk, size):
+    def test_chunks_do_not_show(self, stego, monkeypatch, chunk, size):
         monkeypatch.setattr(reveal_module, "_CHUNK", 10**9)
-        whole = render(weights, size)
+        whole = sample(stego, size)
         sizes = []
         monkeypatch.setattr(reveal_module, "_CHUNK", chunk)
         monkeypatch.setattr(reveal_module, "evaluate", lambda layers, points: sizes.append(len(points)) or evaluate(layers, points))
-        np.testing.assert_allclose(render(weights, size), whole, atol=1e-6)
+        np.testing.assert_allclose(sample(stego, size), whole, atol=1e-6)
         assert sum(sizes) == size[0] * size[1]
-        assert max(sizes) <= max(chunk, size[1])  # whole rows, at least one
+        assert max(sizes) <= chunk
 
-    def test_points_are_pixel_centres(self, weights):
-        direct = np.clip((evaluate(weights, coordinates(5, 8)) + 1) / 2, 0, 1)
-        np.testing.assert_allclose(render(weights, (5, 8)), direct.reshape(5, 8, 3), atol=1e-6)
+    def test_points_are_pixel_centres(self, stego, weights):
+        direct = np.clip((evaluate(weights, Grid().patch(0, (5, 8)).coords) + 1) / 2, 0, 1)
+        np.testing.assert_allclose(sample(stego, (5, 8)), direct.reshape(5, 8, 3), atol=1e-6)
 
     @pytest.mark.parametrize("size", [(0, 5), (5, 0), (-1, 5), (5, -1), (65_536, 1), (1, 65_536), (20_000, 20_000)])
-    def test_sizes_out_of_range_are_refused(self, stego, weights, key, size):
-        for call in (lambda: render(weights, size), lambda: sample(stego, size), lambda: reveal(stego, key, size=size, force=True)):
+    def test_sizes_out_of_range_are_refused(self, stego, key, size):
+        for call in (lambda: render(stego, size), lambda: sample(stego, size), lambda: reveal(stego, key, size=size, force=True)):
             with pytest.raises(SettingError, match=f"cannot render {size[1]}x{size[0]}"):
                 call()
 
-    def test_the_longest_side_is_possible(self, weights):
-        assert render(weights, (1, 65_535)).shape == (1, 65_535, 3)
+    def test_the_longest_side_is_possible(self, stego):
+        assert render(stego, (1, 65_535)).shape == (1, 65_535, 3)
+
+
+class TestTiles:
+    """A stego function of 2 x 3 tiles, with a picture for `key`."""
+
+    GRID = Grid(2, 3)
+
+    @pytest.fixture
+    def functions(self, architecture):
+        return [initial_weights(architecture, np.random.default_rng(seed)) for seed in range(6)]
+
+    @pytest.fixture
+    def tiled(self, make_stego, functions, key, stacked):
+        slot = Slot(Selection.KEYED, RATIO, 11, 14, weights_digest(stacked(*functions))[:6])
+        return make_stego([(key, slot)], weights=functions, grid=self.GRID)
+
+    @pytest.mark.parametrize("size", [None, (40, 30), (200, 300), (1, 1), (5, 2)])
+    def test_a_render_blends_the_tiles(self, tiled, functions, size):
+        height, width = size or (6, 9)
+        expected = np.zeros((height, width, 3))
+        for patch, weights in zip(self.GRID.patches((height, width)), functions, strict=True):
+            output = evaluate(weights, patch.coords).reshape(*patch.size, 3)
+            expected[patch.rows, patch.columns] += patch.blend[..., None] * output
+        np.testing.assert_allclose(sample(tiled, size), np.clip((expected + 1) / 2, 0, 1), atol=1e-5)
+
+    def test_inside_a_tile_only_its_function_is_seen(self, tiled, functions):
+        picture = sample(tiled, (20, 30))
+        alone = picture_of(functions[4], 10, 10)
+        np.testing.assert_allclose(picture[11:19, 11:19], alone[1:9, 1:9], atol=1e-5)
+
+    def test_the_key_draws_other_positions_and_values_for_each_tile(self, tiled, functions, key, architecture, nonce):
+        secret = unlock(tiled, key)
+        layers = len(architecture.shapes)
+        for tile, weights in enumerate(functions):
+            for layer, (out, into) in enumerate(architecture.shapes):
+                purpose = f"{tile * layers + layer}/positions"
+                places = choose_positions(key.secret, nonce, purpose, total=out * into, count=int(RATIO * out * into + 0.5))
+                changed = np.flatnonzero(secret.tile(tile)[layer].weight != weights[layer].weight)
+                assert changed.tolist() == places.tolist()
+
+    def test_a_secret_is_revealed_across_tiles(self, tiled, key):
+        secret = unlock(tiled, key)
+        expected = np.zeros((11, 14, 3))
+        for tile, patch in enumerate(self.GRID.patches((11, 14))):
+            output = evaluate(secret.tile(tile), patch.coords).reshape(*patch.size, 3)
+            expected[patch.rows, patch.columns] += patch.blend[..., None] * output
+        assert secret.intact
+        np.testing.assert_allclose(reveal(tiled, key), np.clip((expected + 1) / 2, 0, 1), atol=1e-5)
+
+    def test_a_mask_of_fewer_tiles_is_refused(self, make_stego, functions, key, mask):
+        stego = make_stego([(key, Slot(Selection.MAGNITUDE, RATIO, 4, 7, bytes(6)))], weights=functions, grid=self.GRID)
+        with pytest.raises(SettingError, match="mask belongs to another carrier"):
+            reveal(stego, key, mask=mask)
+        whole = dataclasses.replace(mask, positions=mask.positions * 6)
+        assert reveal(stego, key, mask=whole).shape == (4, 7, 3)
 
 
 @pytest.mark.parametrize(("output", "colour"), [(-1, 0), (1, 1), (0, 0.5), (-0.5, 0.25), (-9, 0), (9, 1)])

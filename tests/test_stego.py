@@ -9,11 +9,15 @@ import pytest
 from sirensong.errors import SettingError
 from sirensong.siren import Architecture, Layer
 from sirensong.stego import weights_digest
+from sirensong.tiles import Grid
 
 
 def test_it_keeps_what_it_is_given(stego, architecture, weights, nonce):
     assert stego.architecture is architecture
-    assert stego.weights is weights
+    assert stego.grid == Grid(1, 1)
+    for mine, theirs in zip(stego.tile(0), weights, strict=True):
+        np.testing.assert_array_equal(mine.weight, theirs.weight)
+        np.testing.assert_array_equal(mine.bias, theirs.bias)
     assert (stego.height, stego.width) == (6, 9)
     assert stego.nonce == nonce
     assert len(stego.slots) == 64 * 32
@@ -26,7 +30,8 @@ def test_it_is_frozen(stego):
 
 def test_a_repr_is_short_and_shows_no_bytes(stego):
     assert repr(stego) == (
-        "StegoFunction(architecture=Architecture(hidden_features=12, hidden_layers=3, omega=20.0), height=6, width=9)"
+        "StegoFunction(architecture=Architecture(hidden_features=12, hidden_layers=3, omega=20.0), "
+        "grid=Grid(rows=1, columns=1), height=6, width=9)"
     )
 
 
@@ -52,20 +57,23 @@ def test_a_nonce_or_slots_of_another_size_are_refused(stego, change):
         dataclasses.replace(stego, **change)
 
 
-def test_weights_of_other_shapes_are_refused(stego, weights):
+def test_weights_of_other_shapes_are_refused(stego):
+    weights = stego.weights
     first, *others = weights
     for wrong in (
         weights[:-1],
         (*weights, weights[-1]),
         weights[::-1],
-        (Layer(first.weight.T, first.bias), *others),
+        (Layer(first.weight.mT, first.bias), *others),
         (Layer(first.weight, first.bias[:, None]), *others),
-        (Layer(first.weight, first.bias[:-1]), *others),
+        (Layer(first.weight, first.bias[:, :-1]), *others),
     ):
         with pytest.raises(SettingError, match="architecture's shapes"):
             dataclasses.replace(stego, weights=wrong)
     with pytest.raises(SettingError, match="architecture's shapes"):
         dataclasses.replace(stego, architecture=Architecture(12, 4))
+    with pytest.raises(SettingError, match="architecture's shapes"):
+        dataclasses.replace(stego, grid=Grid(1, 2))
 
 
 def test_the_digest_is_sha_256_of_weights_and_biases_in_order(stego, weights):

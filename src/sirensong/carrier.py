@@ -17,10 +17,11 @@ from sirensong.keys import NONCE_BYTES
 from sirensong.siren import Architecture, Layer
 from sirensong.slots import SLOT_BYTES, SLOTS
 from sirensong.stego import StegoFunction
+from sirensong.tiles import Grid
 
 VERSION = 1
 METADATA = "sirensong"  # the one metadata field
-LARGEST_CARRIER = 300 * 1024 * 1024  # bytes; more than the largest architecture needs
+LARGEST_CARRIER = 6 * 1024**3  # bytes; what a picture of 200 megapixels takes
 LARGEST_WEIGHT = 1e9  # larger ones could overflow in a render
 _SMALLEST_CARRIER = 8 + 2
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK")
@@ -35,6 +36,8 @@ def to_bytes(stego: StegoFunction) -> bytes:
         "hidden_features": stego.architecture.hidden_features,
         "hidden_layers": stego.architecture.hidden_layers,
         "omega": float(stego.architecture.omega),
+        "rows": stego.grid.rows,
+        "columns": stego.grid.columns,
         "height": stego.height,
         "width": stego.width,
     }
@@ -85,10 +88,11 @@ def _one_line(error: Exception) -> str:
 def _read(file: Any, name: str) -> StegoFunction:
     header = _header(file.metadata(), name)
     architecture = Architecture(header["hidden_features"], header["hidden_layers"], float(header["omega"]))
+    grid = Grid(header["rows"], header["columns"])
     expected: dict[str, tuple[str, tuple[int, ...]]] = {"nonce": ("U8", (NONCE_BYTES,)), "slots": ("U8", (SLOTS, SLOT_BYTES))}
     for index, (out, into) in enumerate(architecture.shapes):
-        expected[f"layers.{index}.weight"] = ("F32", (out, into))
-        expected[f"layers.{index}.bias"] = ("F32", (out,))
+        expected[f"layers.{index}.weight"] = ("F32", (grid.tiles, out, into))
+        expected[f"layers.{index}.bias"] = ("F32", (grid.tiles, out))
     names = set(file.keys())
     if names != set(expected):
         missing, extra = sorted(set(expected) - names), sorted(names - set(expected))
@@ -110,7 +114,7 @@ def _read(file: Any, name: str) -> StegoFunction:
             array.flags.writeable = False
         layers.append(layer)
     nonce, slots = (file.get_tensor(tensor).tobytes() for tensor in ("nonce", "slots"))
-    return StegoFunction(architecture, tuple(layers), header["height"], header["width"], nonce, slots)
+    return StegoFunction(architecture, grid, tuple(layers), header["height"], header["width"], nonce, slots)
 
 
 def _header(metadata: dict[str, str] | None, name: str) -> dict[str, Any]:
@@ -120,7 +124,7 @@ def _header(metadata: dict[str, str] | None, name: str) -> dict[str, Any]:
         header = json.loads(metadata[METADATA])
     except (ValueError, RecursionError):
         raise FormatError(f"{name} is no carrier: its metadata is not JSON") from None
-    integers = ("version", "hidden_features", "hidden_layers", "height", "width")
+    integers = ("version", "hidden_features", "hidden_layers", "rows", "columns", "height", "width")
     if not isinstance(header, dict) or set(header) != {*integers, "omega"}:
         raise FormatError(f"{name} is no carrier: its metadata does not have the expected fields")
     if any(type(header[key]) is not int for key in integers) or type(header["omega"]) not in (int, float):

@@ -17,10 +17,11 @@ from sirensong.keys import Key
 from sirensong.mask import Mask, mask_path, write_mask
 from sirensong.siren import Architecture
 from sirensong.stego import StegoFunction
+from sirensong.tiles import Grid, grid_for
 from sirensong.training.options import Options
 from sirensong.training.recipe import FAST, Recipe, architecture_for
 
-LARGEST_PICTURE = 512 * 512  # pixels that one network is trained for
+LARGEST_TILE = 512 * 512  # pixels that one network is trained for
 
 Secrets = Mapping[Key, ImageLike] | Sequence[tuple[Key, ImageLike]]
 
@@ -46,22 +47,26 @@ def hide(
     *,
     recipe: Recipe = FAST,
     architecture: Architecture | None = None,
+    grid: Grid | None = None,
     **options: Any,
 ) -> Hidden:
     """Train a function that renders the cover as published, and each secret with its key (section 3).
 
-    cover, secrets: paths, PIL images or arrays, of any sizes up to 512x512 pixels; up to 64 secrets, each with a key of its own.
-    recipe: FAST, PAPER, or one made from them with `dataclasses.replace`. architecture: by default as large as the largest
-    picture asks. options: the fields of Options.
+    cover, secrets: paths, PIL images or arrays, of any sizes; up to 64 secrets, each with a key of its own. recipe: FAST, PAPER, or
+    one made from them with `dataclasses.replace`. grid: tiles in rows and columns; by default the cover's tiles are of about the
+    size that the recipe says. architecture: of each tile's function; by default as large as a tile of the cover asks. options: the
+    fields of Options.
 
     Raises SettingError for settings, keys or picture sizes that cannot be, FileError or FormatError for files that cannot be
     read, MissingDependencyError without torch.
     """
     chosen = Options(**options)
     pairs = list(secrets.items() if isinstance(secrets, Mapping) else secrets)
-    pictures = [_read(image) for image in (cover, *(image for _, image in pairs))]
-    if architecture is None:
-        architecture = architecture_for(recipe, pictures[0].shape[0], pictures[0].shape[1])
+    pictures = [read_picture(image).pixels for image in (cover, *(image for _, image in pairs))]
+    height, width = pictures[0].shape[:2]
+    grid = grid or grid_for(height, width, recipe.tile)
+    _check_tiles(pictures, grid)
+    architecture = architecture or architecture_for(recipe, height, width, grid)
     if "torch" not in sys.modules:  # else it is too late: OpenMP reads its settings when it is loaded
         os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # do not spin for long on a core that another program needs
     try:
@@ -69,28 +74,40 @@ def hide(
     except ModuleNotFoundError as error:
         raise MissingDependencyError(f"hiding needs {error.name}", hint="pip install 'sirensong[hide]'") from error
 
-    run = Run(pictures, [key for key, _ in pairs], recipe, architecture, chosen)
-    cover_function = run.represent_cover()
-    mask = run.select_weights(cover_function)
-    substitutions = run.substitute_secret_weights(mask)
-    weights = run.train_jointly(cover_function, mask, substitutions)
-    return Hidden(*run.publish(weights, mask))
+    run = Run(pictures, [key for key, _ in pairs], recipe, architecture, grid, chosen)
+    for part in run.parts():
+        cover_functions = part.represent_cover()
+        masks = part.select_weights(cover_functions)
+        substitutions = part.substitute_secret_weights(masks)
+        run.keep(part, part.train_jointly(cover_functions, masks, substitutions), masks)
+    return Hidden(*run.publish())
 
 
-def fit(cover: ImageLike, *, recipe: Recipe = FAST, architecture: Architecture | None = None, **options: Any) -> StegoFunction:
+def fit(cover: ImageLike, *, recipe: Recipe = FAST, **settings: Any) -> StegoFunction:
     """Train a function of the cover alone, as any publisher of an implicit representation does (Eq. 2).
 
     Takes what `hide` takes, trains as many steps, and its carrier has the same form.
     """
-    return hide(cover, (), recipe=recipe, architecture=architecture, **options).stego
+    return hide(cover, (), recipe=recipe, **settings).stego
 
 
-def _read(image: ImageLike) -> Pixels:
-    pixels = read_picture(image).pixels
-    height, width = pixels.shape[:2]
-    if height * width > LARGEST_PICTURE:
-        raise SettingError(
-            f"a picture is too large for this version: {width}x{height}, expected at most 512x512 or as many pixels",
-            hint="make it smaller with --size 512x512",
-        )
-    return pixels
+def discard_checkpoint(path: StrPath) -> None:
+    """Delete a run's checkpoint, once its result is safe. Raises FileError if it cannot be deleted."""
+    from sirensong.training.checkpoint import discard
+
+    discard(path)
+
+
+def _check_tiles(pictures: Sequence[Pixels], grid: Grid) -> None:
+    for pixels in pictures:
+        height, width = pixels.shape[:2]
+        if height < grid.rows or width < grid.columns:
+            raise SettingError(
+                f"a picture of {width}x{height} pixels is too small for {grid.columns}x{grid.rows} tiles",
+                hint="larger tiles are fewer: --tile-size",
+            )
+        if height * width > LARGEST_TILE * grid.tiles:
+            raise SettingError(
+                f"a picture of {width}x{height} pixels is too large for {grid.columns}x{grid.rows} tiles of at most 512x512",
+                hint="make it smaller with --size, or tiles more with --tile-size",
+            )

@@ -1,4 +1,4 @@
-"""Photographs and colours: the only place that knows 8-bit pixels, file formats and where a pixel's centre is."""
+"""Photographs and colours: the only place that knows 8-bit pixels and file formats."""
 
 from __future__ import annotations
 
@@ -214,13 +214,3 @@ def encode_picture(pixels: Pixels, path: StrPath) -> bytes:
 def write_picture(path: StrPath, pixels: Pixels, *, overwrite: bool = False) -> None:
     """Write a picture to a file, whole or not at all. Raises FileError or SettingError."""
     write_bytes(path, encode_picture(pixels, path), overwrite=overwrite)
-
-
-def coordinates(height: int, width: int) -> npt.NDArray[np.float32]:
-    """Pixel centres of a picture, row by row: (height * width, 2), x then y, in (-1, 1).
-
-    The centre of pixel i of n is (2i + 1) / n - 1, so that every size samples the same picture without a shift.
-    """
-    x = ((2 * np.arange(width) + 1) / width - 1).astype(np.float32)
-    y = ((2 * np.arange(height) + 1) / height - 1).astype(np.float32)
-    return np.stack(np.broadcast_arrays(x[None, :], y[:, None]), axis=-1).reshape(-1, 2)

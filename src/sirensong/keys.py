@@ -163,8 +163,10 @@ def choose_positions(secret: bytes, nonce: bytes, purpose: str, *, total: int, c
 
     Each place draws a 64-bit integer; the smallest are chosen, ties to the lower place. Returns places in [0, total), ascending.
     """
-    order = np.argsort(keystream(secret, nonce, purpose, total), kind="stable")
-    return np.sort(order[:count])
+    draws = keystream(secret, nonce, purpose, total)
+    largest = np.partition(draws, count - 1)[count - 1] if count else 0
+    below, ties = np.flatnonzero(draws < largest), np.flatnonzero(draws == largest)
+    return np.sort(np.concatenate((below, ties[: count - len(below)])))
 
 
 def normal_values(secret: bytes, nonce: bytes, purpose: str, *, count: int, fan_in: int, fan_out: int) -> npt.NDArray[np.float32]:

@@ -19,24 +19,26 @@ from sirensong.substitution import RATIO_STEPS, Positions, ratio_units, selected
 CARRIER_BYTES = 8  # of the nonce, which tell a mask from that of another carrier
 
 _MAGIC = b"SRNGMSK1"
-_HEAD = struct.Struct("<8s4s8sHBHB")  # magic, checksum, carrier, hidden features, hidden layers, ratio units, Rice parameter
+_HEAD = struct.Struct(
+    "<8s4s8sHBHBI"
+)  # magic, checksum, carrier, hidden features, hidden layers, ratio units, Rice parameter, tiles
 _CHECKED = 12  # the checksum covers all that follows it
-_LARGEST_MASK = 1024 * 1024  # bytes; the largest network that `hide` chooses by itself needs 67 kB at 5 %
+_LARGEST_MASK = 64 * 1024 * 1024  # bytes; what a picture of 200 megapixels takes at 5 %
 
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """The positions that every key of one carrier replaces. carrier: first CARRIER_BYTES bytes of the carrier's nonce."""
+    """The positions that every key of one carrier replaces, for each tile. carrier: first CARRIER_BYTES bytes of its nonce."""
 
     architecture: Architecture
     ratio: float
-    positions: Positions = field(repr=False)
+    positions: tuple[Positions, ...] = field(repr=False)
     carrier: bytes
 
-    def fits(self, architecture: Architecture, ratio: float, nonce: bytes) -> bool:
+    def fits(self, architecture: Architecture, tiles: int, ratio: float, nonce: bytes) -> bool:
         """Whether this is the mask of such a carrier."""
-        mine = (self.architecture.shapes, ratio_units(self.ratio), self.carrier)
-        return mine == (architecture.shapes, ratio_units(ratio), nonce[: len(self.carrier)])
+        mine = (self.architecture.shapes, len(self.positions), ratio_units(self.ratio), self.carrier)
+        return mine == (architecture.shapes, tiles, ratio_units(ratio), nonce[: len(self.carrier)])
 
 
 def sparse_vector(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
@@ -55,19 +57,21 @@ def sparse_bits(ones: int, bits: int = 8) -> int:
 
 
 def _flat(mask: Mask) -> npt.NDArray[np.int64]:
-    """Positions counted through all matrices, first to last."""
-    return np.concatenate([places + start for places, start in zip(mask.positions, _starts(mask.architecture), strict=False)])
+    """Positions counted through all matrices of all tiles, first to last."""
+    matrices = itertools.chain.from_iterable(mask.positions)
+    starts = _starts(mask.architecture, len(mask.positions))
+    return np.concatenate([places + start for places, start in zip(matrices, starts, strict=False)])
 
 
-def _starts(architecture: Architecture) -> list[int]:
-    return [0, *itertools.accumulate(out * into for out, into in architecture.shapes)]
+def _starts(architecture: Architecture, tiles: int) -> list[int]:
+    return [0, *itertools.accumulate([out * into for out, into in architecture.shapes] * tiles)]
 
 
 def mask_to_bytes(mask: Mask) -> bytes:
     """The mask file: a header, then Golomb-Rice codes of the gaps between positions: at 5 %, 1 % above their entropy."""
     gaps = np.diff(_flat(mask), prepend=-1) - 1
     rice = min(range(16), key=lambda bits: int((gaps >> bits).sum()) + bits * len(gaps))
-    shape = (mask.architecture.hidden_features, mask.architecture.hidden_layers, ratio_units(mask.ratio), rice)
+    shape = (mask.architecture.hidden_features, mask.architecture.hidden_layers, ratio_units(mask.ratio), rice, len(mask.positions))
     rest = _HEAD.pack(_MAGIC, bytes(4), mask.carrier, *shape)[_CHECKED:] + _rice_encode(gaps, rice)
     return _MAGIC + hashlib.sha256(rest).digest()[:4] + rest
 
@@ -87,23 +91,26 @@ def mask_from_bytes(data: bytes, name: str = "the mask") -> Mask:
     """Read a mask file's bytes. Raises FormatError if they are damaged or no mask."""
     if len(data) < _HEAD.size or data[: len(_MAGIC)] != _MAGIC:
         raise FormatError(f"{name} is no mask file")
-    _, checksum, carrier, features, layers, units, rice = _HEAD.unpack_from(data)
+    _, checksum, carrier, features, layers, units, rice, tiles = _HEAD.unpack_from(data)
     if hashlib.sha256(data[_CHECKED:]).digest()[:4] != checksum:
         raise FormatError(f"{name} is damaged: its checksum does not match")
     try:
-        if not 1 <= features <= LARGEST_FEATURES or rice > 15:
+        if not 1 <= features <= LARGEST_FEATURES or rice > 15 or not tiles:
             raise SettingError("it names sizes out of range")
         architecture, ratio = Architecture(features, layers), units / RATIO_STEPS
         counts = [selected_count(ratio, out * into) for out, into in architecture.shapes]
     except SettingError as error:
         raise FormatError(f"{name} is no mask file: {error.message}") from None
-    starts = _starts(architecture)
+    if tiles > 1 and tiles * max(sum(counts), len(counts)) > 8 * len(data):  # a position takes a bit at least
+        raise FormatError(f"{name} is damaged: it ends early")
+    counts, starts = counts * tiles, _starts(architecture, tiles)
     flat = _rice_decode(data[_HEAD.size :], rice, sum(counts), name)
     positions = tuple(part - start for part, start in zip(np.split(flat, np.cumsum(counts)[:-1]), starts, strict=False))
     sizes = np.diff(starts)
     if any(len(part) and not (part[0] >= 0 and part[-1] < size) for part, size in zip(positions, sizes, strict=True)):
         raise FormatError(f"{name} is damaged: a position lies outside its weight matrix")
-    return Mask(architecture, ratio, positions, carrier)
+    matrices = len(architecture.shapes)
+    return Mask(architecture, ratio, tuple(positions[tile * matrices : (tile + 1) * matrices] for tile in range(tiles)), carrier)
 
 
 def _rice_decode(data: bytes, rice: int, count: int, name: str) -> npt.NDArray[np.int64]:

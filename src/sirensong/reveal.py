@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Protocol
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from sirensong.errors import NoPictureError, SettingError
-from sirensong.image import LARGEST_SIDE, Pixels, coordinates
-from sirensong.keys import Key
+from sirensong.image import LARGEST_SIDE, Pixels
+from sirensong.keys import Key, SecretKey
 from sirensong.mask import Mask
 from sirensong.siren import Array, Weights, evaluate
 from sirensong.slots import DIGEST_BYTES, Slot, open_slots
@@ -21,32 +28,78 @@ from sirensong.substitution import (
     random_positions,
     substitute,
 )
+from sirensong.tiles import Grid, Patch
 
 LARGEST_RENDER = 200_000_000  # pixels
-_CHUNK = 8192  # points evaluated at a time: 8 MiB an activation at 256 features
+_CHUNK = 2048  # points a thread evaluates at a time, so that an activation stays in its core's cache
 
 Size = tuple[int, int]
 """(height, width) in pixels."""
 
 
+class Function(Protocol):
+    """What can be rendered: a SIREN for each tile of a grid."""
+
+    @property
+    def grid(self) -> Grid:
+        """Where the tiles are."""
+
+    def tile(self, index: int) -> Weights:
+        """The SIREN of one tile."""
+
+
 @dataclass(frozen=True, eq=False)
 class SecretFunction:
-    """What a key makes of a stego function.
+    """What a key makes of a stego function; its weights are made tile by tile, as they are asked for.
 
-    weights: the secret function's. height, width: of the secret picture. found: whether the key opened a slot. intact: whether the
-    stego function's weights are those that were published; pruned or quantised ones still reveal, less well.
+    height, width: of the secret picture. found: whether the key opened a slot. intact: whether the stego function's weights are
+    those that were published; pruned or quantised ones still reveal, less well.
     """
 
-    weights: Weights = field(repr=False)
-    height: int
-    width: int
+    stego: StegoFunction = field(repr=False)
+    key: SecretKey
+    rule: Slot
+    mask: Mask | None = field(default=None, repr=False)
     found: bool = True
-    intact: bool = True
+
+    @property
+    def height(self) -> int:
+        """Of the secret picture, in pixels."""
+        return self.rule.height
+
+    @property
+    def width(self) -> int:
+        """Of the secret picture, in pixels."""
+        return self.rule.width
+
+    @property
+    def intact(self) -> bool:
+        """Whether the stego function's weights are those that were published, as far as is known."""
+        return not self.found or self.rule.digest == self.stego.digest[:DIGEST_BYTES]
+
+    @property
+    def grid(self) -> Grid:
+        """Where the tiles are."""
+        return self.stego.grid
+
+    def tile(self, index: int) -> Weights:
+        """The secret function's SIREN of one tile (Eq. 11)."""
+        stego, positions = self.stego, self._positions(index)
+        values = key_weights(self.key, stego.nonce, stego.architecture, positions, index)
+        return substitute(stego.tile(index), positions, values)
+
+    def _positions(self, tile: int) -> Positions:
+        stego, rule = self.stego, self.rule
+        if rule.selection is Selection.KEYED:
+            return keyed_positions(self.key, stego.nonce, stego.architecture, rule.ratio, tile)
+        if self.mask is None:
+            return random_positions(stego.nonce, stego.architecture, rule.ratio, tile)
+        return self.mask.positions[tile]
 
 
 def sample(stego: StegoFunction, size: Size | None = None) -> Pixels:
     """Render the cover, as anybody can. size: (height, width), the cover's own by default. Returns (height, width, 3) in [0, 1]."""
-    return render(stego.weights, size or (stego.height, stego.width))
+    return render(stego, size or (stego.height, stego.width))
 
 
 def reveal(stego: StegoFunction, key: Key, *, mask: Mask | None = None, size: Size | None = None, force: bool = False) -> Pixels:
@@ -57,7 +110,7 @@ def reveal(stego: StegoFunction, key: Key, *, mask: Mask | None = None, size: Si
     width, 3) in [0, 1]. Raises NoPictureError if the key opens no slot, SettingError if the mask is missing or wrong.
     """
     secret = unlock(stego, key, mask=mask, force=force)
-    return render(secret.weights, size or (secret.height, secret.width))
+    return render(secret, size or (secret.height, secret.width))
 
 
 def unlock(stego: StegoFunction, key: Key, *, mask: Mask | None = None, force: bool = False) -> SecretFunction:
@@ -69,47 +122,53 @@ def unlock(stego: StegoFunction, key: Key, *, mask: Mask | None = None, force: b
     rule = slot or Slot(
         Selection.MAGNITUDE if mask else Selection.KEYED, mask.ratio if mask else 0.05, stego.height, stego.width, b""
     )
-    if rule.selection is Selection.KEYED:
-        positions = keyed_positions(bound, stego.nonce, stego.architecture, rule.ratio)
-    elif rule.selection is Selection.RANDOM:
-        positions = random_positions(stego.nonce, stego.architecture, rule.ratio)
-    else:
-        positions = _masked_positions(stego, rule, mask)
-    values = key_weights(bound, stego.nonce, stego.architecture, positions)
-    return SecretFunction(
-        weights=substitute(stego.weights, positions, values),
-        height=rule.height,
-        width=rule.width,
-        found=slot is not None,
-        intact=slot is None or slot.digest == stego.digest[:DIGEST_BYTES],
-    )
+    masked = rule.selection is Selection.MAGNITUDE
+    if masked:
+        _check_mask(stego, rule, mask)
+    return SecretFunction(stego, bound, rule, mask if masked else None, found=slot is not None)
 
 
-def _masked_positions(stego: StegoFunction, rule: Slot, mask: Mask | None) -> Positions:
+def _check_mask(stego: StegoFunction, rule: Slot, mask: Mask | None) -> None:
     if mask is None:
         raise SettingError("this picture needs the carrier's mask besides the key", hint="pass --mask song.mask, from the sender")
-    if not mask.fits(stego.architecture, rule.ratio, stego.nonce):
+    if not mask.fits(stego.architecture, stego.grid.tiles, rule.ratio, stego.nonce):
         raise SettingError("the mask belongs to another carrier")
-    return mask.positions
 
 
-def render(weights: Weights, size: Size) -> Pixels:
-    """Evaluate a function at the pixel centres of a picture of any size, a chunk at a time (Eq. 12).
+def render(function: Function, size: Size) -> Pixels:
+    """Evaluate a function at the pixel centres of a picture of any size (Eq. 12), blending tiles where they meet.
 
     size: (height, width). Returns (height, width, 3) in [0, 1]. Raises SettingError for a size below 1 or too large.
     """
     height, width = size
     if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE and height * width <= LARGEST_RENDER):
         raise SettingError(f"cannot render {width}x{height}: sides are 1 to {LARGEST_SIDE} pixels, {LARGEST_RENDER} in all at most")
-    pixels = np.empty((height * width, 3), np.float32)
-    rows = max(1, _CHUNK // width)
-    points = coordinates(height, width)
-    for start in range(0, height * width, rows * width):
-        chunk = slice(start, start + rows * width)
-        pixels[chunk] = colours(evaluate(weights, points[chunk]))
-    return pixels.reshape(height, width, 3)
+    pixels = np.zeros((height, width, 3), np.float32)
+    for patch, output in _outputs(function, size):
+        pixels[patch.rows, patch.columns] += output.reshape(*patch.size, 3) * patch.blend[..., None]
+    return colours(pixels)
+
+
+def _outputs(function: Function, size: Size) -> Iterator[tuple[Patch, Array]]:
+    """Each tile's patch and output, in order, made on all cores: a thread a chunk, and one core for each thread's products."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(cores) as pool:
+
+        def begin(tile: int) -> tuple[Patch, Iterator[Array]]:
+            patch, weights = function.grid.patch(tile, size), function.tile(tile)
+            chunks = (patch.coords[start : start + _CHUNK] for start in range(0, len(patch.coords), _CHUNK))
+            return patch, pool.map(lambda coords: evaluate(weights, coords), chunks)
+
+        begun = map(begin, range(function.grid.tiles))
+        ahead = deque(islice(begun, 1))
+        while ahead:
+            ahead.extend(islice(begun, 1))  # no core waits while a tile's weights are made
+            patch, outputs = ahead.popleft()
+            yield patch, np.concatenate([np.empty((0, 3), np.float32), *outputs])
 
 
 def colours(output: Array) -> Array:
-    """The function's output, where -1 is no light and 1 full light, as colours in [0, 1]. What lies outside is clipped."""
-    return np.clip((output + 1) / 2, 0, 1)
+    """A function's output, where -1 is no light and 1 full light, as colours in [0, 1], in place. What lies outside is clipped."""
+    output += 1
+    output /= 2
+    return np.clip(output, 0, 1, out=output)

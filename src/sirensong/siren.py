@@ -23,14 +23,17 @@ LARGEST_LAYERS = 64
 
 
 class Layer(NamedTuple):
-    """One affine map. weight: (out, in). bias: (out,)."""
+    """One affine map. weight: ([tiles,] out, in). bias: ([tiles,] out)."""
 
     weight: Array
     bias: Array
 
 
 Weights = tuple[Layer, ...]
-"""A SIREN's layers, from coordinates to colour: hidden_layers maps followed by a sine, then one without."""
+"""A SIREN's layers, from coordinates to colour: hidden_layers maps followed by a sine, then one without.
+
+Or those of several, layer by layer: then each array has a first axis that counts them.
+"""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ def evaluate(weights: Sequence[tuple[Any, Any]], coords: Values) -> Values:
     *hidden, (weight, bias) = weights
     activation: Any = coords
     for matrix, shift in hidden:
-        phase = activation @ matrix.T + shift
-        activation = np.sin(phase) if isinstance(phase, np.ndarray) else phase.sin()
+        phase = activation @ matrix.T
+        phase += shift
+        activation = np.sin(phase, out=phase) if isinstance(phase, np.ndarray) else phase.sin()
     return activation @ weight.T + bias  # type: ignore[no-any-return]

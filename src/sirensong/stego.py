@@ -10,20 +10,23 @@ import numpy as np
 from sirensong.errors import SettingError
 from sirensong.image import LARGEST_SIDE
 from sirensong.keys import NONCE_BYTES
-from sirensong.siren import Architecture, Weights
+from sirensong.siren import Architecture, Layer, Weights
 from sirensong.slots import SLOT_BYTES, SLOTS
+from sirensong.tiles import Grid
 
 
 @dataclass(frozen=True, eq=False)
 class StegoFunction:
     """A SIREN that renders a cover picture, and secret ones with keys if it has any: the two kinds look the same.
 
-    architecture: its shape. weights: float32, shaped as the architecture says. height, width: of the cover, in pixels. nonce: 32
-    bytes that bind keys to this carrier. slots: 64 x 32 bytes, random without a key. Raises SettingError if these do not fit
+    Or a grid of SIRENs, each for its tile of the pictures. architecture: the shape of each. grid: how many there are, and where.
+    weights: float32, shaped as the architecture says after a first axis of tiles. height, width: of the cover, in pixels. nonce:
+    32 bytes that bind keys to this carrier. slots: 64 x 32 bytes, random without a key. Raises SettingError if these do not fit
     together.
     """
 
     architecture: Architecture
+    grid: Grid
     weights: Weights = field(repr=False)
     height: int
     width: int
@@ -31,7 +34,8 @@ class StegoFunction:
     slots: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        expected = tuple(((out, into), (out,)) for out, into in self.architecture.shapes)
+        tiles = self.grid.tiles
+        expected = tuple(((tiles, out, into), (tiles, out)) for out, into in self.architecture.shapes)
         shapes = tuple((layer.weight.shape, layer.bias.shape) for layer in self.weights)
         if shapes != expected:
             raise SettingError(f"the weights do not have the architecture's shapes: expected {expected}, got {shapes}")
@@ -42,6 +46,15 @@ class StegoFunction:
             raise SettingError(f"a picture's sides must be 1 to {LARGEST_SIDE} pixels, got {self.width}x{self.height}")
         if len(self.nonce) != NONCE_BYTES or len(self.slots) != SLOTS * SLOT_BYTES:
             raise SettingError(f"expected a nonce of {NONCE_BYTES} bytes and {SLOTS} slots of {SLOT_BYTES}")
+
+    def tile(self, index: int) -> Weights:
+        """The SIREN of one tile, as views."""
+        return tuple(Layer(layer.weight[index], layer.bias[index]) for layer in self.weights)
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights and biases of all tiles."""
+        return self.grid.tiles * self.architecture.parameters
 
     @property
     def digest(self) -> bytes:

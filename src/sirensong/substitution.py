@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 import numpy as np
@@ -13,7 +13,7 @@ from sirensong.keys import SecretKey, choose_positions, normal_values
 from sirensong.siren import Architecture, Layer, Weights
 
 Positions = tuple[npt.NDArray[np.int64], ...]
-"""Selected weights of each weight matrix, first to last: flat indices, row by row, ascending."""
+"""Selected weights of each weight matrix of one function, first to last: flat indices, row by row, ascending."""
 
 Values = tuple[npt.NDArray[np.float32], ...]
 """The key weights that go to those positions."""
@@ -53,21 +53,26 @@ def check_selects(architecture: Architecture, ratio: float) -> None:
         )
 
 
-def keyed_positions(key: SecretKey, nonce: bytes, architecture: Architecture, ratio: float) -> Positions:
-    """Positions that the key chooses for itself in each weight matrix."""
-    return _drawn_positions(key.secret, nonce, architecture, ratio)
+def keyed_positions(key: SecretKey, nonce: bytes, architecture: Architecture, ratio: float, tile: int = 0) -> Positions:
+    """Positions that the key chooses for itself in each weight matrix of a tile."""
+    return _drawn_positions(key.secret, nonce, architecture, ratio, tile)
 
 
-def random_positions(nonce: bytes, architecture: Architecture, ratio: float) -> Positions:
+def random_positions(nonce: bytes, architecture: Architecture, ratio: float, tile: int = 0) -> Positions:
     """One mask for every key, drawn from the carrier's nonce: the ablation of section 4.8."""
-    return _drawn_positions(nonce, nonce, architecture, ratio)
+    return _drawn_positions(nonce, nonce, architecture, ratio, tile)
 
 
-def _drawn_positions(secret: bytes, nonce: bytes, architecture: Architecture, ratio: float) -> Positions:
+def _drawn_positions(secret: bytes, nonce: bytes, architecture: Architecture, ratio: float, tile: int) -> Positions:
     return tuple(
-        choose_positions(secret, nonce, f"{layer}/positions", total=out * into, count=selected_count(ratio, out * into))
-        for layer, (out, into) in enumerate(architecture.shapes)
+        choose_positions(secret, nonce, f"{matrix}/positions", total=out * into, count=selected_count(ratio, out * into))
+        for matrix, (out, into) in _numbered(architecture, tile)
     )
+
+
+def _numbered(architecture: Architecture, tile: int) -> Iterator[tuple[int, tuple[int, int]]]:
+    """The number by which a tile's matrices draw from keys, and their shapes: counted through all tiles' layers."""
+    return enumerate(architecture.shapes, start=tile * len(architecture.shapes))
 
 
 def magnitude_positions(weights: Weights, ratio: float) -> Positions:
@@ -83,11 +88,11 @@ def magnitude_positions(weights: Weights, ratio: float) -> Positions:
     return tuple(chosen)
 
 
-def key_weights(key: SecretKey, nonce: bytes, architecture: Architecture, positions: Positions) -> Values:
-    """The key weights W_se (Eq. 6): Xavier-normal values, one for each position, in the order of positions."""
+def key_weights(key: SecretKey, nonce: bytes, architecture: Architecture, positions: Positions, tile: int = 0) -> Values:
+    """The key weights W_se (Eq. 6): Xavier-normal values, one for each position in a tile, in the order of positions."""
     return tuple(
-        normal_values(key.secret, nonce, f"{layer}/values", count=len(places), fan_in=into, fan_out=out)
-        for layer, (places, (out, into)) in enumerate(zip(positions, architecture.shapes, strict=True))
+        normal_values(key.secret, nonce, f"{matrix}/values", count=len(places), fan_in=into, fan_out=out)
+        for places, (matrix, (out, into)) in zip(positions, _numbered(architecture, tile), strict=True)
     )
 
 

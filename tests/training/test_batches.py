@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from sirensong.tiles import Grid
 from sirensong.training.batches import Batches, _patches
 from sirensong.training.problem import Target
 
@@ -13,7 +14,8 @@ CPU = torch.device("cpu")
 def numbered(height, width):
     """A picture whose red and green name the pixel."""
     row, column = np.mgrid[:height, :width]
-    return Target(np.stack([row / 255, column / 255, 0 * row], -1).astype(np.float32), CPU)
+    pixels = np.stack([row / 255, column / 255, 0 * row], -1).astype(np.float32)
+    return Target(pixels, Grid().patch(0, (height, width)), CPU)
 
 
 def drawn_pixels(colours):
@@ -55,8 +57,8 @@ def test_coordinates_and_colours_belong_together_also_for_pictures_of_different_
     assert torch.equal(coords[0], coords[1])
     for target, points, colour in zip(targets, coords, colours, strict=True):
         for (row, column), (x, y) in zip(drawn_pixels(colour), points.tolist(), strict=True):
-            assert x == pytest.approx((2 * column + 1) / target.width - 1, abs=1e-6)
-            assert y == pytest.approx((2 * row + 1) / target.height - 1, abs=1e-6)
+            assert x == pytest.approx((2 * column + 1) / target.size[1] - 1, abs=1e-6)
+            assert y == pytest.approx((2 * row + 1) / target.size[0] - 1, abs=1e-6)
 
 
 def test_the_order_comes_from_the_generator():

@@ -3,12 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from skimage.metrics import peak_signal_noise_ratio
 
+from sirensong.image import from_uint8, to_uint8
 from sirensong.keys import SecretKey
+from sirensong.reveal import colours
 from sirensong.siren import Architecture, evaluate, initial_weights
 from sirensong.substitution import key_weights, keyed_positions, magnitude_positions, substitute
+from sirensong.tiles import Grid
 from sirensong.training.parameters import Parameters
-from sirensong.training.problem import Problem, Target
+from sirensong.training.problem import Problem, Target, Tile
 from sirensong.training.step import TrainingPass
 
 ARCHITECTURE = Architecture(hidden_features=10, hidden_layers=3)
@@ -22,9 +26,10 @@ def weights():
     return initial_weights(ARCHITECTURE, np.random.default_rng(5))
 
 
-def targets(count, size=(6, 8)):
-    rng = np.random.default_rng(9)
-    return [Target(rng.random((*size, 3), dtype=np.float32), CPU) for _ in range(count)]
+def targets(count, seed=9):
+    rng = np.random.default_rng(seed)
+    patch = Grid().patch(0, (6, 8))
+    return [Target(from_uint8(rng.integers(0, 256, (6, 8, 3), np.uint8)), patch, CPU) for _ in range(count)]
 
 
 def keyed_substitutions():
@@ -34,53 +39,70 @@ def keyed_substitutions():
 
 def test_each_function_has_the_weights_that_a_receiver_would_substitute(weights):
     substitutions = keyed_substitutions()
-    problem = Problem(ARCHITECTURE, targets(3), substitutions, [1 / 3] * 3)
-    every = problem.weights(Parameters.from_weights(weights, CPU))
-    expected = [weights, *(substitute(weights, positions, values) for positions, values in substitutions)]
-    for function, layers in enumerate(expected):
-        mine = Parameters(every.first[function], every.hidden[:, function], every.last[function],
-                          every.biases[:, function], every.last_bias[function]).to_weights()  # fmt: skip
+    others = initial_weights(ARCHITECTURE, np.random.default_rng(6))
+    problem = Problem(ARCHITECTURE, [Tile(targets(3), substitutions), Tile(targets(3), substitutions[::-1])], [1 / 3] * 3)
+    every = problem.weights(Parameters.from_weights([weights, others], CPU)).to_weights()
+    expected = [
+        weights,
+        *(substitute(weights, positions, values) for positions, values in substitutions),
+        others,
+        *(substitute(others, positions, values) for positions, values in substitutions[::-1]),
+    ]
+    for mine, layers in zip(every, expected, strict=True):
         for layer, other in zip(mine, layers, strict=True):
             np.testing.assert_array_equal(layer.weight, other.weight)
             np.testing.assert_array_equal(layer.bias, other.bias)
 
 
 @pytest.mark.parametrize("frozen", [False, True])
-def test_the_shared_gradient_is_that_of_autograd_through_the_substitution(weights, frozen):
-    if frozen:
-        mask = magnitude_positions(weights, 0.2)
-        substitutions = [(mask, key_weights(key, NONCE, ARCHITECTURE, mask)) for key in KEYS]
-    else:
-        mask, substitutions = None, keyed_substitutions()
-    pictures = targets(3)
-    problem = Problem(ARCHITECTURE, pictures, substitutions, [0.5, 0.25, 0.25], frozen=mask)
-    shared = Parameters.from_weights(weights, CPU)
-    coords, colours = (torch.stack([getattr(target, name) for target in pictures]) for name in ("coords", "colours"))
-    _, gradient = TrainingPass(ARCHITECTURE, 3, 48, device=CPU).run(problem.weights(shared), coords, colours, problem.loss_weights)
-    mine = problem.shared_gradient(gradient)
+def test_the_shared_gradient_of_each_tile_is_that_of_autograd_through_the_substitution(weights, frozen):
+    functions = [weights, initial_weights(ARCHITECTURE, np.random.default_rng(6))]
+    tiles = []
+    for own in functions:
+        mask = magnitude_positions(own, 0.2) if frozen else None
+        substitutions = [(mask, key_weights(key, NONCE, ARCHITECTURE, mask)) for key in KEYS] if frozen else keyed_substitutions()
+        tiles.append(Tile(targets(3, seed=len(tiles)), substitutions, mask))
+    problem = Problem(ARCHITECTURE, tiles, [0.5, 0.25, 0.25])
+    shared = Parameters.from_weights(functions, CPU)
+    coords, colours = (torch.stack([getattr(target, name) for target in problem.targets]) for name in ("coords", "colours"))
+    _, gradient = TrainingPass(ARCHITECTURE, 6, 48, device=CPU).run(problem.weights(shared), coords, colours, problem.loss_weights)
 
+    for own, tile, mine in zip(functions, tiles, problem.shared_gradient(gradient).to_weights(), strict=True):
+        for index, ((weight, bias), layer) in enumerate(zip(gradient_by_autograd(own, tile), mine, strict=True)):
+            if tile.frozen is not None:
+                weight.view(-1)[torch.from_numpy(tile.frozen[index])] = 0
+            torch.testing.assert_close(torch.from_numpy(layer.weight), weight, rtol=1e-4, atol=1e-6)
+            torch.testing.assert_close(torch.from_numpy(layer.bias), bias, rtol=1e-4, atol=1e-6)
+
+
+def gradient_by_autograd(weights, tile):
     layers = [(torch.tensor(weight, requires_grad=True), torch.tensor(bias, requires_grad=True)) for weight, bias in weights]
-    loss = 0.5 * ((evaluate(layers, pictures[0].coords) - pictures[0].colours) ** 2).mean()
-    for (positions, values), target in zip(substitutions, pictures[1:], strict=True):
+    cover, *secrets = tile.targets
+    loss = 0.5 * ((evaluate(layers, cover.coords) - cover.colours) ** 2).mean()
+    for (positions, values), target in zip(tile.substitutions, secrets, strict=True):
         own = []
         for (weight, bias), places, inserted in zip(layers, positions, values, strict=True):
             flat = weight.flatten().index_put((torch.from_numpy(places),), torch.from_numpy(inserted))
             own.append((flat.view_as(weight), bias))
         loss = loss + 0.25 * ((evaluate(own, target.coords) - target.colours) ** 2).mean()
     loss.backward()
+    return [(weight.grad, bias.grad) for weight, bias in layers]
 
-    for index, (stacked, bias) in enumerate(
-        zip([mine.first, *mine.hidden, mine.last], [*mine.biases, mine.last_bias], strict=True)
-    ):
-        expected = layers[index][0].grad.clone()
-        if mask is not None:
-            expected.view(-1)[torch.from_numpy(mask[index])] = 0
-        torch.testing.assert_close(stacked, expected, rtol=1e-4, atol=1e-6)
-        torch.testing.assert_close(bias, layers[index][1].grad, rtol=1e-4, atol=1e-6)
+
+def test_each_functions_psnr_is_that_of_its_render(weights):
+    tile = Tile(targets(3), keyed_substitutions())
+    problem = Problem(ARCHITECTURE, [tile], [1 / 3] * 3)
+    shared = Parameters.from_weights([weights], CPU)
+    for psnr, layers, target in zip(problem.psnr(shared), problem.weights(shared).to_weights(), tile.targets, strict=True):
+        render = colours(evaluate(layers, target.coords.numpy())).reshape(*target.size, 3)
+        picture = ((target.colours.numpy() + 1) / 2).reshape(*target.size, 3)
+        assert psnr == pytest.approx(peak_signal_noise_ratio(to_uint8(picture), to_uint8(render)), abs=1e-3)
 
 
 def test_parameters_survive_the_way_to_torch_and_back(weights):
-    back = Parameters.from_weights(weights, CPU).to_weights()
-    for mine, other in zip(back, weights, strict=True):
-        np.testing.assert_array_equal(mine.weight, other.weight)
-        np.testing.assert_array_equal(mine.bias, other.bias)
+    functions = [weights, initial_weights(ARCHITECTURE, np.random.default_rng(6))]
+    back = Parameters.from_weights(functions, CPU).to_weights()
+    for mine, other in zip(back, functions, strict=True):
+        for layer, expected in zip(mine, other, strict=True):
+            np.testing.assert_array_equal(layer.weight, expected.weight)
+            np.testing.assert_array_equal(layer.bias, expected.bias)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sirensong.errors import SettingError
 from sirensong.siren import Architecture
+from sirensong.tiles import Grid
 from sirensong.training.options import Options
 from sirensong.training.recipe import FAST, PAPER, architecture_for
 from sirensong.training.schedule import Schedule
@@ -23,17 +24,18 @@ def test_the_papers_recipe_is_that_of_section_4_1():
         (0.9, 0.999),
     )
     assert (PAPER.selection, PAPER.ratio, PAPER.stego_weight) == ("magnitude", 0.05, None)
-    assert PAPER.points is PAPER.cover_points is None
+    assert PAPER.batches is PAPER.cover_batch is PAPER.tile is None
     assert PAPER.keep_best
     assert [PAPER.rate_scale(progress) for progress in (0, 0.5, 0.999)] == [1, 1, 1]
-    assert architecture_for(PAPER, 128, 128) == Architecture(128, 8, 30.0)
+    assert architecture_for(PAPER, 128, 128, Grid()) == Architecture(128, 8, 30.0)
 
 
-def test_the_network_grows_with_the_cover():
-    assert architecture_for(FAST, 128, 128) == Architecture(128, 8, 60.0)
-    assert architecture_for(FAST, 256, 256) == Architecture(256, 8, 60.0)
-    assert architecture_for(FAST, 512, 128) == architecture_for(FAST, 256, 256)
-    assert architecture_for(FAST, 1, 1).hidden_features == 32
+def test_the_network_grows_with_a_tile_of_the_cover():
+    assert architecture_for(FAST, 128, 128, Grid(4, 4)) == architecture_for(FAST, 32, 32, Grid()) == Architecture(48, 5, 20.0)
+    assert architecture_for(FAST, 128, 128, Grid()) == Architecture(192, 5, 60.0)
+    assert architecture_for(FAST, 512, 128, Grid()) == architecture_for(FAST, 256, 256, Grid()) == Architecture(384, 5, 60.0)
+    assert architecture_for(FAST, 1, 1, Grid()).hidden_features == 16
+    assert architecture_for(replace(FAST, omega=33.0), 128, 128, Grid()).omega == 33
 
 
 def test_the_rate_holds_and_then_falls_to_zero():
@@ -41,9 +43,9 @@ def test_the_rate_holds_and_then_falls_to_zero():
     assert [recipe.rate_scale(progress) for progress in (0, 0.1, 0.2, 0.6, 1)] == pytest.approx([1, 1, 1, 0.5, 0])
 
 
-def test_points_grow_at_their_time():
-    recipe = replace(FAST, points=((0.0, 8), (0.5, 16)))
-    assert [recipe.points_at(progress) for progress in (0, 0.49, 0.5, 1)] == [8, 8, 16, 16]
+def test_batches_grow_at_their_time():
+    recipe = replace(FAST, batches=((0.0, 0.25), (0.5, 0.5)))
+    assert [recipe.batch_at(progress) for progress in (0, 0.49, 0.5, 1)] == [0.25, 0.25, 0.5, 0.5]
 
 
 @given(st.floats(0, 1))
@@ -53,7 +55,7 @@ def test_time_and_steps_are_each_others_inverse(progress):
 
 
 def test_dear_steps_take_a_larger_share_of_the_time():
-    recipe = replace(FAST, points=((0.0, 0), (0.5, 1500)))  # 500 for each step's rest: 1 to 4
+    recipe = replace(FAST, batches=((0.0, 0), (0.5, 3 / 8)))  # 1 / 8 for each step's rest: 1 to 4
     assert recipe.time_share(0.5) == pytest.approx(0.2)
     assert recipe.progress_at(0.2) == pytest.approx(0.5)
 
@@ -65,6 +67,7 @@ def test_dear_steps_take_a_larger_share_of_the_time():
         {"ratio": 1.5},
         {"ratio": 0.00005},
         {"joint_steps": 0},
+        {"tile": 0},
         {"stego_weight": 1.0},
         {"selection": "best"},
         {"optimizer": "sgd"},

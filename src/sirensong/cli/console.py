@@ -73,7 +73,8 @@ def training_bar(secrets: int) -> Iterator[Listener | None]:
             names = ["stego" if secrets else "cover", *(f"secret {index}" for index in range(1, secrets + 1))]
             psnr = "  ".join(f"{name} {value:.1f}" for name, value in zip(names, event.psnr, strict=False))
             left = "" if event.seconds_left is None else f"  {_duration(event.seconds_left)} left"
-            detail = f"step {event.step}/{event.steps}  {psnr} dB{left}"
+            tiles = "" if event.tiles == 1 else f"tile {event.tiles_done + 1} of {event.tiles}  "
+            detail = f"{tiles}step {event.step}/{event.steps}  {psnr} dB{left}"
             bar.update(tasks[event.stage], total=max(event.steps, 1), completed=event.step, detail=detail)
 
         yield show

@@ -64,7 +64,7 @@ def _render(stego: StegoFunction, picture: Picture, mask: Mask | None) -> Pixels
     if picture.key is None:
         return sample(stego)
     function = unlock(stego, picture.key, mask=mask)
-    return render(function.weights, (function.height, function.width))
+    return render(function, (function.height, function.width))
 
 
 def report(carrier: Path, rows: list[tuple[str, Quality]], *, json: bool) -> None:

@@ -53,7 +53,7 @@ def reveal(
         print_note(f"the key opens nothing in {carrier}; this is the noise that it makes")
     elif not secret.intact:
         print_note(f"the weights of {carrier} have changed since it was made; the picture may have suffered")
-    pixels = render(secret.weights, render_size((secret.height, secret.width), size, scale))
+    pixels = render(secret, render_size((secret.height, secret.width), size, scale))
     write_picture(output, pixels, overwrite=overwrite)
     _tell(output, pixels.shape)
 

@@ -29,11 +29,12 @@ from sirensong.cli.measuring import qualities, report
 from sirensong.demo import run_demo
 from sirensong.errors import FileError, SettingError, StoppedError
 from sirensong.files import refuse_existing
-from sirensong.hide import Hidden
+from sirensong.hide import Hidden, discard_checkpoint
 from sirensong.hide import hide as train
 from sirensong.image import Pixels
 from sirensong.mask import mask_path, read_mask
 from sirensong.siren import Architecture
+from sirensong.tiles import grid_for
 from sirensong.training.recipe import RECIPES, Recipe, architecture_for
 
 Cover = Annotated[Path, typer.Argument(help="the cover picture", show_default=False)]
@@ -48,6 +49,12 @@ Layers = Annotated[int | None, typer.Option("--hidden-layers", help="depth of th
 Omega = Annotated[float | None, typer.Option("--omega", help="frequency of the first layer  [default: the recipe's]")]
 Within = Annotated[
     str | None, typer.Option("--size", metavar="WxH", help="make pictures smaller than this first, keeping their shape")
+]
+TileSize = Annotated[
+    int | None,
+    typer.Option(
+        "--tile-size", help="side of the tiles that a large picture is cut into, in pixels, about  [default: the recipe's]"
+    ),
 ]
 Steps = Annotated[int | None, typer.Option("--steps", help="joint training steps  [default: the recipe's]")]
 Seconds = Annotated[float | None, typer.Option("--seconds", help="time budget, to which the schedule fits itself")]
@@ -79,6 +86,7 @@ def hide(
     hidden_features: Features = None,
     hidden_layers: Layers = None,
     omega: Omega = None,
+    tile_size: TileSize = None,
     size: Within = None,
     steps: Steps = None,
     seconds: Seconds = None,
@@ -96,7 +104,7 @@ def hide(
 ) -> None:
     """Hide secret pictures in a function that renders the cover, and write it as a carrier."""
     started = time.monotonic()
-    settings = _Settings(recipe, selection, ratio, hidden_features, hidden_layers, omega, steps, stego_weight)
+    settings = _Settings(recipe, selection, ratio, hidden_features, hidden_layers, omega, tile_size, steps, stego_weight)
     if batch is not None:
         refuse_single(cover, secret, passphrase, passphrase_file, seconds, psnr, checkpoint, resume, overwrite)
         order = Order(settings.build, None if size is None else parse_size(size), seed, device)
@@ -124,6 +132,7 @@ def fit(
     hidden_features: Features = None,
     hidden_layers: Layers = None,
     omega: Omega = None,
+    tile_size: TileSize = None,
     size: Within = None,
     steps: Steps = None,
     seconds: Seconds = None,
@@ -139,7 +148,7 @@ def fit(
     started = time.monotonic()
     files = _Files(output, checkpoint, resume, overwrite, mask=False)
     files.check()
-    settings = _Settings(recipe, None, None, hidden_features, hidden_layers, omega, steps, None)
+    settings = _Settings(recipe, None, None, hidden_features, hidden_layers, omega, tile_size, steps, None)
     options = {"seconds": seconds, "psnr": psnr, "started": started, "seed": seed, "device": device}
     _train_and_report([open_picture(cover, within=size)], files, settings, options, json=json)
 
@@ -195,6 +204,7 @@ class _Settings:
     hidden_features: int | None
     hidden_layers: int | None
     omega: float | None
+    tile_size: int | None
     steps: int | None
     stego_weight: float | None
 
@@ -208,11 +218,13 @@ class _Settings:
             "joint_steps": self.steps,
             "stego_weight": self.stego_weight,
             "omega": self.omega,
+            "tile": self.tile_size,
         }
         recipe = replace(RECIPES[self.recipe], **{name: value for name, value in changes.items() if value is not None})
         shape = {"hidden_features": self.hidden_features, "hidden_layers": self.hidden_layers}
+        height, width = cover.shape[:2]
         architecture = replace(
-            architecture_for(recipe, cover.shape[0], cover.shape[1]),
+            architecture_for(recipe, height, width, grid_for(height, width, recipe.tile)),
             **{name: value for name, value in shape.items() if value is not None},
         )
         return recipe, architecture
@@ -227,7 +239,7 @@ def _train_and_report(pictures: list[Picture], files: _Files, settings: _Setting
     if written is not None:
         dense = hidden.stego.architecture.matrix_entries // 8
         print_note(f"{written}: {written.stat().st_size} bytes (the dense mask is {dense}); as confidential as a key")
-    files.checkpoint.unlink(missing_ok=True)
+    discard_checkpoint(files.checkpoint)
     mask = None if written is None else read_mask(written)
     report(files.output, qualities(load(files.output), pictures, mask), json=json)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +22,13 @@ class Batches:
     """
 
     def __init__(self, targets: Sequence[Target], points: int, generator: torch.Generator) -> None:
-        self._targets = targets
+        self._sizes = [target.size for target in targets]
+        self._coords = torch.cat([target.coords for target in targets])
+        self._colours = torch.cat([target.colours for target in targets])
+        starts = [0, *accumulate(len(target.coords) for target in targets)][:-1]
+        self._starts = torch.tensor(starts).unsqueeze(1)
         self._generator = generator
-        self._patches = {size: _patches(size, points) for size in {target.size for target in targets}}
+        self._patches = {size: _patches(size, points) for size in set(self._sizes)}
         self._rounds = {size: patches.shape[1] for size, patches in self._patches.items()}
         self._shuffled: dict[tuple[int, int], Tensor] = {}
         self._drawn = 0
@@ -36,11 +41,10 @@ class Batches:
                 self._shuffled[size] = patches.gather(1, order).T.contiguous()
         chosen = {size: self._shuffled[size][self._drawn % rounds] for size, rounds in self._rounds.items()}
         self._drawn += 1
-        device = self._targets[0].coords.device
-        indices = [chosen[target.size].to(device) for target in self._targets]
-        coords = torch.stack([target.coords[index] for target, index in zip(self._targets, indices, strict=True)])
-        colours = torch.stack([target.colours[index] for target, index in zip(self._targets, indices, strict=True)])
-        return coords, colours
+        indices = torch.stack([chosen[size] for size in self._sizes]).add_(self._starts)
+        flat, functions = indices.flatten().to(self._coords.device), len(self._sizes)
+        coords, colours = self._coords.index_select(0, flat), self._colours.index_select(0, flat)
+        return coords.view(functions, -1, 2), colours.view(functions, -1, 3)
 
 
 def _patches(size: tuple[int, int], points: int) -> Tensor:

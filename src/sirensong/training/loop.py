@@ -24,6 +24,7 @@ from sirensong.training.step import TrainingPass
 COVER_STAGE = "cover"
 JOINT_STAGE = "joint"
 _REPORT_EVERY = 0.2  # seconds
+_EVEN = 16  # points of a batch come in multiples of this, so that they can be split among threads
 
 
 class TrainingDivergedError(SirensongError):
@@ -82,7 +83,7 @@ class Stage:
         self._is_cover = name == COVER_STAGE
         steps = recipe.cover_steps if self._is_cover else recipe.joint_steps
         done, spent = (resumed.step, resumed.spent) if resumed is not None else (0, 0.0)
-        even = replace(recipe, points=None)  # the cover stage's steps all look at as many pixels
+        even = replace(recipe, batches=None)  # the cover stage's steps all look at as many pixels
         self._schedule = Schedule(even if self._is_cover else recipe, steps, seconds, done=done, spent=spent)
         self._descent = Descent(recipe, problem, shared)
         self._best: tuple[Parameters, float] | None = None
@@ -130,9 +131,9 @@ class Stage:
     def _set_points(self) -> None:
         """Make batches of the size that is due now: buffers last as long as it does."""
         recipe, problem = self._recipe, self._problem
-        largest = max(target.height * target.width for target in problem.targets)
-        due = recipe.cover_points if self._is_cover else recipe.points_at(self._schedule.progress)
-        points = largest if due is None else min(due, largest)
+        largest = max(len(target.coords) for target in problem.targets)
+        due = recipe.cover_batch if self._is_cover else recipe.batch_at(self._schedule.progress)
+        points = largest if due is None else min(max(1, round(due * largest / _EVEN)) * _EVEN, largest)
         if points == self._points:
             return
         self._points = points
@@ -146,7 +147,7 @@ class Stage:
         return Snapshot(self._name, self._schedule.step, self._schedule.spent, self._shared, self._descent.state(), self._best)
 
     def _report(self) -> None:
-        errors = torch.stack(self._errors).mean(0).tolist()
+        errors = torch.stack(self._errors).view(len(self._errors), self._problem.tiles, -1).mean((0, 1)).tolist()
         self._errors.clear()
         self._reported = time.monotonic()
         if not all(error < float("inf") for error in errors):

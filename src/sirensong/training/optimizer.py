@@ -32,16 +32,16 @@ class Optimizer(Protocol):
 
 
 class Muon:
-    """Orthogonalised Nesterov momentum for a stack of square matrices.
+    """Orthogonalised Nesterov momentum for stacks of square matrices.
 
-    matrices, trained: (k, n, n); where trained is 0, nothing moves. tilt: the first matrix learns at 1 - tilt times the rate, the
-    last at 1 + tilt times, those between in a line.
+    matrices, trained: (k, ..., n, n); where trained is 0, nothing moves. tilt: the first of the k learns at 1 - tilt times the
+    rate, the last at 1 + tilt times, those between in a line.
     """
 
     def __init__(self, matrices: Tensor, trained: Tensor, *, rate: float, momentum: float, tilt: float = 0.0) -> None:
         self._matrices, self._rate, self._momentum = matrices, rate, momentum
         tilted = torch.linspace(1 - tilt, 1 + tilt, len(matrices), device=matrices.device)
-        self._share = trained * tilted[:, None, None]
+        self._share = trained * tilted.view(-1, *[1] * (matrices.ndim - 1))
         self._velocity = torch.zeros_like(matrices)
 
     def step(self, gradients: Sequence[Tensor], scale: float) -> None:
@@ -106,10 +106,10 @@ class Descent:
 
 
 def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
-    """Move each matrix's singular values towards 1 by Newton-Schulz iteration. matrices: (k, n, n). Zero stays zero."""
+    """Move each matrix's singular values towards 1 by Newton-Schulz iteration. matrices: (..., n, n). Zero stays zero."""
     a, b, c = _QUINTIC
-    x = matrices / (torch.linalg.matrix_norm(matrices, keepdim=True) + _TINY)
+    x = (matrices / (torch.linalg.matrix_norm(matrices, keepdim=True) + _TINY)).flatten(0, -3)
     for _ in range(iterations):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x  # type: ignore[no-any-return]
+    return x.view_as(matrices)  # type: ignore[no-any-return]

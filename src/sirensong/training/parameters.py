@@ -1,22 +1,23 @@
-"""A SIREN's weights as the engine keeps them: like layers stacked, so that one product serves them all."""
+"""SIRENs' weights as the engine keeps them: like layers stacked, so that one product serves them all."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sirensong.siren import Array, Layer, Weights
+from sirensong.siren import Layer, Weights
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """The weights of one SIREN, or of F functions.
+    """The weights of K SIRENs of one architecture.
 
-    With H features and L hidden layers: first: ([F,] H, 2). hidden: (L-1, [F,] H, H). last: ([F,] 3, H). biases: (L, [F,] H).
-    last_bias: ([F,] 3).
+    With H features and L hidden layers: first: (K, H, 2). hidden: (L-1, K, H, H). last: (K, 3, H). biases: (L, K, H). last_bias:
+    (K, 3).
     """
 
     first: Tensor
@@ -26,28 +27,30 @@ class Parameters:
     last_bias: Tensor
 
     @classmethod
-    def from_weights(cls, weights: Weights, device: torch.device) -> Parameters:
-        """Stack a function's layers."""
-
-        def stack(arrays: list[Array]) -> Tensor:
-            return torch.from_numpy(np.stack(arrays)).to(device)
-
-        *hidden, last = weights
-        return cls(
-            first=stack([hidden[0].weight])[0],
-            hidden=stack([layer.weight for layer in hidden[1:]]),
-            last=stack([last.weight])[0],
-            biases=stack([layer.bias for layer in hidden]),
-            last_bias=stack([last.bias])[0],
+    def from_weights(cls, functions: Sequence[Weights], device: torch.device) -> Parameters:
+        """Stack the layers of K functions."""
+        layers = [
+            (np.stack([layer.weight for layer in same]), np.stack([layer.bias for layer in same]))
+            for same in zip(*functions, strict=True)
+        ]
+        (first, _), *hidden, (last, last_bias) = layers
+        arrays = (
+            first,
+            np.stack([weight for weight, _ in hidden]),
+            last,
+            np.stack([bias for _, bias in layers[:-1]]),
+            last_bias,
         )
+        return cls(*(torch.from_numpy(array).to(device) for array in arrays))
 
-    def to_weights(self) -> Weights:
-        """The function's layers as NumPy arrays of their own."""
-        matrices = [self.first, *self.hidden, self.last]
-        biases = [*self.biases, self.last_bias]
-        return tuple(
-            Layer(matrix.cpu().numpy().copy(), bias.cpu().numpy().copy()) for matrix, bias in zip(matrices, biases, strict=True)
-        )
+    def to_weights(self) -> list[Weights]:
+        """Each function's layers as NumPy arrays of their own."""
+        first, hidden, last, biases, last_bias = (tensor.cpu().numpy().copy() for tensor in self.tensors())
+        matrices, shifts = [first, *hidden, last], [*biases, last_bias]
+        return [
+            tuple(Layer(matrix[function], shift[function]) for matrix, shift in zip(matrices, shifts, strict=True))
+            for function in range(len(first))
+        ]
 
     def tensors(self) -> tuple[Tensor, ...]:
         """The five tensors, in the order of their fields."""

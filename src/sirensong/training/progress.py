@@ -12,7 +12,7 @@ class Progress:
 
     stage: "cover" or "joint". step, steps: within the stage. psnr: dB of each function on the batches since the last report, stego
     function first; a batch is a sample of the pixels, so these are estimates. seconds_left: to the end of the stage, None if
-    unknown.
+    unknown. tiles_done, tiles: tiles whose training is over, and all there are.
     """
 
     stage: str
@@ -20,6 +20,8 @@ class Progress:
     steps: int
     psnr: tuple[float, ...]
     seconds_left: float | None
+    tiles_done: int = 0
+    tiles: int = 1
 
 
 Listener = Callable[[Progress], None]

@@ -11,31 +11,36 @@ import numpy as np
 from sirensong.errors import SettingError
 from sirensong.siren import Architecture
 from sirensong.substitution import Selection, ratio_units
+from sirensong.tiles import Grid
 
-OMEGA = 60.0
-_OVERHEAD = 500  # pixels whose evaluation takes as long as the rest of a step, the optimizer's part above all
+_OVERHEAD = 1 / 8  # share of a tile's pixels whose evaluation takes as long as the rest of a step
+_STEP = 16  # hidden features come in multiples of this
+_LARGEST = 512  # and not more of them than this, unless asked for
+_OMEGA, _LARGEST_OMEGA = 0.625, 60.0  # radians a pixel of a tile's side; and what no tile is better with more than
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Everything about training that is not the pictures, the keys and the network.
 
-    cover_steps: of the cover function alone (section 3.2). joint_steps: of all functions together (section 3.5). cover_points:
-    pixels in one cover step. points: pixels a function in one joint step, as (progress from which on, pixels), growing; None for
-    whole pictures. optimizer: "muon" or "adam" for the hidden matrices; the rest is Adam's. rate, adam_rate: learning rates of
-    the two; last_rate: Adam's for the last matrix. adam_betas, momentum: how long Adam and Muon remember. tilt: how much faster
-    than the rate Muon moves the last hidden matrix, and slower the first. hold: share of the joint stage at full rate, after
-    which it falls in a line to zero; 1 for a constant rate. gain: factor on the hidden matrices at the start. keep_best: select
-    from the cover stage the best function rather than the last. omega: of the first layer, None for OMEGA.
-    selection, ratio: section 3.3. stego_weight: lambda_st of Eq. 9, None for `emphasis` times
-    that of a secret, which is 1 / (N+1) where emphasis is 1. Raises SettingError for values out of range.
+    cover_steps: of the cover function alone (section 3.2). joint_steps: of all functions together (section 3.5). cover_batch:
+    share of a tile's pixels in one cover step. batches: the same for one joint step, as (progress from which on, share), growing;
+    None for whole pictures. optimizer: "muon" or "adam" for the hidden matrices; the rest is Adam's. rate, adam_rate: learning
+    rates of the two; last_rate: Adam's for the last matrix. adam_betas, momentum: how long Adam and Muon remember. tilt: how much
+    faster than the rate Muon moves the last hidden matrix, and slower the first. hold: share of the joint stage at full rate,
+    after which it falls in a line to zero; 1 for a constant rate. gain: factor on the hidden matrices at the start. keep_best:
+    select from the cover stage the best function rather than the last. tile: pixels a side of the tiles that a cover is cut into,
+    about; None for one function for the whole. features: hidden features for each pixel of a tile's side. hidden_layers: of each
+    tile's network. omega: of its first layer, None for what suits a tile's size. selection, ratio: section 3.3. stego_weight:
+    lambda_st of Eq. 9, None for `emphasis` times that of a secret, which is 1 / (N+1) where emphasis is 1. Raises SettingError
+    for values out of range.
     """
 
     name: str
     cover_steps: int
     joint_steps: int
-    cover_points: int | None
-    points: tuple[tuple[float, int], ...] | None
+    cover_batch: float | None
+    batches: tuple[tuple[float, float], ...] | None
     optimizer: str
     rate: float
     adam_rate: float
@@ -46,6 +51,9 @@ class Recipe:
     hold: float = 1.0
     gain: float = 1.0
     keep_best: bool = False
+    tile: int | None = 32
+    features: float = 1.5
+    hidden_layers: int = 5
     omega: float | None = None
     selection: Selection = Selection.KEYED
     ratio: float = 0.05
@@ -57,8 +65,9 @@ class Recipe:
         ratio_units(self.ratio)
         if self.optimizer not in ("muon", "adam"):
             raise SettingError(f"the optimizer is muon or adam, got {self.optimizer}")
-        for name in ("cover_steps", "joint_steps"):
-            if getattr(self, name) < 1:
+        for name in ("cover_steps", "joint_steps", "tile"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
                 raise SettingError(f"{name.replace('_', ' ')} must be at least 1, got {getattr(self, name)}")
         if self.stego_weight is not None and not 0 < self.stego_weight < 1:
             raise SettingError(f"the stego weight must be between 0 and 1, got {self.stego_weight:g}")
@@ -71,11 +80,11 @@ class Recipe:
         stego = self.emphasis / (secrets + self.emphasis) if self.stego_weight is None else self.stego_weight
         return [stego, *[(1 - stego) / secrets] * secrets]
 
-    def points_at(self, progress: float) -> int | None:
-        """Pixels a function in a joint step when `progress`, in [0, 1], of the stage is done."""
-        if self.points is None:
+    def batch_at(self, progress: float) -> float | None:
+        """Share of a tile's pixels in a joint step when `progress`, in [0, 1], of the stage is done."""
+        if self.batches is None:
             return None
-        return next(points for begin, points in reversed(self.points) if progress >= begin)
+        return next(share for begin, share in reversed(self.batches) if progress >= begin)
 
     def time_share(self, progress: float) -> float:
         """Share of the joint stage's time that is over at `progress`, in [0, 1], of its steps: steps on more pixels take longer."""
@@ -88,9 +97,9 @@ class Recipe:
         return float(np.interp(time_share, shares, knots))
 
     def _clock(self) -> tuple[list[float], list[float]]:
-        phases = self.points or ((0.0, 1),)
+        phases = self.batches or ((0.0, 1.0),)
         knots = [begin for begin, _ in phases] + [1.0]
-        costs = [(end - begin) * (points + _OVERHEAD) for begin, end, (_, points) in zip(knots, knots[1:], phases, strict=False)]
+        costs = [(end - begin) * (share + _OVERHEAD) for begin, end, (_, share) in zip(knots, knots[1:], phases, strict=False)]
         total = sum(costs)
         return knots, [0.0, *(cost / total for cost in accumulate(costs))]
 
@@ -108,17 +117,17 @@ def _selection(name: str) -> Selection:
 
 FAST = Recipe(
     name="fast",
-    cover_steps=300,
-    joint_steps=970,
-    cover_points=1024,
-    points=((0.0, 512), (0.3, 1024), (0.6, 2048)),
+    cover_steps=100,
+    joint_steps=620,
+    cover_batch=1 / 8,
+    batches=((0.0, 1 / 16), (0.3, 1 / 8), (0.6, 1 / 4)),
     optimizer="muon",
-    rate=0.02,
+    rate=0.035,
     adam_rate=3e-3,
-    last_rate=2e-3,
+    last_rate=4e-3,
     adam_betas=(0.9, 0.97),
-    tilt=0.35,
-    hold=0.4,
+    tilt=0.2,
+    hold=0.5,
     gain=1.2,
     emphasis=1.2,
 )
@@ -132,13 +141,16 @@ PAPER = Recipe(
     name="paper",
     cover_steps=20_000,
     joint_steps=50_000,
-    cover_points=None,
-    points=None,
+    cover_batch=None,
+    batches=None,
     optimizer="adam",
     rate=1e-3,
     adam_rate=1e-3,
     last_rate=1e-3,
     keep_best=True,
+    tile=None,
+    features=1.0,
+    hidden_layers=8,
     omega=30.0,
     selection=Selection.MAGNITUDE,
 )
@@ -154,11 +166,12 @@ for each function.
 RECIPES = {recipe.name: recipe for recipe in (FAST, PAPER)}
 
 
-def architecture_for(recipe: Recipe, height: int, width: int) -> Architecture:
-    """The network for a cover of this size; secrets have no say in it, or the carrier would tell of them.
+def architecture_for(recipe: Recipe, height: int, width: int, grid: Grid) -> Architecture:
+    """The network for each tile of a cover of this size; secrets have no say in it, or the carrier would tell of them.
 
-    Hidden features grow as the cover's side does, so that weights grow as pixels do: 128 at 128x128, 256 at 256x256, in steps of
-    32. Omega does not: 60 is best, or as good as any, from 64x64 to 256x256 (docs/performance.md).
+    Hidden features grow as a tile's side does, so that weights grow as pixels do; and so does omega, up to 60
+    (docs/performance.md).
     """
-    features = min(512, max(32, 32 * round(math.sqrt(height * width) / 32)))
-    return Architecture(features, omega=recipe.omega or OMEGA)
+    side = math.sqrt(height * width / grid.tiles)
+    features = min(_LARGEST, max(_STEP, _STEP * round(recipe.features * side / _STEP)))
+    return Architecture(features, recipe.hidden_layers, recipe.omega or min(_LARGEST_OMEGA, _OMEGA * side))

@@ -1,0 +1,165 @@
+"""A few tiles of a run, which are trained together: what they need, and each step of section 3 on them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from sirensong.image import Pixels
+from sirensong.keys import SecretKey, derive
+from sirensong.siren import Architecture, Weights, initial_weights
+from sirensong.substitution import (
+    Positions,
+    Selection,
+    Values,
+    key_weights,
+    keyed_positions,
+    magnitude_positions,
+    random_positions,
+)
+from sirensong.tiles import Grid
+from sirensong.training.checkpoint import Checkpoint
+from sirensong.training.loop import COVER_STAGE, JOINT_STAGE, Snapshot, Stage, Surroundings
+from sirensong.training.options import Options
+from sirensong.training.parameters import Parameters
+from sirensong.training.problem import Problem, Target, Tile
+from sirensong.training.progress import Progress
+from sirensong.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all parts of a run share.
+
+    pictures: the cover, then a secret a key. keys: bound to the carrier by its nonce. entropy: the run's 32 random bytes.
+    """
+
+    pictures: tuple[Pixels, ...]
+    keys: tuple[SecretKey, ...]
+    recipe: Recipe
+    architecture: Architecture
+    grid: Grid
+    options: Options
+    device: torch.device
+    nonce: bytes
+    entropy: bytes
+
+    def number(self, purpose: str) -> int:
+        """A random integer of 256 bits for one purpose."""
+        return int.from_bytes(derive(self.entropy, self.nonce, purpose))
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Seconds for a part, counted from `started` (time.monotonic)."""
+
+    seconds: float
+    started: float
+
+
+class Part:
+    """Some tiles of a run. tiles: which. budget: of time, or None. resumed: where they stood when the run was killed, or None."""
+
+    def __init__(
+        self, work: Work, tiles: range, budget: Budget | None, checkpoint: Checkpoint | None, resumed: Snapshot | None
+    ) -> None:
+        self.tiles = tiles
+        self._work, self._budget, self._checkpoint, self._resumed = work, budget, checkpoint, resumed
+
+    def represent_cover(self) -> Parameters:
+        """Fit a SIREN to each tile of the cover alone: the cover functions (section 3.2, Eq. 2)."""
+        work = self._work
+        starts = [
+            initial_weights(work.architecture, np.random.default_rng(work.number(f"initial weights/{tile}")), work.recipe.gain)
+            for tile in self.tiles
+        ]
+        start = Parameters.from_weights(starts, work.device)
+        if self._in_joint_stage:
+            return start
+        tiles = [Tile(self._targets(tile, work.pictures[:1])) for tile in self.tiles]
+        return self._train(COVER_STAGE, Problem(work.architecture, tiles, [1.0]), start)
+
+    def select_weights(self, cover_functions: Parameters) -> list[Positions] | None:
+        """Select the weights that keys replace, where all keys share a mask (section 3.3, Eq. 3). Keyed selection has none."""
+        work, recipe = self._work, self._work.recipe
+        if recipe.selection is Selection.RANDOM:
+            return [random_positions(work.nonce, work.architecture, recipe.ratio, tile) for tile in self.tiles]
+        if recipe.selection is Selection.KEYED or not work.keys:
+            return None
+        if self._in_joint_stage and self._checkpoint is not None:
+            return self._checkpoint.masks
+        masks = [magnitude_positions(weights, recipe.ratio) for weights in cover_functions.to_weights()]
+        if self._checkpoint is not None:
+            self._checkpoint.masks = masks
+        return masks
+
+    def substitute_secret_weights(self, masks: list[Positions] | None) -> list[list[tuple[Positions, Values]]]:
+        """Positions and key weights of each tile's secret functions (section 3.4, Eq. 5, 6)."""
+        work, ratio = self._work, self._work.recipe.ratio
+        substitutions = []
+        for index, tile in enumerate(self.tiles):
+            chosen = [
+                keyed_positions(key, work.nonce, work.architecture, ratio, tile) if masks is None else masks[index]
+                for key in work.keys
+            ]
+            values = [
+                key_weights(key, work.nonce, work.architecture, places, tile) for key, places in zip(work.keys, chosen, strict=True)
+            ]
+            substitutions.append(list(zip(chosen, values, strict=True)))
+        return substitutions
+
+    def train_jointly(
+        self, shared: Parameters, masks: list[Positions] | None, substitutions: list[list[tuple[Positions, Values]]]
+    ) -> list[Weights]:
+        """Train the weights that all functions share (section 3.5, Eq. 7 to 10). Returns the stego functions' weights."""
+        work = self._work
+        frozen = masks if masks is not None and work.keys else [None] * len(self.tiles)
+        tiles = [
+            Tile(self._targets(tile, work.pictures), own, mask)
+            for tile, own, mask in zip(self.tiles, substitutions, frozen, strict=True)
+        ]
+        problem = Problem(work.architecture, tiles, work.recipe.loss_weights(len(work.pictures)))
+        return self._train(JOINT_STAGE, problem, shared).to_weights()
+
+    @property
+    def _in_joint_stage(self) -> bool:
+        return self._resumed is not None and self._resumed.stage == JOINT_STAGE
+
+    def _targets(self, tile: int, pictures: Sequence[Pixels]) -> list[Target]:
+        grid, device = self._work.grid, self._work.device
+        return [Target(pixels, grid.patch(tile, (pixels.shape[0], pixels.shape[1])), device) for pixels in pictures]
+
+    def _train(self, name: str, problem: Problem, shared: Parameters) -> Parameters:
+        work, options = self._work, self._work.options
+        around = Surroundings(
+            seed=work.number(f"{name}/{self.tiles.start}") % 2**63,
+            precision=options.precision,
+            listener=None if options.listener is None else self._tell,
+            keeper=None if self._checkpoint is None else self._checkpoint.keep,
+            goal=options.psnr,
+        )
+        resumed = self._resumed if self._resumed is not None and self._resumed.stage == name else None
+        return Stage(name, problem, shared, work.recipe, around, seconds=self._seconds(name), resumed=resumed).run()
+
+    def _tell(self, progress: Progress) -> None:
+        if self._work.options.listener is not None:
+            self._work.options.listener(replace(progress, tiles_done=self.tiles.start, tiles=self._work.grid.tiles))
+
+    def _seconds(self, name: str) -> float | None:
+        """A stage's part of the time budget: the cover's is that of its evaluations, the rest is the joint stage's.
+
+        What a resumed run had spent before counts, so that it goes on at the rate at which it stopped.
+        """
+        budget, resumed, recipe = self._budget, self._resumed, self._work.recipe
+        if budget is None:
+            return None
+        cover, joint = recipe.cover_steps, recipe.joint_steps * len(self._work.pictures)
+        share = cover / (cover + joint)
+        if resumed is not None and resumed.stage == name:
+            return budget.seconds * (share if name == COVER_STAGE else 1 - share)
+        left = max(0.0, budget.seconds - (time.monotonic() - budget.started) - (resumed.spent if resumed is not None else 0.0))
+        return left * share if name == COVER_STAGE else left
