@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from sirensong.keys import SecretKey
-from sirensong.siren import Architecture, Layer, initial_weights
+from sirensong.siren import Architecture, Layer, initial_weights, stack
 from sirensong.slots import seal_slots
 from sirensong.stego import StegoFunction
 from sirensong.tiles import Grid
@@ -59,21 +59,11 @@ def weights(architecture):
 
 
 @pytest.fixture(scope="session")
-def stacked():
-    """Put the weights of several tiles into one, layer by layer."""
-
-    def stack(*tiles):
-        return tuple(Layer(*(np.stack(arrays) for arrays in zip(*layers, strict=True))) for layers in zip(*tiles, strict=True))
-
-    return stack
-
-
-@pytest.fixture(scope="session")
-def make_stego(architecture, weights, nonce, stacked):
+def make_stego(architecture, weights, nonce):
     """Build a small stego function whose slots hold `entries`, pairs of a key and a slot. weights: of each tile."""
 
     def make(entries=(), *, weights=(weights,), grid=GRID, entropy=bytes(range(50, 82))):
-        return StegoFunction(architecture, grid, stacked(*weights), 6, 9, nonce, seal_slots(nonce, entries, entropy))
+        return StegoFunction(architecture, grid, stack(weights), 6, 9, nonce, seal_slots(nonce, entries, entropy))
 
     return make
 
@@ -104,3 +94,13 @@ def set_umask():
     before = os.umask(0o022)
     yield os.umask
     os.umask(before)
+
+
+@pytest.fixture
+def torch_threads():
+    """Set the number of threads for one test."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)

@@ -246,6 +246,25 @@ def test_size_makes_large_pictures_smaller_and_keeps_their_shape(at, tmp_path, c
     assert (ss.load(song).width, ss.load(song).height) == (30, 20)
 
 
+def test_a_dry_run_says_what_would_be_made_and_writes_nothing(at, tmp_path, capsys):
+    before = sorted(tmp_path.iterdir())
+    command = ["hide", "cover.png", "--secret", "alice.key=map.png", "-o", "new.safetensors", "--tile-size", "10", *SMALL]
+    assert cli.run([*command, "--dry-run", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert cli.run([*command, "--dry-run"]) == 0
+    assert "would be" in capsys.readouterr().out
+    assert sorted(tmp_path.iterdir()) == before
+
+    assert cli.run([*command, "--steps", "2"]) == 0
+    capsys.readouterr()
+    assert cli.run(["inspect", "new.safetensors", "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    for name in ("tiles", "hidden_features", "hidden_layers", "parameters"):
+        assert plan[name] == made[name]
+    assert plan["bytes"] == pytest.approx(made["bytes"], abs=1000)
+    assert plan["seconds"] > 0
+
+
 def test_what_conversion_loses_is_said(at, tmp_path, capsys):
     picture = Image.fromarray((read("cover.png") * 255).astype(np.uint8)).convert("RGBA")
     picture.putalpha(100)

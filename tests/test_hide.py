@@ -12,8 +12,10 @@ from PIL import Image
 import sirensong as ss
 from sirensong.carrier import to_bytes
 from sirensong.errors import FormatError, NoPictureError, SettingError
+from sirensong.mask import mask_to_bytes
 from sirensong.tiles import Grid
 from sirensong.training import checkpoint as checkpoints
+from sirensong.training import run as runs
 from sirensong.training.loop import Stage
 
 SMALL = ss.Architecture(hidden_features=48, hidden_layers=4, omega=15)
@@ -234,6 +236,92 @@ def test_a_goal_of_psnr_ends_the_run_early_and_holds_for_every_picture(pictures,
     assert min(psnr(picture, render) for picture, render in zip(pictures, renders, strict=True)) >= 24 - 1e-3
 
 
+TILED = dataclasses.replace(QUICK, tile=16)
+
+
+def border_and_inside(picture, render, side=16):
+    """Mean absolute error of pixels next to a border between tiles, and of all others."""
+    error = np.abs(picture - render).mean(2)
+    row, column = (np.minimum(np.arange(n) % side, (-1 - np.arange(n)) % side) == 0 for n in error.shape)
+    row[[0, -1]] = column[[0, -1]] = False
+    border = row[:, None] | column[None, :]
+    return error[border].mean(), error[~border].mean()
+
+
+def test_tiles_show_no_seam(keys):
+    pictures = [photograph(seed, 48, 64) for seed in range(3)]
+    stego = hide(pictures, keys, TILED, seed=2).stego
+    assert stego.grid == Grid(3, 4)
+    for picture, render in zip(pictures, [ss.sample(stego), *(ss.reveal(stego, key) for key in keys)], strict=True):
+        assert psnr(picture, render) > 28
+        border, inside = border_and_inside(picture, render)
+        assert border < 1.1 * inside
+
+
+def test_a_tiled_function_renders_at_other_sizes(keys):
+    coarse, fine = ([photograph(seed, *size) for seed in range(2)] for size in ((48, 64), (96, 128)))
+    stego = hide(coarse, keys[:1], TILED, seed=2).stego
+    assert psnr(fine[0], ss.sample(stego, (96, 128))) > 26
+    assert psnr(fine[1], ss.reveal(stego, keys[0], size=(96, 128))) > 26
+    assert ss.sample(stego, (2, 3)).shape == (2, 3, 3)
+
+
+def test_tiles_of_pictures_of_other_shapes(keys):
+    pictures = [photograph(4, 33, 47), photograph(5, 50, 20), photograph(6, 12, 60)]
+    stego = hide(pictures, keys, TILED).stego
+    assert stego.grid == Grid(2, 3)
+    for picture, render in zip(pictures, [ss.sample(stego), *(ss.reveal(stego, key) for key in keys)], strict=True):
+        assert psnr(picture, render) > 25
+
+
+@pytest.mark.parametrize("selection", ["keyed", "magnitude"])
+def test_finished_tiles_are_not_done_again(selection, tmp_path, keys, monkeypatch, torch_threads):
+    """One tile at a time: a run that is killed in the third goes on there, and gives what an undisturbed one gives."""
+    torch_threads(1)
+    monkeypatch.setattr(runs, "_FEATURES_AT_ONCE", {"cpu": 1})
+    pictures = [photograph(seed, 32, 48) for seed in range(2)]
+    recipe = dataclasses.replace(TILED, cover_steps=5, joint_steps=10, selection=selection)
+    whole = hide(pictures, keys[:1], recipe, seed=3)
+    path, heard = tmp_path / "song.checkpoint", []
+
+    def stop(progress):
+        if progress.tiles_done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        hide(pictures, keys[:1], recipe, seed=3, checkpoint=path, listener=stop)
+    resumed = hide(pictures, keys[:1], recipe, seed=3, checkpoint=path, resume=True, listener=heard.append)
+    assert heard[0].tiles_done == 2
+    assert {event.tiles for event in heard} == {6}
+    assert to_bytes(resumed.stego) == to_bytes(whole.stego)
+    if selection == "magnitude":
+        assert mask_to_bytes(resumed.mask) == mask_to_bytes(whole.mask)
+    assert psnr(ss.reveal(whole.stego, keys[0], mask=whole.mask), ss.reveal(resumed.stego, keys[0], mask=resumed.mask)) == np.inf
+
+
+def test_tiles_share_a_budget_of_seconds(keys, monkeypatch):
+    looks = itertools.count()
+    monkeypatch.setattr(time, "monotonic", lambda: next(looks) / 10)
+    monkeypatch.setattr(runs, "_FEATURES_AT_ONCE", {"cpu": 1})
+    heard = []
+    hide([photograph(1, 32, 32)], [], TILED, seconds=200, listener=heard.append)
+    last = [[event for event in heard if event.tiles_done == tile][-1] for tile in range(4)]
+    assert all(event.stage == "joint" and event.seconds_left < 1 for event in last)
+    assert max(event.step for event in last) < 2 * min(event.step for event in last)
+    assert 180 < next(looks) / 10 < 230
+
+
+def test_a_plan_says_what_will_be(pictures, keys):
+    recipe = dataclasses.replace(TILED, cover_steps=2, joint_steps=2)
+    secrets = list(zip(keys, pictures[1:], strict=True))
+    planned = ss.plan(pictures[0], secrets, recipe=recipe, architecture=SMALL)
+    stego = hide(pictures, keys, recipe).stego
+    assert (planned.grid, planned.architecture, planned.parameters) == (stego.grid, SMALL, stego.parameters)
+    assert planned.carrier_bytes == pytest.approx(len(to_bytes(stego)), abs=1000)
+    assert planned.memory_bytes > 2 * planned.carrier_bytes
+    assert ss.plan(pictures[0], secrets, recipe=recipe, architecture=SMALL, seconds=77).seconds == 77
+
+
 def test_the_papers_recipe_runs(pictures, keys):
     recipe = dataclasses.replace(ss.PAPER, cover_steps=30, joint_steps=30)
     hidden = hide(pictures, keys, recipe)
@@ -266,7 +354,7 @@ def test_full_size_quality_and_resumption(tmp_path, monkeypatch):
     path = tmp_path / "song.checkpoint"
 
     def stop(progress):
-        if progress.stage == "joint" and progress.step > 800:
+        if progress.stage == "joint" and progress.step > 400:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -276,3 +364,5 @@ def test_full_size_quality_and_resumption(tmp_path, monkeypatch):
         ends = [psnr(picture, ss.sample(run) if key is None else ss.reveal(run, key)) for run in (whole, resumed)]
         assert min(ends) > 44
         assert ends[1] > ends[0] - 0.3
+        border, inside = border_and_inside(picture, ss.sample(whole) if key is None else ss.reveal(whole, key), side=32)
+        assert border < 1.1 * inside

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
 from sirensong.errors import MissingDependencyError, SettingError
+from sirensong.image import to_uint8
 from sirensong.metrics import Quality, measure, psnr_of
 
 
@@ -112,3 +113,17 @@ def test_without_scikit_image(monkeypatch):
     with pytest.raises(MissingDependencyError, match="scikit-image") as caught:
         measure(flat(0), flat(1))
     assert "pip install" in caught.value.hint
+
+
+@pytest.mark.parametrize("height", [11, 12, 256, 266, 267, 530])
+def test_bands_do_not_show(height):
+    rng = np.random.default_rng(height)
+    picture = rng.random((height, 13, 3), dtype=np.float32)
+    render = np.clip(picture + rng.normal(0, 0.05, picture.shape), 0, 1).astype(np.float32)
+    x, y = to_uint8(picture), to_uint8(render)
+    quality = measure(picture, render)
+    expected = structural_similarity(
+        x, y, data_range=255, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+    )
+    assert quality.ssim == pytest.approx(expected, abs=1e-12)
+    assert quality.psnr == pytest.approx(peak_signal_noise_ratio(x, y), abs=1e-9)

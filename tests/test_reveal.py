@@ -12,7 +12,7 @@ from sirensong.errors import FormatError, NoPictureError, SettingError
 from sirensong.keys import Passphrase, choose_positions, normal_values
 from sirensong.mask import Mask
 from sirensong.reveal import colours, render, reveal, sample, unlock
-from sirensong.siren import Architecture, Layer, evaluate, initial_weights
+from sirensong.siren import Architecture, Layer, evaluate, initial_weights, stack
 from sirensong.slots import Slot
 from sirensong.stego import weights_digest
 from sirensong.substitution import Selection, magnitude_positions
@@ -34,11 +34,11 @@ def mask(architecture, weights, nonce):
 
 
 @pytest.fixture(scope="module")
-def hidden(make_stego, weights, stacked, key):
+def hidden(make_stego, weights, key):
     """Make a stego function with one picture for `key`."""
 
     def make(selection, ratio=RATIO):
-        return make_stego([(key, slot_for(stacked(weights), selection, ratio))])
+        return make_stego([(key, slot_for(weights, selection, ratio))])
 
     return make
 
@@ -242,14 +242,16 @@ class TestRender:
     @pytest.mark.parametrize("chunk", [1, 7, 64, 1000])
     @pytest.mark.parametrize("size", [(13, 17), (1, 50), (50, 1)])
     def test_chunks_do_not_show(self, stego, monkeypatch, chunk, size):
-        monkeypatch.setattr(reveal_module, "_CHUNK", 10**9)
+        monkeypatch.setattr(reveal_module, "_ACTIVATIONS", 10**9)
         whole = sample(stego, size)
         sizes = []
-        monkeypatch.setattr(reveal_module, "_CHUNK", chunk)
-        monkeypatch.setattr(reveal_module, "evaluate", lambda layers, points: sizes.append(len(points)) or evaluate(layers, points))
+        monkeypatch.setattr(reveal_module, "_ACTIVATIONS", 12 * chunk)  # of 12 features
+        monkeypatch.setattr(
+            reveal_module, "evaluate", lambda layers, points: sizes.append(points.shape) or evaluate(layers, points)
+        )
         np.testing.assert_allclose(sample(stego, size), whole, atol=1e-6)
-        assert sum(sizes) == size[0] * size[1]
-        assert max(sizes) <= chunk
+        assert sum(points for _, points, _ in sizes) == size[0] * size[1]
+        assert max(points for _, points, _ in sizes) <= chunk
 
     def test_points_are_pixel_centres(self, stego, weights):
         direct = np.clip((evaluate(weights, Grid().patch(0, (5, 8)).coords) + 1) / 2, 0, 1)
@@ -275,12 +277,14 @@ class TestTiles:
         return [initial_weights(architecture, np.random.default_rng(seed)) for seed in range(6)]
 
     @pytest.fixture
-    def tiled(self, make_stego, functions, key, stacked):
-        slot = Slot(Selection.KEYED, RATIO, 11, 14, weights_digest(stacked(*functions))[:6])
+    def tiled(self, make_stego, functions, key):
+        slot = Slot(Selection.KEYED, RATIO, 11, 14, weights_digest(stack(functions))[:6])
         return make_stego([(key, slot)], weights=functions, grid=self.GRID)
 
+    @pytest.mark.parametrize("group", [1, 100, 10**6])
     @pytest.mark.parametrize("size", [None, (40, 30), (200, 300), (1, 1), (5, 2)])
-    def test_a_render_blends_the_tiles(self, tiled, functions, size):
+    def test_a_render_blends_the_tiles(self, tiled, functions, size, group, monkeypatch):
+        monkeypatch.setattr(reveal_module, "_GROUP", group)
         height, width = size or (6, 9)
         expected = np.zeros((height, width, 3))
         for patch, weights in zip(self.GRID.patches((height, width)), functions, strict=True):

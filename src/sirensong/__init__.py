@@ -7,14 +7,14 @@
     ss.save("song.safetensors", song.stego)
     picture = ss.reveal(ss.load("song.safetensors"), key)      # float32 (height, width, 3) in [0, 1]
 
-Everything but `hide` and `fit` works without torch, which is imported when one of them is first called.
+Everything but `hide`, `fit` and `plan` works without torch, which is imported when one of them is first called.
 """
 
 from __future__ import annotations
 
 from sirensong.carrier import load, save
 from sirensong.errors import FileError, FormatError, MissingDependencyError, NoPictureError, SettingError, SirensongError
-from sirensong.hide import Hidden, fit, hide
+from sirensong.hide import Hidden, fit, hide, plan
 from sirensong.image import to_pil
 from sirensong.keys import Passphrase, SecretKey, read_key, write_key
 from sirensong.mask import Mask, read_mask, write_mask
@@ -22,6 +22,8 @@ from sirensong.metrics import Quality, measure
 from sirensong.reveal import SecretFunction, render, reveal, sample, unlock
 from sirensong.siren import Architecture
 from sirensong.stego import StegoFunction
+from sirensong.tiles import Grid
+from sirensong.training.plan import Plan
 from sirensong.training.recipe import FAST, PAPER, Recipe
 
 __version__ = "0.1.0"
@@ -32,11 +34,13 @@ __all__ = [
     "Architecture",
     "FileError",
     "FormatError",
+    "Grid",
     "Hidden",
     "Mask",
     "MissingDependencyError",
     "NoPictureError",
     "Passphrase",
+    "Plan",
     "Quality",
     "Recipe",
     "SecretFunction",
@@ -48,6 +52,7 @@ __all__ = [
     "hide",
     "load",
     "measure",
+    "plan",
     "read_key",
     "read_mask",
     "render",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as pack
 
 from sirensong.errors import FormatError, SettingError
 from sirensong.files import StrPath, told, write_bytes
@@ -31,7 +32,42 @@ _LARGEST_VALUE = 2**32  # of any number in the metadata; JSON's integers have no
 
 def to_bytes(stego: StegoFunction) -> bytes:
     """The carrier file of a function. Equal functions give equal bytes."""
-    header = {
+    return b"".join(_parts(stego))
+
+
+def save(path: StrPath, stego: StegoFunction, *, overwrite: bool = False) -> None:
+    """Write a carrier, whole or not at all. Raises FileError if it exists (unless `overwrite`) or cannot be written."""
+    write_bytes(path, _parts(stego), overwrite=overwrite)
+
+
+def _parts(stego: StegoFunction) -> Iterator[bytes | memoryview]:
+    """The file in order: the header's length, the header, each tensor.
+
+    Byte by byte what the safetensors library makes, which would hold it in memory two more times: half a gigabyte each for a
+    photograph of 12 megapixels.
+    """
+    tensors: dict[str, np.ndarray[Any, Any]] = {}
+    for index, layer in enumerate(stego.weights):
+        tensors |= {f"layers.{index}.weight": layer.weight, f"layers.{index}.bias": layer.bias}
+    tensors = dict(sorted(tensors.items()))
+    tensors["nonce"] = np.frombuffer(stego.nonce, np.uint8)
+    tensors["slots"] = np.frombuffer(stego.slots, np.uint8).reshape(SLOTS, SLOT_BYTES)
+
+    header: dict[str, Any] = {"__metadata__": {METADATA: json.dumps(_metadata(stego), sort_keys=True)}}
+    end = 0
+    for name, array in tensors.items():
+        start, end = end, end + array.nbytes
+        dtype = "U8" if array.dtype == np.uint8 else "F32"
+        header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": (start, end)}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    yield struct.pack("<Q", len(text)) + text
+    for array in tensors.values():
+        yield np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data
+
+
+def _metadata(stego: StegoFunction) -> dict[str, int | float]:
+    return {
         "version": VERSION,
         "hidden_features": stego.architecture.hidden_features,
         "hidden_layers": stego.architecture.hidden_layers,
@@ -41,19 +77,6 @@ def to_bytes(stego: StegoFunction) -> bytes:
         "height": stego.height,
         "width": stego.width,
     }
-    tensors: dict[str, np.ndarray[Any, Any]] = {
-        "nonce": np.frombuffer(stego.nonce, np.uint8),
-        "slots": np.frombuffer(stego.slots, np.uint8).reshape(SLOTS, SLOT_BYTES),
-    }
-    for index, layer in enumerate(stego.weights):
-        tensors[f"layers.{index}.weight"] = np.ascontiguousarray(layer.weight, "<f4")
-        tensors[f"layers.{index}.bias"] = np.ascontiguousarray(layer.bias, "<f4")
-    return pack(tensors, {METADATA: json.dumps(header, sort_keys=True)})
-
-
-def save(path: StrPath, stego: StegoFunction, *, overwrite: bool = False) -> None:
-    """Write a carrier, whole or not at all. Raises FileError if it exists (unless `overwrite`) or cannot be written."""
-    write_bytes(path, to_bytes(stego), overwrite=overwrite)
 
 
 def load(path: StrPath) -> StegoFunction:
@@ -72,8 +95,7 @@ def load(path: StrPath) -> StegoFunction:
     if start[:2] in _PICKLES and start[4:] != _JSON_BEGINS:
         raise FormatError(f"{name} is a pickle, not a carrier", hint="it was not opened: a pickle can run code")
     try:
-        with safe_open(name, framework="numpy") as file:
-            return _read(file, name)
+        return _read(name)
     except SafetensorError as error:
         raise FormatError(f"{name} is no carrier or is damaged: {_one_line(error)}") from None
     except SettingError as error:
@@ -85,10 +107,19 @@ def _one_line(error: Exception) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in str(error)[:200]).strip().lower()
 
 
-def _read(file: Any, name: str) -> StegoFunction:
-    header = _header(file.metadata(), name)
-    architecture = Architecture(header["hidden_features"], header["hidden_layers"], float(header["omega"]))
-    grid = Grid(header["rows"], header["columns"])
+def _read(name: str) -> StegoFunction:
+    with safe_open(name, framework="numpy") as file:
+        header = _header(file.metadata(), name)
+        architecture = Architecture(header["hidden_features"], header["hidden_layers"], float(header["omega"]))
+        grid = Grid(header["rows"], header["columns"])
+        _check_tensors(file, architecture, grid, name)
+        nonce, slots = (file.get_tensor(tensor).tobytes() for tensor in ("nonce", "slots"))
+    layers = tuple(_layer(name, index) for index in range(len(architecture.shapes)))
+    return StegoFunction(architecture, grid, layers, header["height"], header["width"], nonce, slots)
+
+
+def _check_tensors(file: Any, architecture: Architecture, grid: Grid, name: str) -> None:
+    """Raise FormatError unless the file has the tensors that it should have, in their dtypes and shapes."""
     expected: dict[str, tuple[str, tuple[int, ...]]] = {"nonce": ("U8", (NONCE_BYTES,)), "slots": ("U8", (SLOTS, SLOT_BYTES))}
     for index, (out, into) in enumerate(architecture.shapes):
         expected[f"layers.{index}.weight"] = ("F32", (grid.tiles, out, into))
@@ -103,18 +134,17 @@ def _read(file: Any, name: str) -> StegoFunction:
         if (part.get_dtype(), tuple(part.get_shape())) != (dtype, shape):
             found = f"{part.get_dtype()} {list(part.get_shape())}"
             raise FormatError(f"{name}: tensor {tensor} should be {dtype} {list(shape)}, got {found}")
-    layers = []
-    for index in range(len(architecture.shapes)):
+
+
+def _layer(name: str, index: int) -> Layer:
+    """Read one layer, checked for values. The file is opened for it alone: what is mapped counts as memory until it is closed."""
+    with safe_open(name, framework="numpy") as file:
         layer = Layer(file.get_tensor(f"layers.{index}.weight"), file.get_tensor(f"layers.{index}.bias"))
-        for kind, array in layer._asdict().items():
-            if not (np.abs(array) <= LARGEST_WEIGHT).all():
-                raise FormatError(
-                    f"{name}: tensor layers.{index}.{kind} has values that are not finite, or beyond {LARGEST_WEIGHT:g}"
-                )
-            array.flags.writeable = False
-        layers.append(layer)
-    nonce, slots = (file.get_tensor(tensor).tobytes() for tensor in ("nonce", "slots"))
-    return StegoFunction(architecture, grid, tuple(layers), header["height"], header["width"], nonce, slots)
+    for kind, array in layer._asdict().items():
+        if not (np.abs(array) <= LARGEST_WEIGHT).all():
+            raise FormatError(f"{name}: tensor layers.{index}.{kind} has values that are not finite, or beyond {LARGEST_WEIGHT:g}")
+        array.flags.writeable = False
+    return layer
 
 
 def _header(metadata: dict[str, str] | None, name: str) -> dict[str, Any]:

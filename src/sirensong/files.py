@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sirensong.errors import FileError, FormatError
@@ -49,11 +49,12 @@ def refuse_existing(path: StrPath, *, overwrite: bool) -> None:
             raise FileError(f"cannot write {target}: no folder {target.parent}")
 
 
-def write_bytes(path: StrPath, data: bytes, *, overwrite: bool, secret: bool = False) -> None:
+def write_bytes(path: StrPath, data: bytes | Iterable[bytes | memoryview], *, overwrite: bool, secret: bool = False) -> None:
     """Write a file in one stroke: to a temporary file beside it, then renamed.
 
-    secret: make it readable by its owner alone (0600), from the first byte on. Raises FileError if `path` exists and
-    `overwrite` is false, also when it came into being only a moment ago, and if the disk is full; then nothing is left behind.
+    data: whole, or in parts. secret: make it readable by its owner alone (0600), from the first byte on. Raises FileError if
+    `path` exists and `overwrite` is false, also when it came into being only a moment ago, and if the disk is full; then nothing
+    is left behind.
     """
     refuse_existing(path, overwrite=overwrite)
     target = Path(path)
@@ -61,7 +62,7 @@ def write_bytes(path: StrPath, data: bytes, *, overwrite: bool, secret: bool = F
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                file.writelines((data,) if isinstance(data, bytes) else data)
                 file.flush()
                 os.fsync(file.fileno())
             if not secret:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sirensong.carrier import save
 from sirensong.errors import MissingDependencyError, SettingError
@@ -19,7 +19,11 @@ from sirensong.siren import Architecture
 from sirensong.stego import StegoFunction
 from sirensong.tiles import Grid, grid_for
 from sirensong.training.options import Options
+from sirensong.training.plan import Plan
 from sirensong.training.recipe import FAST, Recipe, architecture_for
+
+if TYPE_CHECKING:
+    from sirensong.training.run import Run
 
 LARGEST_TILE = 512 * 512  # pixels that one network is trained for
 
@@ -60,6 +64,36 @@ def hide(
     Raises SettingError for settings, keys or picture sizes that cannot be, FileError or FormatError for files that cannot be
     read, MissingDependencyError without torch.
     """
+    run = _prepare(cover, secrets, recipe, architecture, grid, options)
+    for part in run.parts():
+        cover_functions = part.represent_cover()
+        masks = part.select_weights(cover_functions)
+        substitutions = part.substitute_secret_weights(masks)
+        run.keep(part, part.train_jointly(cover_functions, masks, substitutions), masks)
+    return Hidden(*run.publish())
+
+
+def plan(
+    cover: ImageLike,
+    secrets: Secrets,
+    *,
+    recipe: Recipe = FAST,
+    architecture: Architecture | None = None,
+    grid: Grid | None = None,
+    **options: Any,
+) -> Plan:
+    """Say what `hide` would make of the same arguments, and what it would take: a second's training is timed for that."""
+    return _prepare(cover, secrets, recipe, architecture, grid, options | {"checkpoint": None, "resume": False}).plan()
+
+
+def _prepare(
+    cover: ImageLike,
+    secrets: Secrets,
+    recipe: Recipe,
+    architecture: Architecture | None,
+    grid: Grid | None,
+    options: dict[str, Any],
+) -> Run:
     chosen = Options(**options)
     pairs = list(secrets.items() if isinstance(secrets, Mapping) else secrets)
     pictures = [read_picture(image).pixels for image in (cover, *(image for _, image in pairs))]
@@ -73,14 +107,7 @@ def hide(
         from sirensong.training.run import Run
     except ModuleNotFoundError as error:
         raise MissingDependencyError(f"hiding needs {error.name}", hint="pip install 'sirensong[hide]'") from error
-
-    run = Run(pictures, [key for key, _ in pairs], recipe, architecture, grid, chosen)
-    for part in run.parts():
-        cover_functions = part.represent_cover()
-        masks = part.select_weights(cover_functions)
-        substitutions = part.substitute_secret_weights(masks)
-        run.keep(part, part.train_jointly(cover_functions, masks, substitutions), masks)
-    return Hidden(*run.publish())
+    return Run(pictures, [key for key, _ in pairs], recipe, architecture, grid, chosen)
 
 
 def fit(cover: ImageLike, *, recipe: Recipe = FAST, **settings: Any) -> StegoFunction:

@@ -164,7 +164,10 @@ def from_uint8(array: npt.NDArray[np.uint8]) -> Pixels:
 
 def to_uint8(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Colours in [0, 1] to 8 bits, rounded to the nearest; what lies outside is clipped."""
-    rounded: npt.NDArray[np.uint8] = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    scaled = np.array(pixels, np.result_type(pixels, np.float32))
+    np.clip(scaled, 0, 1, out=scaled)
+    scaled *= 255
+    rounded: npt.NDArray[np.uint8] = np.rint(scaled, out=scaled).astype(np.uint8)
     return rounded
 
 

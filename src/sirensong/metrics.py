@@ -6,6 +6,7 @@ Measured as users meet pictures: on the 8-bit images that are written to disk, w
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from sirensong.errors import MissingDependencyError, SettingError
 from sirensong.image import Pixels, to_uint8
 
+_BAND = 256  # rows
 SSIM_WINDOW = 11  # pixels a side: a Gaussian of sigma 1.5 cut at 3.5 sigma, as Wang et al. define it
 
 
@@ -42,27 +44,37 @@ def measure(picture: Pixels, render: Pixels) -> Quality:
     """
     if picture.shape != render.shape:
         raise SettingError(f"cannot compare pictures of different shapes: {picture.shape} and {render.shape}")
+    squares, absolutes = 0, 0
+    for rows in _bands(0, len(picture)):
+        difference = to_uint8(picture[rows]).astype(np.int64) - to_uint8(render[rows])
+        squares += int(np.square(difference).sum())
+        absolutes += int(np.abs(difference).sum())
+    mse = squares / picture.size
+    return Quality(psnr=psnr_of(mse / 255**2), ssim=_ssim(picture, render), rmse=math.sqrt(mse), mae=absolutes / picture.size)
+
+
+def _ssim(picture: Pixels, render: Pixels) -> float:
+    """Mean over the pixels around which a whole window fits: of bands of them, which need their neighbours on both sides."""
     try:
         from skimage.metrics import structural_similarity  # this one alone: the others load scipy.stats, half a second
     except ImportError as error:
         raise MissingDependencyError("measuring needs scikit-image", hint="pip install 'sirensong[hide]'") from error
-    x, y = to_uint8(picture), to_uint8(render)
-    difference = x.astype(np.float64) - y
-    mse = float(np.square(difference).mean())
-    if min(x.shape[:2]) < SSIM_WINDOW:
-        ssim = math.nan
-    else:
-        ssim = float(
-            structural_similarity(
-                x, y, data_range=255, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
-            )
+    margin, height = SSIM_WINDOW // 2, len(picture)
+    if min(picture.shape[:2]) < SSIM_WINDOW:
+        return math.nan
+    total = 0.0
+    for rows in _bands(margin, height - margin):
+        x, y = (to_uint8(pixels[rows.start - margin : rows.stop + margin]) for pixels in (picture, render))
+        mean = structural_similarity(
+            x, y, data_range=255, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
         )
-    return Quality(
-        psnr=psnr_of(mse / 255**2),
-        ssim=ssim,
-        rmse=math.sqrt(mse),
-        mae=float(np.abs(difference).mean()),
-    )
+        total += float(mean) * (rows.stop - rows.start)
+    return total / (height - 2 * margin)
+
+
+def _bands(start: int, stop: int) -> Iterator[slice]:
+    """Rows to look at together, so that large pictures need no more memory than small ones."""
+    return (slice(row, min(row + _BAND, stop)) for row in range(start, stop, _BAND))
 
 
 def psnr_of(squared_error: float) -> float:

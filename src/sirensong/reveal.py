@@ -17,7 +17,7 @@ from sirensong.errors import NoPictureError, SettingError
 from sirensong.image import LARGEST_SIDE, Pixels
 from sirensong.keys import Key, SecretKey
 from sirensong.mask import Mask
-from sirensong.siren import Array, Weights, evaluate
+from sirensong.siren import Array, Weights, evaluate, stack
 from sirensong.slots import DIGEST_BYTES, Slot, open_slots
 from sirensong.stego import StegoFunction
 from sirensong.substitution import (
@@ -31,10 +31,13 @@ from sirensong.substitution import (
 from sirensong.tiles import Grid, Patch
 
 LARGEST_RENDER = 200_000_000  # pixels
-_CHUNK = 2048  # points a thread evaluates at a time, so that an activation stays in its core's cache
+_ACTIVATIONS = 2**18  # numbers in a layer that a thread evaluates at a time, so that they stay in its core's cache
+_GROUP = 2**13  # pixels of small tiles that are evaluated together
 
 Size = tuple[int, int]
 """(height, width) in pixels."""
+
+_Group = list[tuple[int, Patch]]
 
 
 class Function(Protocol):
@@ -150,21 +153,36 @@ def render(function: Function, size: Size) -> Pixels:
 
 
 def _outputs(function: Function, size: Size) -> Iterator[tuple[Patch, Array]]:
-    """Each tile's patch and output, in order, made on all cores: a thread a chunk, and one core for each thread's products."""
+    """Each tile's patch and output, made on all cores: a thread a chunk, and one core for each thread's products."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(cores) as pool:
 
-        def begin(tile: int) -> tuple[Patch, Iterator[Array]]:
-            patch, weights = function.grid.patch(tile, size), function.tile(tile)
-            chunks = (patch.coords[start : start + _CHUNK] for start in range(0, len(patch.coords), _CHUNK))
-            return patch, pool.map(lambda coords: evaluate(weights, coords), chunks)
+        def begin(group: _Group) -> tuple[_Group, Iterator[Array]]:
+            weights = stack([function.tile(tile) for tile, _ in group])
+            coords = np.stack([patch.coords for _, patch in group])
+            tiles, features, _ = weights[0].weight.shape
+            points = max(1, _ACTIVATIONS // (tiles * features))
+            chunks = (coords[:, start : start + points] for start in range(0, coords.shape[1], points))
+            return group, pool.map(lambda chunk: evaluate(weights, chunk), chunks)
 
-        begun = map(begin, range(function.grid.tiles))
+        begun = map(begin, _groups(function.grid, size))
         ahead = deque(islice(begun, 1))
         while ahead:
-            ahead.extend(islice(begun, 1))  # no core waits while a tile's weights are made
-            patch, outputs = ahead.popleft()
-            yield patch, np.concatenate([np.empty((0, 3), np.float32), *outputs])
+            ahead.extend(islice(begun, 1))  # no core waits while the next tiles' weights are made
+            group, outputs = ahead.popleft()
+            for (_, patch), output in zip(group, np.concatenate(list(outputs), axis=1), strict=True):
+                yield patch, output
+
+
+def _groups(grid: Grid, size: Size) -> Iterator[_Group]:
+    """Tiles with patches of one size, a few together: small ones alone would spend their time between NumPy's calls."""
+    waiting: dict[Size, _Group] = {}
+    for tile, patch in enumerate(grid.patches(size)):
+        group = waiting.setdefault(patch.size, [])
+        group.append((tile, patch))
+        if len(patch.coords) * (len(group) + 1) > _GROUP:
+            yield waiting.pop(patch.size)
+    yield from (group for (height, width), group in waiting.items() if height and width)
 
 
 def colours(output: Array) -> Array:

@@ -99,13 +99,27 @@ def initial_weights(architecture: Architecture, rng: np.random.Generator, gain: 
 def evaluate(weights: Sequence[tuple[Any, Any]], coords: Values) -> Values:
     """The function at given points (Eq. 1, 12), for NumPy arrays and torch tensors alike.
 
-    weights: (weight, bias) of each layer. coords: (points, 2), x and y in [-1, 1]. Returns (points, 3), where -1 is no light and
-    1 is full light in red, green, blue; `colours` maps that to [0, 1].
+    weights: (weight, bias) of each layer. coords: ([tiles,] points, 2), x and y in [-1, 1]. Returns ([tiles,] points, 3), where -1
+    is no light and 1 is full light in red, green, blue; `colours` maps that to [0, 1].
     """
-    *hidden, (weight, bias) = weights
+    *hidden, last = weights
     activation: Any = coords
-    for matrix, shift in hidden:
-        phase = activation @ matrix.T
-        phase += shift
+    for layer in hidden:
+        phase = _affine(layer, activation)
         activation = np.sin(phase, out=phase) if isinstance(phase, np.ndarray) else phase.sin()
-    return activation @ weight.T + bias  # type: ignore[no-any-return]
+    return _affine(last, activation)  # type: ignore[no-any-return]
+
+
+def _affine(layer: tuple[Any, Any], activation: Any) -> Any:
+    weight, bias = layer
+    result = activation @ weight.swapaxes(-1, -2)
+    result += bias[..., None, :]
+    return result
+
+
+def stack(functions: Sequence[Weights]) -> Weights:
+    """Put several SIRENs of one architecture into one value, layer by layer."""
+    return tuple(
+        Layer(np.stack([layer.weight for layer in same]), np.stack([layer.bias for layer in same]))
+        for same in zip(*functions, strict=True)
+    )

@@ -72,5 +72,5 @@ def weights_digest(weights: Weights) -> bytes:
     sha = hashlib.sha256()
     for layer in weights:
         for array in layer:
-            sha.update(array.astype("<f4").tobytes())
+            sha.update(np.ascontiguousarray(array, "<f4").data)
     return sha.digest()

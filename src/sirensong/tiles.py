@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +70,7 @@ class Grid:
         return (self.patch(tile, size) for tile in range(self.tiles))
 
 
+@lru_cache(maxsize=2 * LARGEST_GRID)
 def _span(pixels: int, tiles: int, tile: int) -> tuple[slice, Array, Array]:
     """One axis of a patch: which pixels, their coordinates in the tile, and the tile's share of them.
 
@@ -83,7 +85,9 @@ def _span(pixels: int, tiles: int, tile: int) -> tuple[slice, Array, Array]:
         share = np.minimum(share, (1 - coords) / (4 * OVERLAP) + 0.5)
     inside = np.flatnonzero(share > 0)
     span = slice(int(inside[0]), int(inside[-1]) + 1) if len(inside) else slice(0, 0)
-    return span, coords[span].astype(np.float32), share[span].astype(np.float32)
+    own, blend = coords[span].astype(np.float32), share[span].astype(np.float32)
+    own.flags.writeable = blend.flags.writeable = False  # they are kept for the next tile of this row or column
+    return span, own, blend
 
 
 def grid_for(height: int, width: int, side: int | None) -> Grid:

@@ -18,7 +18,7 @@ def refuse_single(*given: object) -> None:
     if any(given):
         raise SettingError(
             "--batch takes cover and secrets from its list",
-            hint="--seconds, --psnr, --checkpoint, --resume and --overwrite do not go with it either",
+            hint="--seconds, --psnr, --checkpoint, --resume, --dry-run and --overwrite do not go with it either",
         )
 
 

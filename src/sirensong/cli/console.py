@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,6 +40,17 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def print_facts(title: str, facts: dict[str, Any], *, json: bool) -> None:
+    """Numbers with their names, as a table or as JSON."""
+    if json:
+        print_json(facts)
+        return
+    table = Table(show_header=False, box=None, title=escape(title), title_justify="left", title_style="bold")
+    for name, value in facts.items():
+        table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) and value > 9999 else str(value))
+    out.print(table)
+
+
 def quality_table(rows: Iterable[tuple[str, Quality]], title: str) -> None:
     """A table of PSNR, SSIM, RMSE and MAE, a row a picture."""
     table = Table(title=title, title_justify="left", title_style="bold")
@@ -66,21 +78,37 @@ def training_bar(secrets: int) -> Iterator[Listener | None]:
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[detail]}"))
     with Progress(*columns, console=err, transient=True) as bar:
         tasks: dict[str, TaskID] = {}
+        first = [0.0, 0.0]  # tiles that were done when the display began, and when that was
+
+        def show_tiles(event: TrainingProgress) -> None:
+            if "tiles" not in tasks:
+                tasks["tiles"] = bar.add_task("all tiles", detail="", total=event.tiles, completed=event.tiles_done)
+                first[:] = [event.tiles_done, time.monotonic()]
+            before, started = first
+            done = event.tiles_done - before
+            left = (time.monotonic() - started) / done * (event.tiles - event.tiles_done) if done else None
+            detail = f"{event.tiles_done}/{event.tiles}{_left(left)}"
+            bar.update(tasks["tiles"], completed=event.tiles_done, detail=detail)
 
         def show(event: TrainingProgress) -> None:
+            if event.tiles_at_once < event.tiles:
+                show_tiles(event)
             if event.stage not in tasks:
                 tasks[event.stage] = bar.add_task(_STAGES[event.stage], detail="")
             names = ["stego" if secrets else "cover", *(f"secret {index}" for index in range(1, secrets + 1))]
             psnr = "  ".join(f"{name} {value:.1f}" for name, value in zip(names, event.psnr, strict=False))
-            left = "" if event.seconds_left is None else f"  {_duration(event.seconds_left)} left"
-            tiles = "" if event.tiles == 1 else f"tile {event.tiles_done + 1} of {event.tiles}  "
-            detail = f"{tiles}step {event.step}/{event.steps}  {psnr} dB{left}"
+            detail = f"step {event.step}/{event.steps}  {psnr} dB{_left(event.seconds_left)}"
             bar.update(tasks[event.stage], total=max(event.steps, 1), completed=event.step, detail=detail)
 
         yield show
 
 
-def _duration(seconds: float) -> str:
+def _left(seconds: float | None) -> str:
+    return "" if seconds is None else f"  {duration(seconds)} left"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from rich.markup import escape
-from rich.table import Table
-
 from sirensong.carrier import VERSION, load
 from sirensong.cli.arguments import Carrier, Json
-from sirensong.cli.console import out, print_json
+from sirensong.cli.console import print_facts
 from sirensong.files import told
 
 
@@ -30,10 +27,4 @@ def inspect(carrier: Carrier, json: Json = False) -> None:
         "bits_per_pixel": round(8 * size / pixels, 3),
         "fingerprint": stego.fingerprint,
     }
-    if json:
-        print_json(facts)
-        return
-    table = Table(show_header=False, box=None, title=escape(str(carrier)), title_justify="left", title_style="bold")
-    for name, value in facts.items():
-        table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) and value > 9999 else str(value))
-    out.print(table)
+    print_facts(str(carrier), facts, json=json)

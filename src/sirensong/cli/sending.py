@@ -24,17 +24,18 @@ from sirensong.cli.arguments import (
     parse_size,
 )
 from sirensong.cli.batching import refuse_single, run_batch
-from sirensong.cli.console import out, print_note, training_bar
+from sirensong.cli.console import duration, out, print_facts, print_note, training_bar
 from sirensong.cli.measuring import qualities, report
 from sirensong.demo import run_demo
 from sirensong.errors import FileError, SettingError, StoppedError
 from sirensong.files import refuse_existing
-from sirensong.hide import Hidden, discard_checkpoint
+from sirensong.hide import discard_checkpoint, plan
 from sirensong.hide import hide as train
 from sirensong.image import Pixels
-from sirensong.mask import mask_path, read_mask
+from sirensong.mask import Mask, mask_path, read_mask
 from sirensong.siren import Architecture
 from sirensong.tiles import grid_for
+from sirensong.training.plan import Plan
 from sirensong.training.recipe import RECIPES, Recipe, architecture_for
 
 Cover = Annotated[Path, typer.Argument(help="the cover picture", show_default=False)]
@@ -67,6 +68,9 @@ StegoWeight = Annotated[
 CheckpointFile = Annotated[
     Path | None, typer.Option("--checkpoint", help="where an unfinished run is kept  [default: OUTPUT.checkpoint]")
 ]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="say what would be made, how long it takes, how much memory; write nothing")
+]
 Resume = Annotated[bool, typer.Option("--resume", help="go on from the checkpoint of a run that was stopped")]
 
 BatchFile = Annotated[Path | None, typer.Option("--batch", help="a CSV list of jobs: output,cover,secrets; -o is then a folder")]
@@ -96,6 +100,7 @@ def hide(
     stego_weight: StegoWeight = None,
     checkpoint: CheckpointFile = None,
     resume: Resume = False,
+    dry_run: DryRun = False,
     batch: BatchFile = None,
     workers: Workers = None,
     cluster: Cluster = None,
@@ -106,7 +111,7 @@ def hide(
     started = time.monotonic()
     settings = _Settings(recipe, selection, ratio, hidden_features, hidden_layers, omega, tile_size, steps, stego_weight)
     if batch is not None:
-        refuse_single(cover, secret, passphrase, passphrase_file, seconds, psnr, checkpoint, resume, overwrite)
+        refuse_single(cover, secret, passphrase, passphrase_file, seconds, psnr, checkpoint, resume, dry_run, overwrite)
         order = Order(settings.build, None if size is None else parse_size(size), seed, device)
         run_batch(batch, output, order, workers=workers, cluster=cluster, json=json)
         return
@@ -122,7 +127,7 @@ def hide(
     files.check()
     pictures = [open_picture(cover, within=size), *open_secrets(secret, passphrase, passphrase_file, within=size, twice=True)]
     options = {"seconds": seconds, "psnr": psnr, "started": started, "seed": seed, "device": device}
-    _train_and_report(pictures, files, settings, options, json=json)
+    _plan_or_train(pictures, files, settings, options, dry_run=dry_run, json=json)
 
 
 def fit(
@@ -141,6 +146,7 @@ def fit(
     device: Device = "auto",
     checkpoint: CheckpointFile = None,
     resume: Resume = False,
+    dry_run: DryRun = False,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -150,7 +156,7 @@ def fit(
     files.check()
     settings = _Settings(recipe, None, None, hidden_features, hidden_layers, omega, tile_size, steps, None)
     options = {"seconds": seconds, "psnr": psnr, "started": started, "seed": seed, "device": device}
-    _train_and_report([open_picture(cover, within=size)], files, settings, options, json=json)
+    _plan_or_train([open_picture(cover, within=size)], files, settings, options, dry_run=dry_run, json=json)
 
 
 def demo(
@@ -230,41 +236,63 @@ class _Settings:
         return recipe, architecture
 
 
-def _train_and_report(pictures: list[Picture], files: _Files, settings: _Settings, options: dict[str, Any], *, json: bool) -> None:
-    """Train, write the carrier, and measure it as written, read back as a receiver would."""
+def _plan_or_train(
+    pictures: list[Picture], files: _Files, settings: _Settings, options: dict[str, Any], *, dry_run: bool, json: bool
+) -> None:
     if options["seconds"] is not None and settings.steps is not None:
         raise SettingError("--seconds and --steps exclude each other")
-    hidden = _train(pictures, files, settings, options)
-    written = hidden.save(files.output, overwrite=files.overwrite)
-    if written is not None:
-        dense = hidden.stego.architecture.matrix_entries // 8
-        print_note(f"{written}: {written.stat().st_size} bytes (the dense mask is {dense}); as confidential as a key")
+    _note_larger_secrets(pictures, settings)
+    arguments = _arguments(pictures, settings) | options
+    if dry_run:
+        _print_plan(files.output, plan(**arguments), json=json)
+        return
+    mask = _train(files, arguments)
     discard_checkpoint(files.checkpoint)
-    mask = None if written is None else read_mask(written)
     report(files.output, qualities(load(files.output), pictures, mask), json=json)
 
 
-def _train(pictures: list[Picture], files: _Files, settings: _Settings, options: dict[str, Any]) -> Hidden:
+def _arguments(pictures: list[Picture], settings: _Settings) -> dict[str, Any]:
+    """What `hide` and `plan` take."""
     cover, *secrets = pictures
     recipe, architecture = settings.build(cover.pixels)
+    pairs = [(picture.key, picture.pixels) for picture in secrets if picture.key is not None]
+    return {"cover": cover.pixels, "secrets": pairs, "recipe": recipe, "architecture": architecture}
+
+
+def _note_larger_secrets(pictures: list[Picture], settings: _Settings) -> None:
+    cover, *secrets = pictures
     for secret in secrets:
         if secret.pixels.size > 1.5 * cover.pixels.size and settings.hidden_features is None:
             print_note(
                 f"{secret.name} has more pixels than the cover, by which the network's size goes; --hidden-features enlarges it"
             )
-    pairs = [(picture.key, picture.pixels) for picture in secrets if picture.key is not None]
+
+
+def _print_plan(output: Path, planned: Plan, *, json: bool) -> None:
+    grid, network = planned.grid, planned.architecture
+    facts = {
+        "tiles": f"{grid.columns}x{grid.rows}",
+        "hidden_features": network.hidden_features,
+        "hidden_layers": network.hidden_layers,
+        "parameters": planned.parameters,
+        "bytes": planned.carrier_bytes,
+        "memory_bytes": planned.memory_bytes,
+        "seconds": round(planned.seconds, 1),
+    }
+    print_facts(f"{output} would be", facts if json else facts | {"seconds": duration(planned.seconds)}, json=json)
+
+
+def _train(files: _Files, arguments: dict[str, Any]) -> Mask | None:
+    """Train and write the carrier. Returns its mask, read back as a receiver would, if it has one."""
     try:
-        with training_bar(len(secrets)) as listener:
-            return train(
-                cover.pixels,
-                pairs,
-                recipe=recipe,
-                architecture=architecture,
-                checkpoint=files.checkpoint,
-                resume=files.resume,
-                listener=listener,
-                **options,
-            )
+        with training_bar(len(arguments["secrets"])) as listener:
+            hidden = train(**arguments, checkpoint=files.checkpoint, resume=files.resume, listener=listener)
     except KeyboardInterrupt:
         kept = files.checkpoint.exists()
         raise StoppedError("interrupted", hint="the same command with --resume goes on from here" if kept else None) from None
+    written = hidden.save(files.output, overwrite=files.overwrite)
+    if written is None:
+        return None
+    dense = hidden.stego.grid.tiles * hidden.stego.architecture.matrix_entries // 8
+    print_note(f"{written}: {written.stat().st_size} bytes (the dense mask is {dense}); as confidential as a key")
+    return read_mask(written)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sirensong.siren import Layer, Weights
+from sirensong.siren import Layer, Weights, stack
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,12 @@ class Parameters:
     @classmethod
     def from_weights(cls, functions: Sequence[Weights], device: torch.device) -> Parameters:
         """Stack the layers of K functions."""
-        layers = [
-            (np.stack([layer.weight for layer in same]), np.stack([layer.bias for layer in same]))
-            for same in zip(*functions, strict=True)
-        ]
-        (first, _), *hidden, (last, last_bias) = layers
+        *inner, (last, last_bias) = stack(functions)
         arrays = (
-            first,
-            np.stack([weight for weight, _ in hidden]),
+            inner[0].weight,
+            np.stack([layer.weight for layer in inner[1:]]),
             last,
-            np.stack([bias for _, bias in layers[:-1]]),
+            np.stack([layer.bias for layer in inner]),
             last_bias,
         )
         return cls(*(torch.from_numpy(array).to(device) for array in arrays))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -29,6 +30,8 @@ from sirensong.training.parameters import Parameters
 from sirensong.training.problem import Problem, Target, Tile
 from sirensong.training.progress import Progress
 from sirensong.training.recipe import Recipe
+
+_SAMPLE = 8  # steps that are timed
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,7 @@ class Part:
 
     def represent_cover(self) -> Parameters:
         """Fit a SIREN to each tile of the cover alone: the cover functions (section 3.2, Eq. 2)."""
-        work = self._work
-        starts = [
-            initial_weights(work.architecture, np.random.default_rng(work.number(f"initial weights/{tile}")), work.recipe.gain)
-            for tile in self.tiles
-        ]
-        start = Parameters.from_weights(starts, work.device)
+        work, start = self._work, self._start()
         if self._in_joint_stage:
             return start
         tiles = [Tile(self._targets(tile, work.pictures[:1])) for tile in self.tiles]
@@ -116,14 +114,47 @@ class Part:
         self, shared: Parameters, masks: list[Positions] | None, substitutions: list[list[tuple[Positions, Values]]]
     ) -> list[Weights]:
         """Train the weights that all functions share (section 3.5, Eq. 7 to 10). Returns the stego functions' weights."""
+        return self._train(JOINT_STAGE, self._joint_problem(masks, substitutions), shared).to_weights()
+
+    def _joint_problem(self, masks: list[Positions] | None, substitutions: list[list[tuple[Positions, Values]]]) -> Problem:
         work = self._work
         frozen = masks if masks is not None and work.keys else [None] * len(self.tiles)
         tiles = [
             Tile(self._targets(tile, work.pictures), own, mask)
             for tile, own, mask in zip(self.tiles, substitutions, frozen, strict=True)
         ]
-        problem = Problem(work.architecture, tiles, work.recipe.loss_weights(len(work.pictures)))
-        return self._train(JOINT_STAGE, problem, shared).to_weights()
+        return Problem(work.architecture, tiles, work.recipe.loss_weights(len(work.pictures)))
+
+    def _start(self) -> Parameters:
+        """Each tile's initial weights."""
+        work = self._work
+        starts = [
+            initial_weights(work.architecture, np.random.default_rng(work.number(f"initial weights/{tile}")), work.recipe.gain)
+            for tile in self.tiles
+        ]
+        return Parameters.from_weights(starts, work.device)
+
+    def estimate_seconds(self) -> float:
+        """How long the part will take, from a few steps of each kind; what they train is thrown away."""
+        work, recipe = self._work, self._work.recipe
+        cover = Problem(work.architecture, [Tile(self._targets(tile, work.pictures[:1])) for tile in self.tiles], [1.0])
+        joint = self._joint_problem(None, self.substitute_secret_weights(None))
+        total = recipe.cover_steps * self._seconds_a_step(COVER_STAGE, cover, recipe)
+        phases = recipe.batches or ((0.0, 1.0),)
+        for (begin, share), (end, _) in pairwise((*phases, (1.0, 0.0))):
+            alike = replace(recipe, batches=None if recipe.batches is None else ((0.0, share),))
+            total += (end - begin) * recipe.joint_steps * self._seconds_a_step(JOINT_STAGE, joint, alike)
+        return total
+
+    def _seconds_a_step(self, name: str, problem: Problem, recipe: Recipe) -> float:
+        spent = []
+        for steps in (1, 1, 1 + _SAMPLE):  # the very first warms up, and the first of each makes the buffers
+            few = replace(recipe, cover_steps=steps, joint_steps=steps)
+            stage = Stage(name, problem, self._start(), few, Surroundings(0, self._work.options.precision))
+            begun = time.perf_counter()
+            stage.run()
+            spent.append(time.perf_counter() - begun)
+        return max(0.0, spent[2] - spent[1]) / _SAMPLE
 
     @property
     def _in_joint_stage(self) -> bool:
@@ -147,7 +178,8 @@ class Part:
 
     def _tell(self, progress: Progress) -> None:
         if self._work.options.listener is not None:
-            self._work.options.listener(replace(progress, tiles_done=self.tiles.start, tiles=self._work.grid.tiles))
+            where = replace(progress, tiles_done=self.tiles.start, tiles_at_once=len(self.tiles), tiles=self._work.grid.tiles)
+            self._work.options.listener(where)
 
     def _seconds(self, name: str) -> float | None:
         """A stage's part of the time budget: the cover's is that of its evaluations, the rest is the joint stage's.

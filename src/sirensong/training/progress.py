@@ -12,7 +12,8 @@ class Progress:
 
     stage: "cover" or "joint". step, steps: within the stage. psnr: dB of each function on the batches since the last report, stego
     function first; a batch is a sample of the pixels, so these are estimates. seconds_left: to the end of the stage, None if
-    unknown. tiles_done, tiles: tiles whose training is over, and all there are.
+    unknown. tiles_done, tiles_at_once, tiles: tiles whose training is over, those that are trained together now,
+    and all there are.
     """
 
     stage: str
@@ -21,6 +22,7 @@ class Progress:
     psnr: tuple[float, ...]
     seconds_left: float | None
     tiles_done: int = 0
+    tiles_at_once: int = 1
     tiles: int = 1
 
 

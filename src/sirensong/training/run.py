@@ -23,6 +23,7 @@ from sirensong.training.checkpoint import Checkpoint, discard, read_nonce
 from sirensong.training.loop import Snapshot
 from sirensong.training.options import Options
 from sirensong.training.part import Budget, Part, Work
+from sirensong.training.plan import Plan, plan_for
 from sirensong.training.recipe import Recipe
 
 _FEATURES_AT_ONCE = {"cpu": 48 * 48, "cuda": 256 * 128}  # of all functions that are trained together, in one layer
@@ -92,6 +93,13 @@ class Run:
         self._put(part.tiles, weights, masks)
         if self._checkpoint is not None and len(self._parts) > 1:
             self._checkpoint.finish(weights, masks)
+
+    def plan(self) -> Plan:
+        """What the run would make, and what it would take, from a few steps of training."""
+        work, seconds = self._work, self._work.options.seconds
+        if seconds is None:
+            seconds = len(self._parts) * Part(work, self._parts[0], None, None, None).estimate_seconds()
+        return plan_for(work.pictures, work.recipe, work.architecture, work.grid, len(self._parts[0]), seconds)
 
     def publish(self) -> tuple[StegoFunction, Mask | None]:
         """Seal a slot for each key, and put together what is published, with the mask of magnitude selection."""

@@ -1,0 +1,50 @@
+"""What a hide would make and take, before it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sirensong.image import Pixels
+from sirensong.siren import Architecture
+from sirensong.tiles import Grid
+from sirensong.training.recipe import Recipe
+
+_PROGRAM = 300 * 10**6  # bytes that the program takes by itself, PyTorch above all
+_HEADER = 4000  # bytes of a carrier that are not weights, about
+_COPIES = 12  # of a function's weights and gradients that a step works on, about
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Estimates for one hide.
+
+    parameters: weights and biases of all tiles. carrier_bytes: of the file. memory_bytes: at most, while it runs. seconds: of
+    training, on this machine.
+    """
+
+    grid: Grid
+    architecture: Architecture
+    parameters: int
+    carrier_bytes: int
+    memory_bytes: int
+    seconds: float
+
+
+def plan_for(
+    pictures: Sequence[Pixels], recipe: Recipe, architecture: Architecture, grid: Grid, tiles_at_once: int, seconds: float
+) -> Plan:
+    """Put a plan together. tiles_at_once: how many are trained together. seconds: of training, as measured."""
+    parameters = grid.tiles * architecture.parameters
+    functions = tiles_at_once * len(pictures)
+    points = max(picture.size // 3 for picture in pictures) / grid.tiles * max(share for _, share in recipe.batches or ((0, 1.0),))
+    activations = 3 * architecture.hidden_layers * architecture.hidden_features * points
+    buffers = round(4 * functions * (activations + _COPIES * architecture.parameters))
+    return Plan(
+        grid,
+        architecture,
+        parameters,
+        carrier_bytes=4 * parameters + _HEADER,
+        memory_bytes=_PROGRAM + sum(picture.nbytes for picture in pictures) + 2 * 4 * parameters + buffers,
+        seconds=seconds,
+    )
