@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,29 @@ def large(folder: Path | None, secrets: int) -> list[Set]:
     paths = sorted((Path(folder) / "coco").glob("*.png"))
     size = secrets + 1
     return [Set(f"coco set {i}", [_square(path, 256) for path in paths[size * i : size * (i + 1)]]) for i in range(10)]
+
+
+def mosaics(folder: Path | None, side: int, secrets: int) -> list[Set]:
+    """One set of side x side pictures, each put together of many 256x256 ones from coco: as much detail at every size."""
+    if folder is None:
+        return []
+    paths = itertools.cycle(sorted((Path(folder) / "coco").glob("*.png")))
+    images = []
+    for _ in range(secrets + 1):
+        image = Image.new("RGB", (side, side))
+        for top, left in itertools.product(range(0, side, 256), repeat=2):
+            image.paste(_square(next(paths), 256), (left, top))
+        images.append(image)
+    return [Set(f"mosaic {side}", images)]
+
+
+def many(folder: Path | None, secrets: int) -> list[Set]:
+    """One set of 128x128 pictures with so many secrets: from coco, else scikit-image's photographs over and over, mirrored."""
+    if folder is not None:
+        return [Set(f"{secrets} secrets", [_square(path, SIDE) for path in sorted((folder / "coco").glob("*.png"))[: secrets + 1]])]
+    images = [image for pictures in _own(SIDE) for image in pictures.images[:1]]
+    mirrored = itertools.cycle([*images, *(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for image in images)])
+    return [Set(f"{secrets} secrets", list(itertools.islice(mirrored, secrets + 1)))]
 
 
 def _own(side: int) -> list[Set]:

@@ -1,0 +1,88 @@
+"""Share of the processor's rate of matrix products that training and rendering reach, all their other work included."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+import sirensong as ss
+from sirensong.siren import initial_weights, stack
+from sirensong.training.optimizer import Descent
+from sirensong.training.parameters import Parameters
+from sirensong.training.problem import Problem, Target, Tile
+from sirensong.training.recipe import FAST
+from sirensong.training.step import TrainingPass
+
+CPU = torch.device("cpu")
+_NEWTON_SCHULZ = 5 * 3 * 2  # products of a step, each 2 n^3 operations
+
+
+def roofline() -> list[dict[str, object]]:
+    """A row each: a step of the default's 16 tiles, of one 8 x 128 network, and a render of both."""
+    rows = []
+    for name, architecture, tiles, points in (
+        ("16 tiles of 5 x 48", ss.Architecture(48, 5, 20.0), 16, 256),
+        ("one function of 8 x 128", ss.Architecture(128, 8, 60.0), 1, 2048),
+    ):
+        for kind, roof, (operations, seconds) in (
+            ("training step", _torch_products(3 * tiles, points, architecture.hidden_features), _step(architecture, tiles, points)),
+            ("render", _numpy_products(architecture.hidden_features), _render(architecture, tiles)),
+        ):
+            rate = operations / seconds / 1e9
+            rows.append({"name": f"{kind}, {name}", "gflops": rate, "roof": roof, "share": rate / roof})
+    return rows
+
+
+def _best(call: Callable[[], object], repetitions: int = 40) -> float:
+    times = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def _torch_products(functions: int, points: int, features: int) -> float:
+    """GFLOP/s of products alone, in the sizes of a step, an even number of them."""
+    groups = functions + functions % 2
+    left, right = torch.ones(groups, points, features), torch.ones(groups, features, features)
+    out = torch.bmm(left, right)
+    return 2 * groups * points * features**2 / _best(lambda: torch.bmm(left, right, out=out)) / 1e9
+
+
+def _numpy_products(features: int) -> float:
+    """GFLOP/s of NumPy's products on all cores, at their best: of many points."""
+    left, right = np.ones((16384, features), np.float32), np.ones((features, features), np.float32)
+    out = left @ right
+    return 2 * len(left) * features**2 / _best(lambda: np.matmul(left, right, out=out)) / 1e9
+
+
+def _step(architecture: ss.Architecture, tiles: int, points: int) -> tuple[float, float]:
+    """Operations in the products of a joint step of three pictures, and its seconds."""
+    picture = np.zeros((32, 32, 3), np.float32)
+    target = Target(picture, ss.Grid().patch(0, (32, 32)), CPU)
+    problem = Problem(architecture, [Tile([target] * 3)] * tiles, [1 / 3] * 3)
+    rng = np.random.default_rng(0)
+    shared = Parameters.from_weights([initial_weights(architecture, rng) for _ in range(tiles)], CPU)
+    one_pass = TrainingPass(architecture, 3 * tiles, points, device=CPU)
+    descent = Descent(FAST, problem, shared)
+    coords, colours = torch.rand(3 * tiles, points, 2) * 2 - 1, torch.rand(3 * tiles, points, 3)
+
+    def step() -> None:
+        _, gradient = one_pass.run(problem.weights(shared), coords, colours, problem.loss_weights)
+        descent.step(problem.shared_gradient(gradient), 0.0)
+
+    products = 3 * tiles * points * 6 * architecture.matrix_entries
+    products += tiles * (architecture.hidden_layers - 1) * _NEWTON_SCHULZ * architecture.hidden_features**3
+    return products, _best(step)
+
+
+def _render(architecture: ss.Architecture, tiles: int) -> tuple[float, float]:
+    """Operations in the products of a render of 512x512 pixels by all tiles, and its seconds."""
+    side = round(tiles**0.5)
+    weights = stack([initial_weights(architecture, np.random.default_rng(0)) for _ in range(tiles)])
+    stego = ss.StegoFunction(architecture, ss.Grid(side, side), weights, 512, 512, bytes(32), bytes(2048))
+    return 512 * 512 * 2 * architecture.matrix_entries, _best(lambda: ss.sample(stego), 5)
