@@ -26,7 +26,7 @@ def triples(folder: Path | None, side: int = SIDE) -> list[Set]:
     if folder is None:
         return _own(side)
     covers, first, second = (sorted((Path(folder) / name).glob("*.png")) for name in ("celebahq", "coco", "div2k"))
-    return [Set(f"triple {i}", [_square(path, side) for path in (covers[2 * i], first[i], second[i])]) for i in range(10)]
+    return [Set(f"triple {i}", [square(path, side) for path in (covers[2 * i], first[i], second[i])]) for i in range(10)]
 
 
 def released(folder: Path | None, secrets: int) -> list[Set]:
@@ -44,7 +44,7 @@ def large(folder: Path | None, secrets: int) -> list[Set]:
         return []
     paths = sorted((Path(folder) / "coco").glob("*.png"))
     size = secrets + 1
-    return [Set(f"coco set {i}", [_square(path, 256) for path in paths[size * i : size * (i + 1)]]) for i in range(10)]
+    return [Set(f"coco set {i}", [square(path, 256) for path in paths[size * i : size * (i + 1)]]) for i in range(10)]
 
 
 def mosaics(folder: Path | None, side: int, secrets: int) -> list[Set]:
@@ -56,7 +56,7 @@ def mosaics(folder: Path | None, side: int, secrets: int) -> list[Set]:
     for _ in range(secrets + 1):
         image = Image.new("RGB", (side, side))
         for top, left in itertools.product(range(0, side, 256), repeat=2):
-            image.paste(_square(next(paths), 256), (left, top))
+            image.paste(square(next(paths), 256), (left, top))
         images.append(image)
     return [Set(f"mosaic {side}", images)]
 
@@ -64,7 +64,7 @@ def mosaics(folder: Path | None, side: int, secrets: int) -> list[Set]:
 def many(folder: Path | None, secrets: int) -> list[Set]:
     """One set of 128x128 pictures with so many secrets: from coco, else scikit-image's photographs over and over, mirrored."""
     if folder is not None:
-        return [Set(f"{secrets} secrets", [_square(path, SIDE) for path in sorted((folder / "coco").glob("*.png"))[: secrets + 1]])]
+        return [Set(f"{secrets} secrets", [square(path, SIDE) for path in sorted((folder / "coco").glob("*.png"))[: secrets + 1]])]
     images = [image for pictures in _own(SIDE) for image in pictures.images[:1]]
     mirrored = itertools.cycle([*images, *(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for image in images)])
     return [Set(f"{secrets} secrets", list(itertools.islice(mirrored, secrets + 1)))]
@@ -77,7 +77,8 @@ def _own(side: int) -> list[Set]:
     return [Set(f"{names[i]} first", [squares[i], squares[(i + 1) % 4], squares[(i + 2) % 4]]) for i in range(4)]
 
 
-def _square(path: Path, side: int) -> Image.Image:
+def square(path: Path, side: int) -> Image.Image:
+    """The middle square of a picture, resampled to side x side."""
     return _crop(Image.open(path).convert("RGB")).resize((side, side), Image.Resampling.LANCZOS)
 
 

@@ -55,13 +55,14 @@ class Outcome:
 class Order:
     """How to do every job.
 
-    build: recipe and network for a cover. within: (height, width) to make pictures smaller to. seed: as in hide.
+    build: recipe and network for a cover. within: (height, width) to make pictures smaller to. seed, device, decoys: as in hide.
     """
 
     build: Callable[[Pixels], tuple[Recipe, Architecture]]
     within: tuple[int, int] | None = None
     seed: int | None = None
     device: str = "auto"
+    decoys: tuple[StrPath, ...] = ()
 
 
 def read_jobs(path: StrPath, folder: StrPath) -> tuple[list[Job], list[Outcome]]:
@@ -126,6 +127,7 @@ def run_job(job: Job, order: Order) -> Outcome:
             architecture=architecture,
             seed=order.seed,
             device=order.device,
+            decoys=order.decoys,
             threads=1,
         )
         hidden.save(job.output)

@@ -52,19 +52,21 @@ def hide(
     recipe: Recipe = FAST,
     architecture: Architecture | None = None,
     grid: Grid | None = None,
+    decoys: Sequence[ImageLike] = (),
     **options: Any,
 ) -> Hidden:
     """Train a function that renders the cover as published, and each secret with its key (section 3).
 
     cover, secrets: paths, PIL images or arrays, of any sizes; up to 64 secrets, each with a key of its own. recipe: FAST, PAPER, or
     one made from them with `dataclasses.replace`. grid: tiles in rows and columns; by default the cover's tiles are of about the
-    size that the recipe says. architecture: of each tile's function; by default as large as a tile of the cover asks. options: the
-    fields of Options.
+    size that the recipe says. architecture: of each tile's function; by default as large as a tile of the cover asks. decoys:
+    pictures of which some are trained for where there are fewer secrets than the recipe's functions; by default they are made.
+    options: the fields of Options.
 
     Raises SettingError for settings, keys or picture sizes that cannot be, FileError or FormatError for files that cannot be
     read, MissingDependencyError without torch.
     """
-    run = _prepare(cover, secrets, recipe, architecture, grid, options)
+    run = _prepare(cover, secrets, recipe, architecture, grid, decoys, options)
     for part in run.parts():
         cover_functions = part.represent_cover()
         masks = part.select_weights(cover_functions)
@@ -80,10 +82,11 @@ def plan(
     recipe: Recipe = FAST,
     architecture: Architecture | None = None,
     grid: Grid | None = None,
+    decoys: Sequence[ImageLike] = (),
     **options: Any,
 ) -> Plan:
     """Say what `hide` would make of the same arguments, and what it would take: a second's training is timed for that."""
-    return _prepare(cover, secrets, recipe, architecture, grid, options | {"checkpoint": None, "resume": False}).plan()
+    return _prepare(cover, secrets, recipe, architecture, grid, decoys, options | {"checkpoint": None, "resume": False}).plan()
 
 
 def _prepare(
@@ -92,6 +95,7 @@ def _prepare(
     recipe: Recipe,
     architecture: Architecture | None,
     grid: Grid | None,
+    decoys: Sequence[ImageLike],
     options: dict[str, Any],
 ) -> Run:
     chosen = Options(**options)
@@ -107,13 +111,14 @@ def _prepare(
         from sirensong.training.run import Run
     except ModuleNotFoundError as error:
         raise MissingDependencyError(f"hiding needs {error.name}", hint="pip install 'sirensong[hide]'") from error
-    return Run(pictures, [key for key, _ in pairs], recipe, architecture, grid, chosen)
+    return Run(pictures, [key for key, _ in pairs], recipe, architecture, grid, chosen, decoys)
 
 
 def fit(cover: ImageLike, *, recipe: Recipe = FAST, **settings: Any) -> StegoFunction:
-    """Train a function of the cover alone, as any publisher of an implicit representation does (Eq. 2).
+    """Train a function that hides nothing: of the cover, and of decoys, as many as the recipe's functions.
 
-    Takes what `hide` takes, trains as many steps, and its carrier has the same form.
+    Takes what `hide` takes, trains as many steps, and its carrier has the same form. With `functions=0` in the recipe it is the
+    cover's alone, as any publisher of an implicit representation makes it (Eq. 2).
     """
     return hide(cover, (), recipe=recipe, **settings).stego
 

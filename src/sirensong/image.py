@@ -30,6 +30,8 @@ LARGEST_SIDE = 65_535  # a slot keeps each side in 16 bits
 _LOSSLESS = {"L", "RGB", "1"}
 _FORMATS = {".png": "PNG", ".webp": "WEBP", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
+PICTURE_ENDINGS = tuple(_FORMATS)
+
 _OPTIONS: dict[str, dict[str, Any]] = {"WEBP": {"lossless": True}, "JPEG": {"quality": 95}}
 
 

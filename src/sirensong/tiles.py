@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from sirensong.errors import SettingError
 
-OVERLAP = 1 / 40  # how far a tile reaches into a neighbour, in tiles: 2 of 128 pixels
+OVERLAP = 1 / 40  # how far a tile reaches into a neighbour, in tiles: 0.8 of 32 pixels
 LARGEST_GRID = 1024  # tiles a side
 
 Array = npt.NDArray[np.float32]

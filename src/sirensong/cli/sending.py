@@ -26,12 +26,13 @@ from sirensong.cli.arguments import (
 from sirensong.cli.batching import refuse_single, run_batch
 from sirensong.cli.console import duration, out, print_facts, print_note, training_bar
 from sirensong.cli.measuring import qualities, report
+from sirensong.decoys import KINDS
 from sirensong.demo import run_demo
 from sirensong.errors import FileError, SettingError, StoppedError
 from sirensong.files import refuse_existing
 from sirensong.hide import discard_checkpoint, plan
 from sirensong.hide import hide as train
-from sirensong.image import Pixels
+from sirensong.image import PICTURE_ENDINGS, Pixels
 from sirensong.mask import Mask, mask_path, read_mask
 from sirensong.siren import Architecture
 from sirensong.tiles import grid_for
@@ -56,6 +57,15 @@ TileSize = Annotated[
     typer.Option(
         "--tile-size", help="side of the tiles that a large picture is cut into, in pixels, about  [default: the recipe's]"
     ),
+]
+Functions = Annotated[
+    int | None,
+    typer.Option(
+        "--functions", help="secret functions to train at least; decoys take the places of missing secrets  [default: the recipe's]"
+    ),
+]
+Decoys = Annotated[
+    str | None, typer.Option("--decoys", metavar="cover|leaves|noise|FOLDER", help="what decoys show  [default: the recipe's]")
 ]
 Steps = Annotated[int | None, typer.Option("--steps", help="joint training steps  [default: the recipe's]")]
 Seconds = Annotated[float | None, typer.Option("--seconds", help="time budget, to which the schedule fits itself")]
@@ -91,6 +101,8 @@ def hide(
     hidden_layers: Layers = None,
     omega: Omega = None,
     tile_size: TileSize = None,
+    functions: Functions = None,
+    decoys: Decoys = None,
     size: Within = None,
     steps: Steps = None,
     seconds: Seconds = None,
@@ -109,10 +121,12 @@ def hide(
 ) -> None:
     """Hide secret pictures in a function that renders the cover, and write it as a carrier."""
     started = time.monotonic()
-    settings = _Settings(recipe, selection, ratio, hidden_features, hidden_layers, omega, tile_size, steps, stego_weight)
+    settings = _Settings(
+        recipe, selection, ratio, hidden_features, hidden_layers, omega, tile_size, functions, decoys, steps, stego_weight
+    )
     if batch is not None:
         refuse_single(cover, secret, passphrase, passphrase_file, seconds, psnr, checkpoint, resume, dry_run, overwrite)
-        order = Order(settings.build, None if size is None else parse_size(size), seed, device)
+        order = Order(settings.build, None if size is None else parse_size(size), seed, device, tuple(settings.decoy_pictures()))
         run_batch(batch, output, order, workers=workers, cluster=cluster, json=json)
         return
     if cover is None:
@@ -138,6 +152,8 @@ def fit(
     hidden_layers: Layers = None,
     omega: Omega = None,
     tile_size: TileSize = None,
+    functions: Functions = None,
+    decoys: Decoys = None,
     size: Within = None,
     steps: Steps = None,
     seconds: Seconds = None,
@@ -154,7 +170,7 @@ def fit(
     started = time.monotonic()
     files = _Files(output, checkpoint, resume, overwrite, mask=False)
     files.check()
-    settings = _Settings(recipe, None, None, hidden_features, hidden_layers, omega, tile_size, steps, None)
+    settings = _Settings(recipe, None, None, hidden_features, hidden_layers, omega, tile_size, functions, decoys, steps, None)
     options = {"seconds": seconds, "psnr": psnr, "started": started, "seed": seed, "device": device}
     _plan_or_train([open_picture(cover, within=size)], files, settings, options, dry_run=dry_run, json=json)
 
@@ -211,8 +227,22 @@ class _Settings:
     hidden_layers: int | None
     omega: float | None
     tile_size: int | None
+    functions: int | None
+    decoys: str | None
     steps: int | None
     stego_weight: float | None
+
+    def decoy_pictures(self) -> list[Path]:
+        """The pictures of a folder to take decoys from, none for decoys that are made."""
+        if self.decoys is None or self.decoys in KINDS:
+            return []
+        folder = Path(self.decoys)
+        if not folder.is_dir():
+            raise SettingError(f"decoys are {', '.join(KINDS)} or a folder of pictures, got {self.decoys}")
+        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS)
+        if not found:
+            raise FileError(f"no pictures in {folder}")
+        return found
 
     def build(self, cover: Pixels) -> tuple[Recipe, Architecture]:
         """The recipe, and the network for a cover."""
@@ -225,6 +255,8 @@ class _Settings:
             "stego_weight": self.stego_weight,
             "omega": self.omega,
             "tile": self.tile_size,
+            "functions": self.functions,
+            "decoys": self.decoys if self.decoys in KINDS else None,
         }
         recipe = replace(RECIPES[self.recipe], **{name: value for name, value in changes.items() if value is not None})
         shape = {"hidden_features": self.hidden_features, "hidden_layers": self.hidden_layers}
@@ -256,7 +288,8 @@ def _arguments(pictures: list[Picture], settings: _Settings) -> dict[str, Any]:
     cover, *secrets = pictures
     recipe, architecture = settings.build(cover.pixels)
     pairs = [(picture.key, picture.pixels) for picture in secrets if picture.key is not None]
-    return {"cover": cover.pixels, "secrets": pairs, "recipe": recipe, "architecture": architecture}
+    decoys = settings.decoy_pictures()
+    return {"cover": cover.pixels, "secrets": pairs, "recipe": recipe, "architecture": architecture, "decoys": decoys}
 
 
 def _note_larger_secrets(pictures: list[Picture], settings: _Settings) -> None:

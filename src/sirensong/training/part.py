@@ -38,11 +38,13 @@ _SAMPLE = 8  # steps that are timed
 class Work:
     """What all parts of a run share.
 
-    pictures: the cover, then a secret a key. keys: bound to the carrier by its nonce. entropy: the run's 32 random bytes.
+    pictures: the cover, then a secret a key, then decoys. keys: bound to the carrier by its nonce. secrets: how many of the keys
+    are somebody's; those of decoys are thrown away. entropy: the run's 32 random bytes.
     """
 
     pictures: tuple[Pixels, ...]
     keys: tuple[SecretKey, ...]
+    secrets: int
     recipe: Recipe
     architecture: Architecture
     grid: Grid

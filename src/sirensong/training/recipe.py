@@ -8,8 +8,10 @@ from itertools import accumulate
 
 import numpy as np
 
+from sirensong.decoys import KINDS
 from sirensong.errors import SettingError
 from sirensong.siren import Architecture
+from sirensong.slots import SLOTS
 from sirensong.substitution import Selection, ratio_units
 from sirensong.tiles import Grid
 
@@ -31,9 +33,10 @@ class Recipe:
     after which it falls in a line to zero; 1 for a constant rate. gain: factor on the hidden matrices at the start. keep_best:
     select from the cover stage the best function rather than the last. tile: pixels a side of the tiles that a cover is cut into,
     about; None for one function for the whole. features: hidden features for each pixel of a tile's side. hidden_layers: of each
-    tile's network. omega: of its first layer, None for what suits a tile's size. selection, ratio: section 3.3. stego_weight:
-    lambda_st of Eq. 9, None for `emphasis` times that of a secret, which is 1 / (N+1) where emphasis is 1. Raises SettingError
-    for values out of range.
+    tile's network. omega: of its first layer, None for what suits a tile's size. selection, ratio: section 3.3. functions: how
+    many secret functions are trained at least; where there are fewer secrets, decoys take the places. decoys: of which kind these
+    are. stego_weight: lambda_st of Eq. 9, None for `emphasis` times that of a secret, which is 1 / (N+1) where emphasis is 1.
+    Raises SettingError for values out of range.
     """
 
     name: str
@@ -57,6 +60,8 @@ class Recipe:
     omega: float | None = None
     selection: Selection = Selection.KEYED
     ratio: float = 0.05
+    functions: int = 2
+    decoys: str = "leaves"
     stego_weight: float | None = None
     emphasis: float = 1.0
 
@@ -69,6 +74,10 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise SettingError(f"{name.replace('_', ' ')} must be at least 1, got {getattr(self, name)}")
+        if not 0 <= self.functions <= SLOTS:
+            raise SettingError(f"functions must be 0 to {SLOTS}, got {self.functions}")
+        if self.decoys not in KINDS:
+            raise SettingError(f"decoys are {', '.join(KINDS)}, got {self.decoys}")
         if self.stego_weight is not None and not 0 < self.stego_weight < 1:
             raise SettingError(f"the stego weight must be between 0 and 1, got {self.stego_weight:g}")
 
@@ -152,6 +161,7 @@ PAPER = Recipe(
     features=1.0,
     hidden_layers=8,
     omega=30.0,
+    functions=0,
     selection=Selection.MAGNITUDE,
 )
 """Section 4.1: 8 x 128, ADAM at 1e-3, 20,000 epochs on the cover of which the best is kept, then 50,000 joint epochs, whole

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
+from sirensong.decoys import decoy
 from sirensong.errors import SettingError
-from sirensong.image import Pixels
+from sirensong.image import ImageLike, Pixels, read_picture, resize
 from sirensong.keys import KEY_BYTES, Key, SecretKey, derive
 from sirensong.mask import CARRIER_BYTES, Mask
 from sirensong.siren import Architecture, Layer, Weights
@@ -32,8 +33,9 @@ _FEATURES_AT_ONCE = {"cpu": 48 * 48, "cuda": 256 * 128}  # of all functions that
 class Run:
     """One hide.
 
-    pictures: the cover, then a secret a key. recipe, architecture, grid, options: as `sirensong.hide.hide` takes them. Raises
-    SettingError for settings or keys that cannot be, FormatError or FileError for a checkpoint that cannot be resumed.
+    pictures: the cover, then a secret a key. decoys: pictures to take them from, or none, to make them. recipe, architecture, grid,
+    options: as `sirensong.hide.hide` takes them. Raises SettingError for settings or keys that cannot be, FormatError or FileError
+    for a checkpoint that cannot be resumed.
     """
 
     def __init__(
@@ -44,17 +46,19 @@ class Run:
         architecture: Architecture,
         grid: Grid,
         options: Options,
+        decoys: Sequence[ImageLike] = (),
     ) -> None:
         self._started = time.monotonic() if options.started is None else options.started
-        if keys:
+        functions = max(len(keys), recipe.functions)
+        if functions:
             check_selects(architecture, recipe.ratio)
         device = _device(options.device)
         if options.threads is not None:
             torch.set_num_threads(options.threads)
-        at_once = max(1, _FEATURES_AT_ONCE[device.type] // (architecture.hidden_features * len(pictures)))
+        at_once = max(1, _FEATURES_AT_ONCE[device.type] // (architecture.hidden_features * (1 + functions)))
         self._parts = [range(start, min(start + at_once, grid.tiles)) for start in range(0, grid.tiles, at_once)]
 
-        context = _context(pictures, (recipe, architecture, grid, options.seconds))
+        context = _context(pictures, (recipe, architecture, grid, options.seconds, len(decoys)))
         resuming = options.checkpoint is not None and options.resume
         entropy = b"" if resuming else _entropy(options.seed, keys, context)
         nonce = read_nonce(options.checkpoint) if resuming and options.checkpoint is not None else derive(entropy, b"", "nonce")
@@ -69,7 +73,8 @@ class Run:
             if resuming:
                 self._resumed = self._checkpoint.read(device)
                 entropy = self._checkpoint.entropy
-        self._work = Work(tuple(pictures), bound, recipe, architecture, grid, options, device, nonce, entropy)
+        pictures, bound_all = _with_decoys(pictures, bound, functions, recipe.decoys, decoys, (entropy, nonce))
+        self._work = Work(pictures, bound_all, len(bound), recipe, architecture, grid, options, device, nonce, entropy)
         self._weights = _empty(architecture, grid)
         self._masks: list[Positions] = []
 
@@ -107,7 +112,7 @@ class Run:
         selection, ratio = work.recipe.selection, work.recipe.ratio
         entries = [
             (key, Slot(selection, ratio, pixels.shape[0], pixels.shape[1], digest[:DIGEST_BYTES]))
-            for key, pixels in zip(work.keys, work.pictures[1:], strict=True)
+            for key, pixels in zip(work.keys[: work.secrets], work.pictures[1:], strict=False)
         ]
         slots = seal_slots(work.nonce, entries, derive(work.entropy, digest, "slots"))
         height, width = work.pictures[0].shape[:2]
@@ -157,6 +162,36 @@ def _bind(keys: Sequence[Key], nonce: bytes) -> tuple[SecretKey, ...]:
     if len({key.secret for key in bound}) < len(bound):
         raise SettingError("the same key is given twice", hint="each secret picture needs a key of its own")
     return bound
+
+
+def _with_decoys(
+    pictures: Sequence[Pixels],
+    keys: tuple[SecretKey, ...],
+    functions: int,
+    kind: str,
+    given: Sequence[ImageLike],
+    randomness: tuple[bytes, bytes],
+) -> tuple[tuple[Pixels, ...], tuple[SecretKey, ...]]:
+    """Add decoy pictures, as large as the cover, and keys that nobody will have, until there are so many secret functions."""
+    missing = range(functions - len(keys))
+    rng = np.random.default_rng(int.from_bytes(derive(*randomness, "decoys")))
+    cover = pictures[0]
+    if given:
+        chosen = rng.permutation(len(given))
+        own = [_as_large_as(cover, read_picture(given[chosen[index % len(given)]]).pixels) for index in missing]
+    else:
+        own = [decoy(kind, cover, rng) for _ in missing]
+    thrown_away = [SecretKey(derive(*randomness, f"decoys/{index}")) for index in missing]
+    return (*pictures, *own), (*keys, *thrown_away)
+
+
+def _as_large_as(cover: Pixels, picture: Pixels) -> Pixels:
+    """The middle of a picture, in the cover's shape and size."""
+    (height, width), (own_height, own_width) = cover.shape[:2], picture.shape[:2]
+    scale = min(own_height / height, own_width / width)
+    high, wide = max(1, round(height * scale)), max(1, round(width * scale))
+    top, left = (own_height - high) // 2, (own_width - wide) // 2
+    return resize(picture[top : top + high, left : left + wide], height, width)
 
 
 def _device(name: str) -> torch.device:
