@@ -265,6 +265,39 @@ def test_a_dry_run_says_what_would_be_made_and_writes_nothing(at, tmp_path, caps
     assert plan["seconds"] > 0
 
 
+@pytest.mark.parametrize(
+    ("command", "zeros"),
+    [
+        (["prune", "--rate", "0.3"], 0.3),
+        (["prune", "--structured", "--rate", "0.25"], 0.24),
+        (["quantize", "--bits", "6"], 0),
+        (["noise"], 0),
+    ],
+)
+def test_attacks_change_a_carrier_and_tell_how_much(at, capsys, command, zeros):
+    name = f"{'-'.join(command)}.safetensors"
+    assert cli.run(["attack", *command[:1], "song.safetensors", "-o", name, *command[1:], "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["zero_weights"] == pytest.approx(zeros, abs=0.06)
+    assert told["changed_weights"] > 0.2
+    assert 3 < told["cover_psnr"] < 70
+    assert cli.run(["reveal", name, "--key", "alice.key", "-o", f"{name}.png"]) == 0
+    assert "weights of" in capsys.readouterr().err
+    assert "exists" in failure(capsys, ["attack", *command[:1], "song.safetensors", "-o", name])
+
+
+def test_decoys_from_a_folder(at, tmp_path, capsys):
+    (tmp_path / "others").mkdir()
+    assert "no pictures in" in failure(
+        capsys, ["fit", "cover.png", "-o", "d.safetensors", "--decoys", str(tmp_path / "others"), *SMALL]
+    )
+    assert "cover, leaves, noise or a folder" in failure(
+        capsys, ["fit", "cover.png", "-o", "e.safetensors", "--decoys", "cats", *SMALL]
+    )
+    photograph(31, 40, 40).save(tmp_path / "others" / "one.png")
+    assert cli.run(["fit", "cover.png", "-o", "d.safetensors", "--decoys", str(tmp_path / "others"), "--steps", "2", *SMALL]) == 0
+
+
 def test_what_conversion_loses_is_said(at, tmp_path, capsys):
     picture = Image.fromarray((read("cover.png") * 255).astype(np.uint8)).convert("RGBA")
     picture.putalpha(100)

@@ -12,11 +12,13 @@ from PIL import Image
 import sirensong as ss
 from sirensong.carrier import to_bytes
 from sirensong.errors import FormatError, NoPictureError, SettingError
+from sirensong.image import from_uint8, resize, to_uint8
 from sirensong.mask import mask_to_bytes
 from sirensong.tiles import Grid
 from sirensong.training import checkpoint as checkpoints
 from sirensong.training import run as runs
 from sirensong.training.loop import Stage
+from sirensong.training.part import Work
 
 SMALL = ss.Architecture(hidden_features=48, hidden_layers=4, omega=15)
 QUICK = dataclasses.replace(ss.FAST, cover_steps=60, joint_steps=240, cover_batch=0.25, batches=((0.0, 0.125), (0.5, 0.5)))
@@ -320,6 +322,28 @@ def test_a_plan_says_what_will_be(pictures, keys):
     assert planned.carrier_bytes == pytest.approx(len(to_bytes(stego)), abs=1000)
     assert planned.memory_bytes > 2 * planned.carrier_bytes
     assert ss.plan(pictures[0], secrets, recipe=recipe, architecture=SMALL, seconds=77).seconds == 77
+
+
+@pytest.mark.parametrize(("secrets", "functions", "trained"), [(0, 0, 1), (0, 2, 3), (1, 2, 3), (2, 2, 3), (2, 0, 3), (1, 3, 4)])
+def test_decoys_take_the_places_of_missing_secrets(pictures, keys, secrets, functions, trained):
+    heard, recipe = [], dataclasses.replace(QUICK, functions=functions, joint_steps=60)
+    stego = hide(pictures[: 1 + secrets], keys[:secrets], recipe, listener=heard.append).stego
+    assert {len(event.psnr) for event in heard if event.stage == "joint"} == {trained}
+    assert min(heard[-1].psnr) > 14  # decoys were learned too
+    assert [ss.unlock(stego, key, force=True).found for key in keys] == [True] * secrets + [False] * (2 - secrets)
+
+
+def test_decoys_from_ones_own_pictures(pictures, keys, monkeypatch):
+    seen = []
+    monkeypatch.setattr(runs, "Work", lambda made, *rest: seen.append(made) or Work(made, *rest))
+    own = [photograph(seed, 30, 60) for seed in range(50, 54)]
+    hide(pictures[:2], keys[:1], dataclasses.replace(QUICK, functions=3, cover_steps=1, joint_steps=1), decoys=own)
+    first, second = seen[0][2:]
+    assert first.shape == second.shape == pictures[0].shape
+    assert np.abs(first - second).mean() > 0.01
+    middles = [resize(picture[:, 15:45], 24, 24) for picture in map(from_uint8, map(to_uint8, own))]
+    for decoy in (first, second):
+        assert min(np.abs(decoy - middle).max() for middle in middles) == 0
 
 
 def test_the_papers_recipe_runs(pictures, keys):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -14,8 +16,9 @@ from rich.table import Table
 from sirensong.carrier import load, save
 from sirensong.cli.arguments import Carrier, Json, Output, Overwrite
 from sirensong.cli.console import out, print_facts, print_json
-from sirensong.errors import FileError, SirensongError
+from sirensong.errors import FileError, SettingError, SirensongError
 from sirensong.files import refuse_existing
+from sirensong.keys import SecretKey, read_key
 from sirensong.metrics import measure
 from sirensong.reveal import sample
 from sirensong.robustness import disturb, quantise
@@ -24,6 +27,8 @@ from sirensong.stego import StegoFunction
 
 app = typer.Typer(help="Change a carrier as others might, or look for what it hides.", no_args_is_help=True)
 
+_CLIMBERS = 20  # wrong keys that are mixed with the right one
+_SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 _Seed = Annotated[int, typer.Option("--seed", help="of the noise")]
 _Folder = Annotated[Path, typer.Argument(help="a folder of carriers", show_default=False)]
 
@@ -97,6 +102,62 @@ def weights(clean: _Folder, suspected: _Folder, json: Json = False) -> None:
         verdict = "may be guessing" if detection.guessing else "tells them apart"
         table.add_row(detection.name, f"{detection.auc:.3f}", f"{detection.low:.3f} to {detection.high:.3f}", verdict)
     out.print(table)
+
+
+@app.command()
+def guess(
+    carrier: Carrier,
+    key: Annotated[Path, typer.Option("--key", help="the right key, to see how it fares among wrong ones", show_default=False)],
+    keys: Annotated[int, typer.Option("--keys", help="wrong keys to try")] = 1000,
+    json: Json = False,
+) -> None:
+    """Render with many wrong keys and the right one, and rank them by how natural they look: can one be found by looking?"""
+    from sirensong.steganalysis import guessing
+
+    if keys < 2:
+        raise SettingError(f"expected at least 2 wrong keys, got {keys}")
+    stego, right = load(carrier), read_key(key)
+    wrong = [SecretKey.generate() for _ in range(keys)]
+    found = guessing.guess(stego, right, wrong)
+    curves = guessing.hill(stego, right, wrong[:_CLIMBERS], _SHARES)
+    facts = {
+        "wrong_keys": keys,
+        **{f"rank by {name}": rank for name, rank in found.ranks.items()},
+        "seconds_a_key": float(f"{found.seconds_a_key:.3g}"),
+        "years_for_all_keys": float(f"{found.years_for_all_keys:.1e}"),
+    }
+    if json:
+        climb = {"shares": list(_SHARES)} | {part: [round(float(value), 3) for value in curve] for part, curve in curves.items()}
+        print_json(facts | {"partly_right": climb})
+        return
+    print_facts(f"{carrier}, by looking at renders alone (its slots tell at once whether a key is right)", facts, json=False)
+    table = Table(title="a partly right key, in standard deviations of wrong ones", title_justify="left", title_style="bold")
+    for column in ("share that is right", *(f"of the {part}" for part in curves)):
+        table.add_column(column, justify="right")
+    for index, share in enumerate(_SHARES):
+        table.add_row(f"{100 * share:.0f} %", *(f"{curve[index]:+.1f}" for curve in curves.values()))
+    out.print(table)
+
+
+@app.command()
+def stegexpose(
+    folder: Annotated[Path, typer.Argument(help="a folder of pictures", show_default=False)],
+    fast: Annotated[bool, typer.Option("--fast", help="stop at a picture that seems clean so far")] = False,
+    threshold: Annotated[float, typer.Option("--threshold", help="fusion beyond which a picture is suspicious")] = 0.2,
+    json: Json = False,
+) -> None:
+    """Look for LSB replacement in a folder's pictures, as StegExpose does, and print its CSV."""
+    from sirensong.steganalysis.stegexpose import analyse_folder, to_csv
+
+    verdicts = analyse_folder(folder, fast=fast, threshold=threshold)
+    if json:
+        print_json([{name: _number(value) for name, value in vars(verdict).items()} for verdict in verdicts])
+        return
+    sys.stdout.write(to_csv(verdicts))
+
+
+def _number(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _load_all(folder: Path) -> list[StegoFunction]:
