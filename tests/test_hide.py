@@ -14,11 +14,13 @@ from sirensong.carrier import to_bytes
 from sirensong.errors import FormatError, NoPictureError, SettingError
 from sirensong.image import from_uint8, resize, to_uint8
 from sirensong.mask import mask_to_bytes
+from sirensong.robustness import prune, quantise
 from sirensong.tiles import Grid
 from sirensong.training import checkpoint as checkpoints
 from sirensong.training import run as runs
 from sirensong.training.loop import Stage
 from sirensong.training.part import Work
+from sirensong.training.recipe import ROBUST
 
 SMALL = ss.Architecture(hidden_features=48, hidden_layers=4, omega=15)
 QUICK = dataclasses.replace(ss.FAST, cover_steps=60, joint_steps=240, cover_batch=0.25, batches=((0.0, 0.125), (0.5, 0.5)))
@@ -344,6 +346,15 @@ def test_decoys_from_ones_own_pictures(pictures, keys, monkeypatch):
     middles = [resize(picture[:, 15:45], 24, 24) for picture in map(from_uint8, map(to_uint8, own))]
     for decoy in (first, second):
         assert min(np.abs(decoy - middle).max() for middle in middles) == 0
+
+
+def test_robust_training_survives_pruning_and_rounding_better(pictures, keys):
+    def after(recipe):
+        stego = hide(pictures, keys, recipe, seed=1).stego
+        changed = quantise(prune(stego, 0.2), 8)
+        return min(psnr(picture, ss.reveal(changed, key)) for picture, key in zip(pictures[1:], keys, strict=True))
+
+    assert after(dataclasses.replace(QUICK, **ROBUST)) > after(QUICK) + 4
 
 
 def test_the_papers_recipe_runs(pictures, keys):

@@ -2,8 +2,11 @@
 
 import csv
 import io
+import json
 import math
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ import pytest
 from PIL import Image
 from scipy.special import chdtrc
 
+from sirensong import cli
 from sirensong.errors import FileError, FormatError, SettingError
 from sirensong.steganalysis import stegexpose
 from sirensong.steganalysis.stegexpose import (
@@ -226,20 +230,26 @@ def test_fewer_than_256_blocks_have_no_chi_square():
 
 
 def test_chi_square_at_its_ends():
-    """Values in turn are even in every pair after each block; of one value alone, no pair could be more uneven."""
-    even = np.resize(np.arange(256, dtype=np.uint8), (300, 300, 3))
-    assert chi_square(even) == 1
-    assert chi_square(np.zeros_like(even)) == pytest.approx(0, abs=1e-300)
+    """All values in turn leave every pair even after each block; even values below 128 and odd ones above, none."""
+    values = np.arange(256, dtype=np.uint8)
+    assert chi_square(np.resize(values, (300, 300, 3))) == pytest.approx(1, abs=1e-15)
+    assert chi_square(np.resize(values & 254 | values >> 7, (300, 300, 3))) < 1e-6
+
+
+def test_chi_square_does_not_see_flat_pictures():
+    """Nothing is less even than one value alone, but scaling all pairs' expected counts to the total hides it."""
+    assert chi_square(np.zeros((300, 300, 3), np.uint8)) > 0.999
 
 
 def test_the_last_whole_block_is_left_out():
-    colours = np.resize(np.arange(256, dtype=np.uint8), (300, 300, 3))
+    colours = noise(6, (300, 300))
     samples = colours.reshape(-1)
     last = (samples.size // 1024 - 1) * 1024
+    before = chi_square(colours)
     samples[last:] = 0
-    assert chi_square(colours) == 1
-    samples[last - 1024 : last] = 0
-    assert chi_square(colours) < 1
+    assert chi_square(colours) == before
+    samples[last - 1] ^= 1
+    assert chi_square(colours) != before
 
 
 def test_primary_sets_look_at_red_alone():
@@ -378,6 +388,17 @@ def encoded(image, form="PNG", **options):
     return buffer.getvalue()
 
 
+def png(width, depth, kind, rows):
+    """A PNG of a kind that Pillow does not write. depth: bits a sample. kind: 0 grey, 2 RGB. rows: a line's bytes each."""
+
+    def chunk(name, content):
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    header = struct.pack(">IIBBBBB", width, len(rows), depth, kind, 0, 0, 0)
+    lines = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", lines) + chunk(b"IEND", b"")
+
+
 @pytest.fixture
 def judge(tmp_path):
     """Write a picture's bytes to a file and analyse it."""
@@ -390,7 +411,8 @@ def judge(tmp_path):
 
 
 def scores(verdict):
-    return [getattr(verdict, name) for name in SCORES]
+    """The four numbers, as text: nan is not equal to itself."""
+    return [str(getattr(verdict, name)) for name in SCORES]
 
 
 def test_grey_files_pass_the_table(judge):
@@ -399,6 +421,7 @@ def test_grey_files_pass_the_table(judge):
     expected = scores(analyse(tabled))
     assert scores(judge(encoded(Image.fromarray(grey)))) == expected
     assert scores(analyse(grey)) == expected
+    assert scores(judge(encoded(Image.fromarray(grey), "BMP"), "a.bmp")) == expected
     assert scores(judge(encoded(Image.merge("LA", [Image.fromarray(grey), Image.new("L", (30, 40), 99)])))) == expected
     assert expected != scores(analyse(np.dstack([grey] * 3)))
 
@@ -414,10 +437,21 @@ def test_colours_do_not_pass_it(judge):
 
 
 def test_palettes_do_not_pass_it(judge):
-    grey = photograph(5, (40, 30))[..., 0]
-    palette = Image.fromarray(grey).convert("P")
-    assert scores(judge(encoded(palette))) == scores(analyse(np.dstack([grey] * 3)))
-    assert scores(judge(encoded(Image.fromarray(grey), "GIF"), "a.gif")) == scores(analyse(np.dstack([grey] * 3)))
+    grey = np.resize(np.arange(256, dtype=np.uint8) ** 2, (20, 32))
+    grey[:8] = np.arange(256).reshape(8, 32)  # of a palette of all greys in order, Pillow makes grey
+    expected = scores(analyse(np.dstack([grey] * 3)))
+    assert expected != scores(analyse(grey))
+    assert scores(judge(encoded(Image.fromarray(grey).convert("P")))) == expected
+    assert scores(judge(encoded(Image.fromarray(grey), "GIF"), "a.gif")) == expected
+
+
+def test_grey_of_4_bits_does_not_pass_it(judge):
+    """16 greys, two a byte, of which Java makes a palette."""
+    rows = noise(8, (20, 10))[..., 0]
+    nibbles = np.stack([rows >> 4, rows & 15], axis=-1).reshape(20, 20) * np.uint8(17)
+    verdict = judge(png(20, 4, 0, rows))
+    assert scores(verdict) == scores(analyse(np.dstack([nibbles] * 3)))
+    assert scores(verdict) != scores(analyse(nibbles))
 
 
 def test_a_file(judge):
@@ -435,6 +469,8 @@ def test_a_file(judge):
         (b"no picture", "no picture that can be read"),
         (encoded(Image.fromarray(noise(1, (20, 20))))[:400], "no picture that can be read"),
         (encoded(Image.fromarray(np.arange(400, dtype=np.uint16).reshape(20, 20))), "more than 8 bits"),
+        (encoded(Image.fromarray(noise(1, (20, 20))[..., 0].astype(np.float32)), "TIFF"), "more than 8 bits"),
+        (png(10, 16, 2, noise(1, (20, 20)).reshape(20, 60)), "more than 8 bits"),
     ],
 )
 def test_files_that_are_no_pictures(judge, data, message):
@@ -451,7 +487,9 @@ def test_a_folder(tmp_path):
     (tmp_path / "folder.png").mkdir()
     verdicts = analyse_folder(tmp_path, fast=True, threshold=0.1)
     assert [verdict.name for verdict in verdicts] == ["a.png", "b.bmp", "c.png"]
-    assert verdicts == [analyse_file(tmp_path / verdict.name, fast=True, threshold=0.1) for verdict in verdicts]
+    alone = [analyse_file(tmp_path / verdict.name, fast=True, threshold=0.1) for verdict in verdicts]
+    assert to_csv(verdicts) == to_csv(alone)
+    assert {verdict.threshold for verdict in verdicts} == {0.1}
     assert analyse_folder(tmp_path / "folder.png") == []
 
 
@@ -550,3 +588,17 @@ def test_against_the_original(mode):
                 assert score == golden, name
             else:
                 assert float(score) == pytest.approx(float(golden), abs=1e-9, rel=0, nan_ok=True), name
+
+
+def test_the_command_prints_the_csv(tmp_path, capsys):
+    picture = np.random.default_rng(3).integers(0, 256, (20, 31, 3), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    (tmp_path / "notes.txt").write_text("no picture")
+    assert cli.run(["attack", "stegexpose", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == to_csv(analyse_folder(tmp_path))
+    assert cli.run(["attack", "stegexpose", str(tmp_path), "--fast", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["name"] == "a.png"
+    assert row["sample_pairs"] is None  # an odd side
+    assert cli.run(["attack", "stegexpose", str(tmp_path / "nowhere")]) == 1
+    assert "nowhere" in capsys.readouterr().err

@@ -37,7 +37,7 @@ from sirensong.mask import Mask, mask_path, read_mask
 from sirensong.siren import Architecture
 from sirensong.tiles import grid_for
 from sirensong.training.plan import Plan
-from sirensong.training.recipe import RECIPES, Recipe, architecture_for
+from sirensong.training.recipe import RECIPES, ROBUST, Recipe, architecture_for
 
 Cover = Annotated[Path, typer.Argument(help="the cover picture", show_default=False)]
 RecipeName = Annotated[str, typer.Option("--recipe", metavar="fast|paper", help="how to train")]
@@ -67,6 +67,7 @@ Functions = Annotated[
 Decoys = Annotated[
     str | None, typer.Option("--decoys", metavar="cover|leaves|noise|FOLDER", help="what decoys show  [default: the recipe's]")
 ]
+Robust = Annotated[bool, typer.Option("--robust", help="train so that pruned or rounded weights still show the pictures")]
 Steps = Annotated[int | None, typer.Option("--steps", help="joint training steps  [default: the recipe's]")]
 Seconds = Annotated[float | None, typer.Option("--seconds", help="time budget, to which the schedule fits itself")]
 Goal = Annotated[float | None, typer.Option("--psnr", help="stop early, once every picture has this PSNR in dB")]
@@ -103,6 +104,7 @@ def hide(
     tile_size: TileSize = None,
     functions: Functions = None,
     decoys: Decoys = None,
+    robust: Robust = False,
     size: Within = None,
     steps: Steps = None,
     seconds: Seconds = None,
@@ -122,7 +124,7 @@ def hide(
     """Hide secret pictures in a function that renders the cover, and write it as a carrier."""
     started = time.monotonic()
     settings = _Settings(
-        recipe, selection, ratio, hidden_features, hidden_layers, omega, tile_size, functions, decoys, steps, stego_weight
+        recipe, selection, ratio, hidden_features, hidden_layers, omega, tile_size, functions, decoys, robust, steps, stego_weight
     )
     if batch is not None:
         refuse_single(cover, secret, passphrase, passphrase_file, seconds, psnr, checkpoint, resume, dry_run, overwrite)
@@ -154,6 +156,7 @@ def fit(
     tile_size: TileSize = None,
     functions: Functions = None,
     decoys: Decoys = None,
+    robust: Robust = False,
     size: Within = None,
     steps: Steps = None,
     seconds: Seconds = None,
@@ -170,7 +173,9 @@ def fit(
     started = time.monotonic()
     files = _Files(output, checkpoint, resume, overwrite, mask=False)
     files.check()
-    settings = _Settings(recipe, None, None, hidden_features, hidden_layers, omega, tile_size, functions, decoys, steps, None)
+    settings = _Settings(
+        recipe, None, None, hidden_features, hidden_layers, omega, tile_size, functions, decoys, robust, steps, None
+    )
     options = {"seconds": seconds, "psnr": psnr, "started": started, "seed": seed, "device": device}
     _plan_or_train([open_picture(cover, within=size)], files, settings, options, dry_run=dry_run, json=json)
 
@@ -229,6 +234,7 @@ class _Settings:
     tile_size: int | None
     functions: int | None
     decoys: str | None
+    robust: bool
     steps: int | None
     stego_weight: float | None
 
@@ -258,6 +264,7 @@ class _Settings:
             "functions": self.functions,
             "decoys": self.decoys if self.decoys in KINDS else None,
         }
+        changes |= ROBUST if self.robust else {}
         recipe = replace(RECIPES[self.recipe], **{name: value for name, value in changes.items() if value is not None})
         shape = {"hidden_features": self.hidden_features, "hidden_layers": self.hidden_layers}
         height, width = cover.shape[:2]

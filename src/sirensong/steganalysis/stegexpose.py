@@ -145,8 +145,7 @@ def sample_pairs(colours: Samples) -> float | None:
     if colours.shape[0] % 2 or colours.shape[1] % 2:
         return None
     u, v = (np.concatenate([colours[:, first::2].reshape(-1, 3), colours[first::2].reshape(-1, 3)]) for first in (0, 1))
-    w = (u ^ v) == 1
-    counts = np.stack([np.count_nonzero(kind, axis=0) for kind in (w, *_trends(u, v))], axis=1)
+    counts = np.stack([np.count_nonzero(kind, axis=0) for kind in ((u ^ v) == 1, *_trends(u, v))], axis=1)
     return sum(_pairs_estimate(*channel) for channel in counts.tolist()) / 3
 
 
@@ -185,20 +184,20 @@ def chi_square(colours: Samples) -> float | None:
     histogram = 1 + np.bincount(bins.reshape(-1), minlength=256 * count).reshape(count, 128, 2).cumsum(axis=0)
     observed, expected = histogram[..., 0], histogram.sum(axis=2) // 2
     scaled = expected * (observed.sum(axis=1) / expected.sum(axis=1))[:, None]
-    return float(_upper_tail((np.square(observed - scaled) / scaled).sum(axis=1)).mean())
+    return _mean_p_value((np.square(observed - scaled) / scaled).sum(axis=1))
 
 
-def _upper_tail(statistic: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Chance that chi square with 127 degrees of freedom exceeds each statistic.
+def _mean_p_value(statistics: npt.NDArray[np.float64]) -> float:
+    """Chance that chi square with 127 degrees of freedom exceeds a statistic, mean over them all.
 
-    The regularised gamma function Q(a, x) with a = 127/2 and x = statistic/2, as the finite sum that it is for halves:
+    The regularised gamma function Q(a, x) with a = 127/2 and x half the statistic, as the finite sum that it is for halves:
     Q(1/2, x) = erfc(sqrt x) and Q(a+1, x) = Q(a, x) + x^a exp(-x) / gamma(a+1).
     """
-    x = np.maximum(statistic / 2, np.finfo(np.float64).tiny)
+    x = np.maximum(statistics / 2, np.finfo(np.float64).tiny)
     orders = np.arange(63) + 0.5
     scale = np.array([math.lgamma(order + 1) for order in orders])
     logarithms = np.log(x)[:, None] * orders - x[:, None] - scale
-    return np.array([math.erfc(math.sqrt(value)) for value in x]) + np.exp(logarithms).sum(axis=1)
+    return float(np.mean([math.erfc(math.sqrt(value)) for value in x]) + np.exp(logarithms).sum(axis=1).mean())
 
 
 def rs_analysis(colours: Samples) -> float:
@@ -242,7 +241,8 @@ def _corners(plane: _Plane) -> tuple[_Plane, ...]:
 
 
 def _roughness(a: _Plane, b: _Plane, c: _Plane, d: _Plane) -> _Plane:
-    return np.abs(a - b) + np.abs(b - d) + np.abs(d - c) + np.abs(c - a)
+    rough: _Plane = abs(a - b) + abs(b - d) + abs(d - c) + abs(c - a)
+    return rough
 
 
 def _rs_estimate(counts: list[list[int]]) -> float:
@@ -283,8 +283,6 @@ DETECTORS: dict[str, Callable[[Samples], float | None]] = {  # in the order in w
 def analyse_file(path: StrPath, *, fast: bool = False, threshold: float = THRESHOLD) -> Verdict:
     """Run the detectors on a picture's file: see `analyse`. Alpha is ignored, and so is the orientation in EXIF.
 
-    Of a JPEG file, Pillow's and Java's decoders give slightly different samples, and so different scores.
-
     Raises FileError if it cannot be read, FormatError if it is no picture of 8 bits a sample, SettingError for another threshold.
     """
     data = read_bytes(path, cap=_LARGEST_BYTES, what="a picture")
@@ -293,12 +291,12 @@ def analyse_file(path: StrPath, *, fast: bool = False, threshold: float = THRESH
 
 
 def _decode(data: bytes, name: str) -> Samples:
-    """A picture's samples, grey ones as they are; grey of a palette, or of fewer than 8 bits, is colours to Java, too."""
+    """A picture's samples, grey ones as they are; grey of a palette, as in GIF, or of fewer than 8 bits is colours to Java, too."""
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as opened:
             warnings.simplefilter("ignore")  # of odd metadata
             deep = opened.mode.startswith(("I", "F")) or ";16" in str(opened.tile)
-            grey = opened.mode in ("L", "LA") and opened.format in ("PNG", "JPEG") and ";" not in str(opened.tile)
+            grey = opened.mode in ("L", "LA") and opened.format != "GIF" and ";" not in str(opened.tile)
             samples = np.asarray(opened.getchannel("L") if grey else opened.convert("RGB"))
     except Exception as error:  # Pillow's decoders raise whatever the damage leads them into
         raise FormatError(f"{name} is no picture that can be read, damaged or too large") from error

@@ -12,6 +12,7 @@ from torch import Tensor
 from sirensong.errors import SirensongError
 from sirensong.metrics import psnr_of
 from sirensong.training.batches import Batches
+from sirensong.training.disturbance import Disturbance
 from sirensong.training.optimizer import Descent
 from sirensong.training.parameters import Parameters
 from sirensong.training.precision import backward_dtype
@@ -90,6 +91,9 @@ class Stage:
         if resumed is not None:
             self._resume(resumed)
         self._generator = torch.Generator().manual_seed((around.seed + self._schedule.step) % 2**63)
+        self._disturbance: Disturbance | None = None
+        if not self._is_cover and (recipe.pruning or recipe.noise):
+            self._disturbance = Disturbance(recipe.pruning, recipe.noise, self._generator)
         self._points = 0
         self._arrived = False
         self._errors: list[Tensor] = []
@@ -119,7 +123,8 @@ class Stage:
     def _step(self) -> None:
         self._set_points()
         coords, colours = self._batches.next()
-        errors, gradient = self._pass.run(self._problem.weights(self._shared), coords, colours, self._problem.loss_weights)
+        seen = self._shared if self._disturbance is None else self._disturbance(self._shared)
+        errors, gradient = self._pass.run(self._problem.weights(seen), coords, colours, self._problem.loss_weights)
         self._errors.append(errors)
         if self._is_cover and self._recipe.keep_best:
             error = float(errors.mean())

@@ -33,10 +33,11 @@ class Recipe:
     after which it falls in a line to zero; 1 for a constant rate. gain: factor on the hidden matrices at the start. keep_best:
     select from the cover stage the best function rather than the last. tile: pixels a side of the tiles that a cover is cut into,
     about; None for one function for the whole. features: hidden features for each pixel of a tile's side. hidden_layers: of each
-    tile's network. omega: of its first layer, None for what suits a tile's size. selection, ratio: section 3.3. functions: how
-    many secret functions are trained at least; where there are fewer secrets, decoys take the places. decoys: of which kind these
-    are. stego_weight: lambda_st of Eq. 9, None for `emphasis` times that of a secret, which is 1 / (N+1) where emphasis is 1.
-    Raises SettingError for values out of range.
+    tile's network. omega: of its first layer, None for what suits a tile's size. selection, ratio: section 3.3. pruning, noise:
+    up to which share of weights is missing, and how much noise is on the rest, while a joint step looks at them (`Disturbance`).
+    functions: how many secret functions are trained at least; where there are fewer secrets, decoys take the places. decoys: of
+    which kind these are. stego_weight: lambda_st of Eq. 9, None for `emphasis` times that of a secret, which is 1 / (N+1) where
+    emphasis is 1. Raises SettingError for values out of range.
     """
 
     name: str
@@ -60,6 +61,8 @@ class Recipe:
     omega: float | None = None
     selection: Selection = Selection.KEYED
     ratio: float = 0.05
+    pruning: float = 0.0
+    noise: float = 0.0
     functions: int = 2
     decoys: str = "leaves"
     stego_weight: float | None = None
@@ -76,6 +79,8 @@ class Recipe:
                 raise SettingError(f"{name.replace('_', ' ')} must be at least 1, got {getattr(self, name)}")
         if not 0 <= self.functions <= SLOTS:
             raise SettingError(f"functions must be 0 to {SLOTS}, got {self.functions}")
+        if not (0 <= self.pruning < 1 and 0 <= self.noise < 1):
+            raise SettingError(f"pruning and noise must be 0 to 1, got {self.pruning:g} and {self.noise:g}")
         if self.decoys not in KINDS:
             raise SettingError(f"decoys are {', '.join(KINDS)}, got {self.decoys}")
         if self.stego_weight is not None and not 0 < self.stego_weight < 1:
@@ -172,6 +177,9 @@ inside the sine. The joint stage's "stochastic gradient descent with a learning 
 plain gradient descent at that rate does not get there. Which epoch of the joint stage is published: the last. lambda: 1 / (N+1)
 for each function.
 """
+
+ROBUST = {"pruning": 0.25, "noise": 0.01}
+"""Changes to a recipe for functions that survive pruning of a fifth of their weights and rounding to 8 bits."""
 
 RECIPES = {recipe.name: recipe for recipe in (FAST, PAPER)}
 
