@@ -17,9 +17,10 @@ import numpy as np
 
 import sirensong as ss
 from pictures import square
+from sirensong.decoys import KINDS as MADE
 from sirensong.steganalysis.weights import detect
 
-KINDS = ("cover", "leaves", "noise")
+KINDS = ("photographs", "cover", "leaves", "noise", "folder")  # the last: of the secrets' own data sets
 
 
 def populations(folder: Path, count: int) -> dict[str, list[tuple[Path, int, str]]]:
@@ -27,7 +28,7 @@ def populations(folder: Path, count: int) -> dict[str, list[tuple[Path, int, str
     covers = sorted((folder / "celebahq").glob("*.png"))[:count]
     made = {"two secrets": (2, KINDS[0])}
     made |= {f"one secret, {kind}": (1, kind) for kind in KINDS}
-    made |= {f"decoys, {kind}": (0, kind) for kind in (*KINDS, "photographs")}
+    made |= {f"decoys, {kind}": (0, kind) for kind in KINDS}
     made |= {"bare": (0, "")}
     return {name: [(cover, secrets, kind) for cover in covers] for name, (secrets, kind) in made.items()}
 
@@ -42,8 +43,8 @@ def make(path: Path, data: Path, side: int, index: int, cover: Path, secrets: in
     rng = np.random.default_rng([index, secrets])
     chosen = [square(pool[place], side) for place in rng.permutation(len(pool))]
     pairs = [(ss.SecretKey.generate(), np.asarray(picture)) for picture in chosen[:secrets]]
-    recipe = replace(ss.FAST, functions=2 if kind else 0, decoys=kind if kind in KINDS else "leaves")
-    decoys = [np.asarray(picture) for picture in chosen[2:10]] if kind == "photographs" else []
+    recipe = replace(ss.FAST, functions=2 if kind else 0, decoys=kind if kind in MADE else "cover")
+    decoys = [np.asarray(picture) for picture in chosen[2:10]] if kind == "folder" else []
     hidden = ss.hide(np.asarray(square(cover, side)), pairs, recipe=recipe, decoys=decoys, threads=1)
     hidden.save(path)
 
@@ -82,7 +83,7 @@ def main() -> None:
 
 def _fair_pairs() -> list[tuple[str, str]]:
     """Functions of decoys alone, against those with two secrets and with one."""
-    pairs = [(f"decoys, {kind}", "two secrets") for kind in (*KINDS, "photographs")]
+    pairs = [(f"decoys, {kind}", "two secrets") for kind in KINDS]
     return pairs + [(f"decoys, {kind}", f"one secret, {kind}") for kind in KINDS]
 
 

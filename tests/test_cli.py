@@ -291,7 +291,7 @@ def test_decoys_from_a_folder(at, tmp_path, capsys):
     assert "no pictures in" in failure(
         capsys, ["fit", "cover.png", "-o", "d.safetensors", "--decoys", str(tmp_path / "others"), *SMALL]
     )
-    assert "cover, leaves, noise or a folder" in failure(
+    assert "photographs, cover, leaves, noise or a folder" in failure(
         capsys, ["fit", "cover.png", "-o", "e.safetensors", "--decoys", "cats", *SMALL]
     )
     photograph(31, 40, 40).save(tmp_path / "others" / "one.png")

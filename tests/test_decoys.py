@@ -50,5 +50,5 @@ def test_a_transformed_cover_has_the_covers_colours():
 
 
 def test_another_kind_is_refused():
-    with pytest.raises(SettingError, match="decoys are cover, leaves, noise, got cats"):
+    with pytest.raises(SettingError, match="decoys are photographs, cover, leaves, noise, got cats"):
         decoy("cats", cover(4, 4), np.random.default_rng(1))

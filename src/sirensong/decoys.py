@@ -11,9 +11,10 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from sirensong.errors import SettingError
-from sirensong.image import Pixels, from_uint8, to_uint8
+from sirensong.errors import MissingDependencyError, SettingError
+from sirensong.image import Pixels, from_uint8, resize, to_uint8
 
+_PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")  # in colour, and installed with scikit-image
 _LEAVES = 600  # a picture has few gaps left after these, which a last layer of the ground fills
 _SMALLEST, _LARGEST = 0.02, 0.6  # radii of leaves, in picture sides
 
@@ -25,6 +26,26 @@ def transformed_cover(cover: Pixels, rng: np.random.Generator) -> Pixels:
     mirrored = turned[:, ::-1] if rng.random() < 0.5 else turned
     exchanged = mirrored[..., rng.permutation(3)]
     return _whole(1 - exchanged if rng.random() < 0.5 else exchanged)
+
+
+def other_photographs(cover: Pixels, rng: np.random.Generator) -> Pixels:
+    """A part of one of scikit-image's photographs, mirrored and its colours exchanged by chance. Returns the cover's shape.
+
+    Raises MissingDependencyError without scikit-image.
+    """
+    try:
+        from skimage import data
+    except ImportError as error:
+        raise MissingDependencyError("decoys need scikit-image", hint="pip install 'sirensong[hide]'") from error
+    photograph = np.asarray(getattr(data, _PHOTOGRAPHS[rng.integers(len(_PHOTOGRAPHS))])())[..., :3]
+    height, width = cover.shape[:2]
+    largest = min(photograph.shape[0] / height, photograph.shape[1] / width)
+    scale = largest * rng.uniform(0.4, 1)
+    high, wide = max(1, int(height * scale)), max(1, int(width * scale))
+    top, left = (int(rng.integers(whole - part + 1)) for whole, part in zip(photograph.shape, (high, wide), strict=False))
+    part = resize(from_uint8(photograph[top : top + high, left : left + wide]), height, width)
+    mirrored = part[:, ::-1] if rng.random() < 0.5 else part
+    return np.ascontiguousarray(mirrored[..., rng.permutation(3)])
 
 
 def dead_leaves(cover: Pixels, rng: np.random.Generator) -> Pixels:
@@ -60,6 +81,7 @@ def spectral_noise(cover: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 KINDS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
+    "photographs": other_photographs,
     "cover": transformed_cover,
     "leaves": dead_leaves,
     "noise": spectral_noise,
@@ -67,7 +89,7 @@ KINDS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
 
 
 def decoy(kind: str, cover: Pixels, rng: np.random.Generator) -> Pixels:
-    """A picture of a kind, as large as the cover. kind: "cover", "leaves" or "noise". Raises SettingError for another."""
+    """A picture as large as the cover. kind: "photographs", "cover", "leaves" or "noise". Raises SettingError for another."""
     if kind not in KINDS:
         raise SettingError(f"decoys are {', '.join(KINDS)}, got {kind}")
     return KINDS[kind](cover, rng)

@@ -8,7 +8,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from sirensong.cli import attacking, inspecting, keys, measuring, receiving, sending
+from sirensong.cli import attacking, inspecting, keys, measuring, receiving, reproducing, sending
 from sirensong.cli.console import print_error
 from sirensong.errors import NoPictureError, SirensongError, StoppedError
 
@@ -32,6 +32,7 @@ app.command()(receiving.reveal)
 app.command(name="inspect")(inspecting.inspect)
 app.command()(measuring.measure)
 app.command()(sending.demo)
+app.command()(reproducing.reproduce)
 app.add_typer(attacking.app, name="attack")
 
 

@@ -65,7 +65,12 @@ Functions = Annotated[
     ),
 ]
 Decoys = Annotated[
-    str | None, typer.Option("--decoys", metavar="cover|leaves|noise|FOLDER", help="what decoys show  [default: the recipe's]")
+    str | None,
+    typer.Option(
+        "--decoys",
+        metavar="KIND|FOLDER",
+        help="photographs, cover, leaves, noise, or a folder  [default: the recipe's]",
+    ),
 ]
 Robust = Annotated[bool, typer.Option("--robust", help="train so that pruned or rounded weights still show the pictures")]
 Steps = Annotated[int | None, typer.Option("--steps", help="joint training steps  [default: the recipe's]")]

@@ -64,7 +64,7 @@ class Recipe:
     pruning: float = 0.0
     noise: float = 0.0
     functions: int = 2
-    decoys: str = "leaves"
+    decoys: str = "photographs"
     stego_weight: float | None = None
     emphasis: float = 1.0
 

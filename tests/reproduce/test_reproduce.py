@@ -1,0 +1,118 @@
+"""Experiments by name: items done once, tables beside the paper's numbers, a report. With training of a few steps."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sirensong import cli
+from sirensong.errors import FormatError
+from sirensong.reproduce import attacks, quality, study
+from sirensong.training import recipe as recipes
+
+TINY = dataclasses.replace(recipes.FAST, cover_steps=1, joint_steps=2, tile=None, features=0.25, hidden_layers=2, ratio=0.05)
+EXPERIMENTS = {experiment.name: experiment for experiment in (*quality.EXPERIMENTS, *attacks.EXPERIMENTS)}
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    monkeypatch.setitem(recipes.RECIPES, "fast", TINY)
+    monkeypatch.setattr(attacks, "_WRONG_KEYS", 5)
+
+
+@pytest.fixture
+def data(tmp_path):
+    rng = np.random.default_rng(1)
+    for name in study.DATA_SETS:
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for index in range(3):
+            Image.fromarray(rng.integers(0, 256, (40, 50, 3), np.uint8)).save(tmp_path / "data" / name / f"{index}.png")
+    return tmp_path / "data"
+
+
+def test_table_1_stands_beside_the_papers_numbers(data, tmp_path, capsys):
+    assert cli.run(["reproduce", "table1", "--data", str(data), "--images", "2", "-o", str(tmp_path / "results")]) == 0
+    assert "report.md" in capsys.readouterr().out
+    report = (tmp_path / "results" / "report.md").read_text()
+    assert "N = 2" in report
+    (line,) = [line for line in report.splitlines() if line.startswith("| coco | secret 2")]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[6:] == ["42.62", "0.9980", "2"]
+    rows = [json.loads(line) for line in (tmp_path / "results" / "table1.jsonl").read_text().splitlines()]
+    own = [row["found"]["psnr"][2] for row in rows if row["key"]["set"] == "coco"]
+    assert cells[2] == f"{np.mean(own):.2f}"
+    assert {row["key"]["set"] for row in rows} == set(study.DATA_SETS)
+    assert all(row["settings"]["images"] == 2 and "sirensong" in row["versions"] for row in rows)
+    assert "<table>" in (tmp_path / "results" / "report.html").read_text()
+
+
+def test_finished_items_are_not_done_again(tmp_path, monkeypatch):
+    setting = study.Study(None, 2, TINY, tmp_path)
+    items = study.run_items(EXPERIMENTS["table1"], setting)
+    first = next(items)
+    items.close()
+    calls = []
+    monkeypatch.setattr(quality, "_qualities", lambda *given, **_: calls.append(given) or first[2] | {"psnr": [1.0, 2.0, 3.0]})
+    done = list(study.run_items(EXPERIMENTS["table1"], setting))
+    assert done[0] == first
+    assert len(calls) == 1
+    assert [entry[:2] for entry in done] == [(1, 2), (2, 2)]
+    list(study.run_items(EXPERIMENTS["table1"], dataclasses.replace(setting, images=1)))
+    assert len(calls) == 2  # other settings, other items
+
+
+def test_damaged_results_are_told(tmp_path):
+    (tmp_path / "table1.jsonl").write_text("{")
+    with pytest.raises(FormatError, match="a line is not JSON"):
+        list(study.run_items(EXPERIMENTS["table1"], study.Study(None, 1, TINY, tmp_path)))
+
+
+@pytest.mark.parametrize("name", ["table2", "fig8", "fig9", "fig10", "fig11", "fig12a", "fig14"])
+def test_every_experiment_runs_and_shows(name, tmp_path):
+    setting = study.Study(None, 1, TINY, tmp_path)
+    rows = [row for _, _, row in study.run_items(EXPERIMENTS[name], setting)]
+    shown = EXPERIMENTS[name].show(rows)
+    tables = [part for part in shown if isinstance(part, study.Table)]
+    assert tables
+    for table in tables:
+        assert table.rows
+        assert {len(row) for row in table.rows} == {len(table.columns)}
+    for figure in (part for part in shown if isinstance(part, study.Figure)):
+        assert all(len(x) == len(y) > 1 for x, y in figure.lines.values())
+
+
+def test_table_3_judges_what_it_trained(tmp_path):
+    setting = study.Study(None, 1, TINY, tmp_path)
+    rows = [row for _, _, row in study.run_items(EXPERIMENTS["table3"], setting)]
+    (table,) = EXPERIMENTS["table3"].show(rows)
+    assert len(list((tmp_path / "functions").rglob("*.safetensors"))) == 40
+    pairs = {("bare", "two secrets"), ("decoys", "two secrets"), ("decoys", "one secret")}
+    assert {row[:2] for row in map(tuple, table.rows)} == pairs
+        ("bare", "two secrets"),
+        ("decoys", "two secrets"),
+        ("decoys", "one secret"),
+    }
+    assert all(0 <= float(row[3]) <= 1 for row in table.rows)
+
+
+def test_the_positive_control_finds_replaced_bits(tmp_path):
+    setting = study.Study(None, 4, TINY, tmp_path)
+    rows = [row for _, _, row in study.run_items(EXPERIMENTS["fig12a"], setting)]
+    assert all(row["photograph with replaced bits"] > row["photograph"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["fig99"], "experiments are table1, table2"),
+        (["table1", "--images", "0"], "images must be at least 1"),
+        (["table1", "--recipe", "slow"], "recipe is fast or paper"),
+        (["table1", "--data", "nowhere"], "no folder nowhere"),
+    ],
+)
+def test_what_cannot_be_is_refused(arguments, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["reproduce", *arguments]) == 1
+    assert told in capsys.readouterr().err
