@@ -90,10 +90,6 @@ def test_table_3_judges_what_it_trained(tmp_path):
     assert len(list((tmp_path / "functions").rglob("*.safetensors"))) == 40
     pairs = {("bare", "two secrets"), ("decoys", "two secrets"), ("decoys", "one secret")}
     assert {row[:2] for row in map(tuple, table.rows)} == pairs
-        ("bare", "two secrets"),
-        ("decoys", "two secrets"),
-        ("decoys", "one secret"),
-    }
     assert all(0 <= float(row[3]) <= 1 for row in table.rows)
 
 
