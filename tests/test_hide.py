@@ -335,6 +335,11 @@ def test_decoys_take_the_places_of_missing_secrets(pictures, keys, secrets, func
     assert [ss.unlock(stego, key, force=True).found for key in keys] == [True] * secrets + [False] * (2 - secrets)
 
 
+def test_decoys_alone_leave_no_mask_behind(pictures):
+    recipe = dataclasses.replace(QUICK, selection="magnitude", joint_steps=2)
+    assert hide(pictures[:1], [], recipe).mask is None
+
+
 def test_decoys_from_ones_own_pictures(pictures, keys, monkeypatch):
     seen = []
     monkeypatch.setattr(runs, "Work", lambda made, *rest: seen.append(made) or Work(made, *rest))

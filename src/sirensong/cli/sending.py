@@ -140,7 +140,7 @@ def hide(
         raise SettingError("no cover picture is given", hint="sirensong hide COVER --secret KEYFILE=PICTURE -o OUTPUT")
     if not (secret or passphrase or passphrase_file):
         raise SettingError(
-            "no secret picture is given", hint="--secret KEYFILE=PICTURE; for the cover alone there is sirensong fit"
+            "no secret picture is given", hint="--secret KEYFILE=PICTURE; for a carrier without any there is sirensong fit"
         )
     files = _Files(
         output, checkpoint, resume, overwrite, mask=selection == "magnitude" or (recipe == "paper" and selection is None)
@@ -174,7 +174,7 @@ def fit(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Make a carrier of the cover alone, as any publisher of a neural picture does."""
+    """Make a carrier that hides nothing, in the same form, and trained the same way with decoys."""
     started = time.monotonic()
     files = _Files(output, checkpoint, resume, overwrite, mask=False)
     files.check()

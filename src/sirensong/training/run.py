@@ -117,7 +117,7 @@ class Run:
         slots = seal_slots(work.nonce, entries, derive(work.entropy, digest, "slots"))
         height, width = work.pictures[0].shape[:2]
         stego = StegoFunction(work.architecture, work.grid, self._weights, height, width, work.nonce, slots)
-        if not self._masks or selection is not Selection.MAGNITUDE:
+        if not self._masks or selection is not Selection.MAGNITUDE or not work.secrets:
             return stego, None
         return stego, Mask(work.architecture, ratio, tuple(self._masks), work.nonce[:CARRIER_BYTES])
 
