@@ -69,7 +69,7 @@ def test_damaged_results_are_told(tmp_path):
         list(study.run_items(EXPERIMENTS["table1"], study.Study(None, 1, TINY, tmp_path)))
 
 
-@pytest.mark.parametrize("name", ["table2", "fig8", "fig9", "fig10", "fig11", "fig12a", "fig14"])
+@pytest.mark.parametrize("name", ["table2", "fig8", "fig9", "fig10", "fig11", "fig12a", "fig13", "fig14"])
 def test_every_experiment_runs_and_shows(name, tmp_path):
     setting = study.Study(None, 1, TINY, tmp_path)
     rows = [row for _, _, row in study.run_items(EXPERIMENTS[name], setting)]

@@ -21,7 +21,8 @@ _QUICK = 2  # sets of pictures
 
 def reproduce(
     name: Annotated[
-        str, typer.Argument(help="table1, table2, table3, fig8, fig9, fig10, fig11, fig12a, fig14, or all", show_default=False)
+        str,
+        typer.Argument(help="table1, table2, table3, fig8, fig9, fig10, fig11, fig12a, fig13, fig14, or all", show_default=False),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="folder for results and report")] = Path("results"),
     data: Annotated[

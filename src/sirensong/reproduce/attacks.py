@@ -35,6 +35,7 @@ _CHANGES: dict[str, Callable[[StegoFunction, float], StegoFunction]] = {
 }
 _STEPS = {"bits a weight": (16.0, 8.0, 6.0), "Gaussian noise": (0.005, 0.01, 0.02, 0.05)}
 _WRONG_KEYS = 1000
+_BINS, _SIGNIFICANT = 60, 0.001
 _LSB = 0.2  # share of samples whose last bit is replaced, in the positive control
 
 
@@ -125,6 +126,49 @@ def _fig12a(rows: Sequence[Row]) -> list[Table | Figure]:
     return [
         Table("Figure 12a: StegExpose, area under the ROC curve", ("negatives", "positives", "AUC", "what it says"), cells, notes)
     ]
+
+
+def _fig13_work(study: Study, index: int) -> Row:
+    from scipy.stats import ks_2samp
+
+    pictures = _sets(study, index)
+    clean = fit(pictures[0], recipe=replace(study.recipe, functions=0))
+    hidden, _ = hidden_and_keys(pictures, study.recipe)
+    found: Row = {"layers": []}
+    for mine, theirs in zip(clean.weights, hidden.stego.weights, strict=True):
+        test = ks_2samp(mine.weight.ravel(), theirs.weight.ravel())
+        counts = [np.histogram(layer.weight, _BINS, (-1, 1))[0] / layer.weight.size * _BINS / 2 for layer in (mine, theirs)]
+        found["layers"].append(
+            {
+                "deviation": [float(layer.weight.std()) for layer in (mine, theirs)],
+                "distance": float(test.statistic),
+                "p": float(test.pvalue),
+                "density": [count.tolist() for count in counts],
+            }
+        )
+    return found
+
+
+def _fig13_items(study: Study) -> list[Item]:
+    return [Item({"index": index}, partial(_fig13_work, study, index)) for index in range(study.images)]
+
+
+def _fig13(rows: Sequence[Row]) -> list[Table | Figure]:
+    cells, lines = [], {}
+    middles = ((np.arange(_BINS) + 0.5) / _BINS * 2 - 1).tolist()
+    for layer in range(len(rows[0]["layers"])):
+        own = [row["layers"][layer] for row in rows]
+        clean, stego = np.mean([entry["deviation"] for entry in own], axis=0)
+        told = sum(entry["p"] < _SIGNIFICANT for entry in own)
+        distance = float(np.mean([entry["distance"] for entry in own]))
+        cells.append([str(layer), f"{clean:.4f}", f"{stego:.4f}", f"{distance:.3f}", f"{told} of {len(own)}"])
+        if 0 < layer < len(rows[0]["layers"]) - 1:
+            for place, name in enumerate(("clean", "stego")):
+                density = np.mean([entry["density"][place] for entry in own], axis=0)
+                lines[f"layer {layer}, {name}"] = (middles, density.tolist())
+    columns = ("layer", "deviation, clean", "deviation, stego", "Kolmogorov-Smirnov distance", f"p below {_SIGNIFICANT}")
+    notes = ["Weights of a function of the cover alone against those of one with two secrets in the same cover, equal training."]
+    return [Table("Figure 13: weight distributions", columns, cells, notes), Figure("Weights", "weight", "density", lines)]
 
 
 _POPULATIONS = ("bare", "decoys", "two secrets", "one secret")
@@ -222,6 +266,7 @@ def _fig14(rows: Sequence[Row]) -> list[Table | Figure]:
 EXPERIMENTS = (
     Experiment("fig9", "4.6", _fig9_items, _fig9),
     Experiment("fig12a", "4.9 (1)", _fig12a_items, _fig12a),
+    Experiment("fig13", "4.10 (1)", _fig13_items, _fig13),
     Experiment("table3", "4.10 (2)", _table3_items, _table3),
     Experiment("fig14", "4.10 (3)", _fig14_items, _fig14),
 )

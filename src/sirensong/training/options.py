@@ -20,8 +20,8 @@ class Options:
     (time.monotonic) or from the call. psnr: stop early, once every picture has this PSNR in dB. seed: makes the run repeatable,
     for experiments; what is to be published goes without. device: "auto", "cpu", "cuda". precision: "auto", "fp32" or "mixed".
     threads: of the processor, None for as many as torch takes. checkpoint: a file from which a run that was killed can `resume`;
-    `sirensong.hide.discard_checkpoint` deletes it once the result is safe. listener: is called with a Progress a few times a second. Raises SettingError for values
-    out of range.
+    `sirensong.hide.discard_checkpoint` deletes it once the result is safe. listener: is called with a Progress a few times a
+    second. Raises SettingError for values out of range.
     """
 
     seconds: float | None = None
