@@ -78,10 +78,11 @@ def _change(carrier: Path, output: Path, overwrite: bool, json: bool, change: Ca
     save(output, after, overwrite=overwrite)
     pairs = [(old.weight, new.weight) for old, new in zip(before.weights, after.weights, strict=True)]
     total = sum(old.size for old, _ in pairs)
+    psnr = measure(sample(before), sample(after)).psnr
     facts = {
         "changed_weights": round(sum(int((old != new).sum()) for old, new in pairs) / total, 4),
         "zero_weights": round(sum(int((new == 0).sum()) for _, new in pairs) / total, 4),
-        "cover_psnr": measure(sample(before), sample(after)).as_json()["psnr"],
+        "cover_psnr": None if math.isinf(psnr) else round(psnr, 2),
     }
     print_facts(f"{output}, against {carrier}", facts, json=json)
 
