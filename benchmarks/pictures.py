@@ -6,9 +6,10 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
-from skimage import data
+
+from sirensong.image import fill, read_picture, to_pil
+from sirensong.photographs import NAMES, photograph
 
 SIDE = 128
 
@@ -71,18 +72,10 @@ def many(folder: Path | None, secrets: int) -> list[Set]:
 
 
 def _own(side: int) -> list[Set]:
-    names = ("astronaut", "chelsea", "coffee", "rocket")
-    images = [Image.fromarray(np.asarray(getattr(data, name)())[..., :3]) for name in names]
-    squares = [_crop(image).resize((side, side), Image.Resampling.LANCZOS) for image in images]
-    return [Set(f"{names[i]} first", [squares[i], squares[(i + 1) % 4], squares[(i + 2) % 4]]) for i in range(4)]
+    squares = [to_pil(fill(photograph(name), side, side)) for name in NAMES]
+    return [Set(f"{name} first", [squares[i], squares[(i + 1) % 4], squares[(i + 2) % 4]]) for i, name in enumerate(NAMES)]
 
 
 def square(path: Path, side: int) -> Image.Image:
     """The middle square of a picture, resampled to side x side."""
-    return _crop(Image.open(path).convert("RGB")).resize((side, side), Image.Resampling.LANCZOS)
-
-
-def _crop(image: Image.Image) -> Image.Image:
-    short = min(image.size)
-    left, top = (image.width - short) // 2, (image.height - short) // 2
-    return image.crop((left, top, left + short, top + short))
+    return to_pil(fill(read_picture(path).pixels, side, side))

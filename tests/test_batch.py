@@ -1,5 +1,6 @@
 """Batches: every job once, a bad one alone, a dead worker's again, and the same bytes wherever it ran."""
 
+import dataclasses
 import os
 import re
 import signal
@@ -13,9 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import sirensong as ss
 from sirensong import cli
-from sirensong.batch import Job, read_jobs
+from sirensong.batch import Job, Order, read_jobs, run_job, run_jobs
 from sirensong.errors import FormatError
+from sirensong.mask import mask_path, read_mask
+
+TINY = dataclasses.replace(ss.FAST, cover_steps=1, joint_steps=2)
 
 NETWORK = ["--hidden-features", "24", "--hidden-layers", "3", "--omega", "15", "--seed", "1"]
 QUICK = [*NETWORK, "--steps", "5"]
@@ -104,6 +109,21 @@ def test_options_that_do_not_go_with_a_batch(folder, options, capsys):
 
 def test_magnitude_selection_leaves_a_mask_beside_each_carrier(folder):
     assert {"x.mask", "y.mask", "z.mask"} <= set(run_batch("--selection", "magnitude", "--workers", "1")[0])
+
+
+def test_a_mask_that_a_dead_worker_left_is_replaced_and_another_ones_is_not(folder, monkeypatch):
+    """A worker can die after its mask and before its carrier: the job is done again. A mask from before the run stays."""
+    jobs, _ = read_jobs(folder / "jobs.csv", folder / "out")
+    order = Order(lambda cover: (dataclasses.replace(TINY, selection="magnitude"), ss.Architecture(24, 3)))
+    (folder / "out").mkdir(exist_ok=True)
+    mask_path(jobs[0].output).write_bytes(b"left behind")
+    assert run_job(jobs[0], order).error is None
+    assert read_mask(mask_path(jobs[0].output)).carrier == ss.load(jobs[0].output).nonce[:8]
+
+    mask_path(jobs[1].output).write_bytes(b"somebody's")
+    (outcome,) = run_jobs(jobs[1:2], order, workers=1)
+    assert "exists, without its carrier" in outcome.error
+    assert mask_path(jobs[1].output).read_bytes() == b"somebody's"
 
 
 def kill_one_worker(pattern, output, killed):

@@ -12,8 +12,9 @@ from PIL import Image
 import sirensong as ss
 from sirensong.carrier import to_bytes
 from sirensong.errors import FormatError, NoPictureError, SettingError
-from sirensong.image import from_uint8, resize, to_uint8
+from sirensong.image import fill, from_uint8, resize, to_uint8
 from sirensong.mask import mask_to_bytes
+from sirensong.photographs import photograph as photograph_of
 from sirensong.robustness import prune, quantise
 from sirensong.tiles import Grid
 from sirensong.training import checkpoint as checkpoints
@@ -385,9 +386,8 @@ def test_what_cannot_be_is_refused_before_training(pictures, keys):
 @pytest.mark.slow
 def test_full_size_quality_and_resumption(tmp_path, monkeypatch):
     """Real photographs at 128x128 with the default recipe; a run that was stopped ends within 0.3 dB of one that was not."""
-    from sirensong.demo import _photograph
-
-    pictures, keys = [_photograph(name) for name in ("astronaut", "chelsea", "coffee")], [ss.SecretKey.generate() for _ in range(2)]
+    names = ("astronaut", "chelsea", "coffee")
+    pictures, keys = [fill(photograph_of(name), 128, 128) for name in names], [ss.SecretKey.generate() for _ in range(2)]
     secrets = list(zip(keys, pictures[1:], strict=True))
     whole = ss.hide(pictures[0], secrets, seed=1).stego
     monkeypatch.setattr(checkpoints, "INTERVAL", 0.5)

@@ -14,6 +14,7 @@ from PIL import Image
 from sirensong.errors import FileError, FormatError, SettingError
 from sirensong.image import (
     encode_picture,
+    fill,
     fit_within,
     from_uint8,
     read_picture,
@@ -490,3 +491,15 @@ class TestWrite:
         assert_picture(read_picture(tmp_path / "a.png"), colours(RGB))
         write_picture(tmp_path / "a.png", colours(RGB[::-1]), overwrite=True)
         assert_picture(read_picture(tmp_path / "a.png"), colours(RGB[::-1]))
+
+
+@pytest.mark.parametrize(("size", "wanted", "rows", "columns"), [
+    ((4, 8), (4, 4), slice(0, 4), slice(2, 6)),
+    ((8, 4), (4, 4), slice(2, 6), slice(0, 4)),
+    ((6, 6), (2, 6), slice(2, 4), slice(0, 6)),
+    ((5, 7), (5, 7), slice(0, 5), slice(0, 7)),
+])  # fmt: skip
+def test_filling_takes_the_middle(size, wanted, rows, columns):
+    picture = from_uint8(np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8))
+    np.testing.assert_array_equal(fill(picture, *wanted), picture[rows, columns])
+    assert fill(picture, 3, 50).shape == (3, 50, 3)

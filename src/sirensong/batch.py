@@ -16,6 +16,7 @@ from sirensong.files import StrPath, read_bytes
 from sirensong.hide import hide
 from sirensong.image import Pixels, read_picture
 from sirensong.keys import read_key
+from sirensong.mask import mask_path
 from sirensong.metrics import measure
 from sirensong.reveal import reveal, sample
 from sirensong.siren import Architecture
@@ -130,7 +131,7 @@ def run_job(job: Job, order: Order) -> Outcome:
             decoys=order.decoys,
             threads=1,
         )
-        hidden.save(job.output)
+        hidden.save(job.output, overwrite=True)
         stego = load(job.output)
         renders = [sample(stego), *(reveal(stego, key, mask=hidden.mask) for key in keys)]
         psnr = tuple(measure(picture, render).psnr for picture, render in zip(pictures, renders, strict=True))
@@ -157,6 +158,8 @@ def run_jobs(jobs: Sequence[Job], order: Order, *, workers: int | None = None, c
     for job in jobs:
         if job.output.exists():
             yield _done_before(job)
+        elif mask_path(job.output).exists():  # another carrier's; later a mask there can only be what a dead worker left
+            yield Outcome(job.output.name, error=f"{mask_path(job.output)} exists, without its carrier")
         else:
             waiting[job.output.name] = job
     with contextlib.ExitStack() as stack:

@@ -11,10 +11,10 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from sirensong.errors import MissingDependencyError, SettingError
+from sirensong.errors import SettingError
 from sirensong.image import Pixels, from_uint8, resize, to_uint8
+from sirensong.photographs import NAMES, photograph
 
-_PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")  # in colour, and installed with scikit-image
 _LEAVES = 600  # a picture has few gaps left after these, which a last layer of the ground fills
 _SMALLEST, _LARGEST = 0.02, 0.6  # radii of leaves, in picture sides
 
@@ -33,17 +33,13 @@ def other_photographs(cover: Pixels, rng: np.random.Generator) -> Pixels:
 
     Raises MissingDependencyError without scikit-image.
     """
-    try:
-        from skimage import data
-    except ImportError as error:
-        raise MissingDependencyError("decoys need scikit-image", hint="pip install 'sirensong[hide]'") from error
-    photograph = np.asarray(getattr(data, _PHOTOGRAPHS[rng.integers(len(_PHOTOGRAPHS))])())[..., :3]
+    picture = photograph(NAMES[rng.integers(len(NAMES))])
     height, width = cover.shape[:2]
-    largest = min(photograph.shape[0] / height, photograph.shape[1] / width)
+    largest = min(picture.shape[0] / height, picture.shape[1] / width)
     scale = largest * rng.uniform(0.4, 1)
     high, wide = max(1, int(height * scale)), max(1, int(width * scale))
-    top, left = (int(rng.integers(whole - part + 1)) for whole, part in zip(photograph.shape, (high, wide), strict=False))
-    part = resize(from_uint8(photograph[top : top + high, left : left + wide]), height, width)
+    top, left = (int(rng.integers(whole - part + 1)) for whole, part in zip(picture.shape, (high, wide), strict=False))
+    part = resize(picture[top : top + high, left : left + wide], height, width)
     mirrored = part[:, ::-1] if rng.random() < 0.5 else part
     return np.ascontiguousarray(mirrored[..., rng.permutation(3)])
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from sirensong.carrier import load, save
-from sirensong.errors import MissingDependencyError
 from sirensong.files import refuse_existing, told
 from sirensong.hide import hide
-from sirensong.image import Pixels, from_uint8, resize, write_picture
+from sirensong.image import fill, write_picture
 from sirensong.keys import SecretKey, read_key, write_key
 from sirensong.metrics import Quality, measure
+from sirensong.photographs import photograph
 from sirensong.reveal import reveal, sample
 from sirensong.sheet import Row, contact_sheet
 from sirensong.training.progress import Listener
 from sirensong.training.recipe import RECIPES
 
 SIDE = 128
+_COVER = "astronaut"
 _SECRETS = (("alice", "chelsea"), ("bob", "coffee"))
 
 
@@ -36,7 +35,7 @@ def run_demo(
     carrier, sheet = folder / "song.safetensors", folder / "sheet.png"
     for path in (carrier, sheet):
         refuse_existing(path, overwrite=overwrite)
-    cover, secrets = _photograph("astronaut"), [_photograph(photograph) for _, photograph in _SECRETS]
+    cover, *secrets = (fill(photograph(name), SIDE, SIDE) for name in (_COVER, *(name for _, name in _SECRETS)))
     keys = [_key(folder / f"{person}.key") for person, _ in _SECRETS]
 
     recipe = RECIPES["fast"] if steps is None else replace(RECIPES["fast"], joint_steps=steps)
@@ -56,18 +55,6 @@ def run_demo(
         write_picture(folder / f"{stem}-original.png", original, overwrite=True)
         write_picture(folder / f"{stem}-render.png", render, overwrite=True)
     return sheet, table
-
-
-def _photograph(name: str) -> Pixels:
-    """One of the photographs that scikit-image carries, its middle square, 128 x 128."""
-    try:
-        from skimage import data
-    except ImportError as error:
-        raise MissingDependencyError("the demo needs scikit-image", hint="pip install 'sirensong[hide]'") from error
-    picture = np.asarray(getattr(data, name)())
-    side = min(picture.shape[:2])
-    top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
-    return resize(from_uint8(picture[top : top + side, left : left + side]), SIDE, SIDE)
 
 
 def _key(path: Path) -> SecretKey:

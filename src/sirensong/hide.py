@@ -66,7 +66,7 @@ def hide(
     Raises SettingError for settings, keys or picture sizes that cannot be, FileError or FormatError for files that cannot be
     read, MissingDependencyError without torch.
     """
-    run = _prepare(cover, secrets, recipe, architecture, grid, decoys, options)
+    run = _prepare(cover, secrets, recipe=recipe, architecture=architecture, grid=grid, decoys=decoys, **options)
     for part in run.parts():
         cover_functions = part.represent_cover()
         masks = part.select_weights(cover_functions)
@@ -75,7 +75,12 @@ def hide(
     return Hidden(*run.publish())
 
 
-def plan(
+def plan(cover: ImageLike, secrets: Secrets, **arguments: Any) -> Plan:
+    """Say what `hide` would make of the same arguments, and what it would take: a second's training is timed for that."""
+    return _prepare(cover, secrets, **arguments | {"checkpoint": None, "resume": False}).plan()
+
+
+def _prepare(
     cover: ImageLike,
     secrets: Secrets,
     *,
@@ -84,19 +89,6 @@ def plan(
     grid: Grid | None = None,
     decoys: Sequence[ImageLike] = (),
     **options: Any,
-) -> Plan:
-    """Say what `hide` would make of the same arguments, and what it would take: a second's training is timed for that."""
-    return _prepare(cover, secrets, recipe, architecture, grid, decoys, options | {"checkpoint": None, "resume": False}).plan()
-
-
-def _prepare(
-    cover: ImageLike,
-    secrets: Secrets,
-    recipe: Recipe,
-    architecture: Architecture | None,
-    grid: Grid | None,
-    decoys: Sequence[ImageLike],
-    options: dict[str, Any],
 ) -> Run:
     chosen = Options(**options)
     pairs = list(secrets.items() if isinstance(secrets, Mapping) else secrets)

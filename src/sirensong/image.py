@@ -185,6 +185,15 @@ def resize(pixels: Pixels, height: int, width: int) -> Pixels:
     return from_uint8(np.asarray(to_pil(pixels).resize((width, height), Image.Resampling.LANCZOS)))
 
 
+def fill(pixels: Pixels, height: int, width: int) -> Pixels:
+    """The largest middle part of a picture in the shape of (height, width), resampled to that size."""
+    own_height, own_width = pixels.shape[:2]
+    scale = min(own_height / height, own_width / width)
+    high, wide = max(1, round(height * scale)), max(1, round(width * scale))
+    top, left = (own_height - high) // 2, (own_width - wide) // 2
+    return resize(pixels[top : top + high, left : left + wide], height, width)
+
+
 def fit_within(size: tuple[int, int], bounds: tuple[int, int]) -> tuple[int, int]:
     """The largest (height, width) of `size`'s shape within `bounds`, and no larger than `size`."""
     height, width = size

@@ -44,7 +44,7 @@ def test_table_1_stands_beside_the_papers_numbers(data, tmp_path, capsys):
     own = [row["found"]["psnr"][2] for row in rows if row["key"]["set"] == "coco"]
     assert cells[2] == f"{np.mean(own):.2f}"
     assert {row["key"]["set"] for row in rows} == set(study.DATA_SETS)
-    assert all(row["settings"]["images"] == 2 and "sirensong" in row["versions"] for row in rows)
+    assert all(row["seed"] == row["key"]["index"] and "sirensong" in row["versions"] for row in rows)
     assert "<table>" in (tmp_path / "results" / "report.html").read_text()
 
 
@@ -59,8 +59,18 @@ def test_finished_items_are_not_done_again(tmp_path, monkeypatch):
     assert done[0] == first
     assert len(calls) == 1
     assert [entry[:2] for entry in done] == [(1, 2), (2, 2)]
-    list(study.run_items(EXPERIMENTS["table1"], dataclasses.replace(setting, images=1)))
-    assert len(calls) == 2  # other settings, other items
+    list(study.run_items(EXPERIMENTS["table1"], dataclasses.replace(setting, images=3)))
+    assert len(calls) == 2  # a larger N adds to what is there
+    list(study.run_items(EXPERIMENTS["table1"], dataclasses.replace(setting, recipe=recipes.PAPER)))
+    assert len(calls) == 4  # another recipe's results are others
+    assert len(list(study.run_items(EXPERIMENTS["table1"], setting))) == 2
+    assert len(calls) == 4  # and do not replace these
+
+
+def test_an_item_repeats_by_its_seed(tmp_path):
+    setting = study.Study(None, 2, TINY, tmp_path)
+    work = [item.work for item in EXPERIMENTS["table1"].items(setting)]
+    assert work[0]() == work[0]() != work[1]()
 
 
 def test_damaged_results_are_told(tmp_path):

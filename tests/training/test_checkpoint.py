@@ -129,3 +129,11 @@ def test_nothing_is_left_of_a_discarded_checkpoint(tmp_path, weights):
     Checkpoint(path, NONCE, SECRET, CONTEXT, ENTROPY).finish([weights], None)
     discard(path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_a_part_of_it_is_not_deleted_with_it(tmp_path, weights):
+    path = tmp_path / "run.checkpoint"
+    Checkpoint(path, NONCE, SECRET, CONTEXT, ENTROPY).finish([weights], None)
+    (tmp_path / "run.checkpoint.tiles" / "holiday.jpg").write_text("mine")
+    discard(path)
+    assert [file.name for file in tmp_path.rglob("*")] == ["run.checkpoint.tiles", "holiday.jpg"]

@@ -126,6 +126,7 @@ def guess(
         **{f"rank by {name}": rank for name, rank in found.ranks.items()},
         "seconds_a_key": float(f"{found.seconds_a_key:.3g}"),
         "years_for_all_keys": float(f"{found.years_for_all_keys:.1e}"),
+        "years_for_passphrases_of_40_bits": float(f"{found.years_for_passphrases(40):.1e}"),
     }
     if json:
         climb = {"shares": list(_SHARES)} | {part: [round(float(value), 3) for value in curve] for part, curve in curves.items()}

@@ -11,7 +11,7 @@ import numpy as np
 
 from sirensong.hide import Hidden, hide
 from sirensong.image import Pixels, resize
-from sirensong.keys import SecretKey
+from sirensong.keys import SecretKey, derive
 from sirensong.metrics import measure
 from sirensong.reproduce.study import Experiment, Figure, Item, Row, Study, Table
 from sirensong.reveal import Size, reveal, sample
@@ -34,10 +34,12 @@ _WAYS: dict[str, Row] = {  # of section 4.8, and keyed selection
 }
 
 
-def hidden_and_keys(pictures: Sequence[Pixels], recipe: Recipe) -> tuple[Hidden, list[SecretKey]]:
-    """Hide all pictures but the first in it, under fresh keys."""
-    keys = [SecretKey.generate() for _ in pictures[1:]]
-    return hide(pictures[0], list(zip(keys, pictures[1:], strict=True)), recipe=recipe), keys
+def hidden_and_keys(
+    pictures: Sequence[Pixels], recipe: Recipe, seed: int, decoys: Sequence[Pixels] = ()
+) -> tuple[Hidden, list[SecretKey]]:
+    """Hide all pictures but the first in it, under keys that follow from the seed, as all else does."""
+    keys = [SecretKey(derive(seed.to_bytes(8), b"", f"reproduce/{place}")) for place in range(len(pictures) - 1)]
+    return hide(pictures[0], list(zip(keys, pictures[1:], strict=True)), recipe=recipe, seed=seed, decoys=decoys), keys
 
 
 def renders_of(hidden: Hidden, keys: Sequence[SecretKey], size: Size | None = None) -> list[Pixels]:
@@ -51,7 +53,7 @@ def _pictures(study: Study, data_set: str, index: int, secrets: int) -> list[Pix
 
 def _qualities(study: Study, data_set: str, index: int, secrets: int, **changes: object) -> Row:
     pictures = _pictures(study, data_set, index, secrets)
-    hidden, keys = hidden_and_keys(pictures, replace(study.recipe, **changes))  # type: ignore[arg-type]
+    hidden, keys = hidden_and_keys(pictures, replace(study.recipe, **changes), index)  # type: ignore[arg-type]
     found = [measure(picture, render) for picture, render in zip(pictures, renders_of(hidden, keys), strict=True)]
     return {name: [getattr(quality, name) for quality in found] for name in _METRICS}
 
@@ -122,7 +124,7 @@ def _table2(rows: Sequence[Row]) -> list[Table | Figure]:
 def _fig8_items(study: Study) -> list[Item]:
     def work(data_set: str, index: int) -> Row:
         places = [index * 3 + place for place in range(3)]
-        hidden, keys = hidden_and_keys([study.picture(data_set, place) for place in places], study.recipe)
+        hidden, keys = hidden_and_keys([study.picture(data_set, place) for place in places], study.recipe, index)
         found: Row = {}
         for side in _SIZES:
             truths = [study.picture(data_set, place, side) for place in places]

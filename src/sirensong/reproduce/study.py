@@ -6,29 +6,29 @@ import json
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import sirensong
-from sirensong.errors import FormatError, MissingDependencyError
+from sirensong.errors import FormatError
 from sirensong.files import read_bytes, told, write_bytes
-from sirensong.image import Pixels, from_uint8, read_picture, resize
+from sirensong.image import Pixels, fill, read_picture
+from sirensong.photographs import NAMES, photograph
 from sirensong.training.recipe import Recipe
 
 SIDE = 128
 DATA_SETS = ("celebahq", "coco", "div2k")
 _LARGEST_RESULTS = 1024**3
-_OWN = ("astronaut", "chelsea", "coffee", "rocket")  # scikit-image's photographs, where there is no data folder
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Item:
-    """One piece of work. key: what names it among an experiment's items, in JSON's types. work: returns its numbers."""
+    """One piece of work. key: its name among an experiment's items, in JSON's types; the index in it is the seed. work: does it."""
 
     key: Row
     work: Callable[[], Row]
@@ -76,7 +76,11 @@ class Study:
     images: int
     recipe: Recipe
     output: Path
-    pictures: dict[tuple[str, int], Pixels] = field(default_factory=dict, repr=False)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What a result depends on besides its own key."""
+        return {"recipe": repr(self.recipe), "data": str(self.data)}
 
     @property
     def sets(self) -> tuple[str, ...]:
@@ -86,51 +90,39 @@ class Study:
     def picture(self, data_set: str, index: int, side: int = SIDE) -> Pixels:
         """A picture of a data set, its middle square, Lanczos to side x side; they begin again when they end."""
         if self.data is None:
-            return _square(_own(index), side)
+            picture = photograph(NAMES[index % len(NAMES)])
+            return fill(picture[:, ::-1] if index // len(NAMES) % 2 else picture, side, side)
         paths = sorted((self.data / data_set).glob("*.png"))
         if not paths:
             raise FormatError(f"no pictures in {self.data / data_set}: expected files that end in .png")
-        return _square(read_picture(paths[index % len(paths)]).pixels, side)
-
-
-def _square(pixels: Pixels, side: int) -> Pixels:
-    height, width = pixels.shape[:2]
-    short = min(height, width)
-    top, left = (height - short) // 2, (width - short) // 2
-    return resize(pixels[top : top + short, left : left + short], side, side)
-
-
-def _own(index: int) -> Pixels:
-    try:
-        from skimage import data
-    except ImportError as error:
-        raise MissingDependencyError("these pictures need scikit-image", hint="pip install 'sirensong[hide]'") from error
-    photograph = from_uint8(np.asarray(getattr(data, _OWN[index % len(_OWN)])())[..., :3])
-    return photograph[:, ::-1] if index // len(_OWN) % 2 else photograph
+        return fill(read_picture(paths[index % len(paths)]).pixels, side, side)
 
 
 def run_items(experiment: Experiment, study: Study) -> Iterator[tuple[int, int, Row]]:
     """Do what is not done yet, and yield (done, total, row) for each item. Results go to NAME.jsonl, a line an item."""
     path = study.output / f"{experiment.name}.jsonl"
-    settings = {"images": study.images, "recipe": repr(study.recipe), "data": str(study.data)}
-    rows = [row for row in _read(path) if row["settings"] == settings]
-    kept = {json.dumps(row["key"], sort_keys=True): row for row in rows}
+    kept = {_name(row["key"], row["settings"]): row for row in _read(path)}
     items = experiment.items(study)
     for done, item in enumerate(items, start=1):
-        name = json.dumps(item.key, sort_keys=True)
+        name = _name(item.key, study.settings)
         if name not in kept:
             begun = time.perf_counter()
             found = item.work()
             kept[name] = {
                 "key": item.key,
+                "seed": item.key["index"],
                 "found": found,
                 "seconds": round(time.perf_counter() - begun, 2),
-                "settings": settings,
+                "settings": study.settings,
                 "versions": {"sirensong": sirensong.__version__, "numpy": np.__version__, "python": platform.python_version()},
             }
             lines = (json.dumps(row) for row in kept.values())
             write_bytes(path, ("\n".join(lines) + "\n").encode(), overwrite=True)
         yield done, len(items), kept[name]["key"] | kept[name]["found"]
+
+
+def _name(key: Row, settings: Row) -> str:
+    return json.dumps([key, settings], sort_keys=True)
 
 
 def _read(path: Path) -> list[Row]:

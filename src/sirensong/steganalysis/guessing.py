@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sirensong.image import Pixels
-from sirensong.keys import SecretKey
+from sirensong.keys import Passphrase, SecretKey
 from sirensong.reveal import Function, SecretFunction, render, unlock
 from sirensong.siren import Layer, Weights
 from sirensong.stego import StegoFunction
@@ -31,16 +31,25 @@ _YEAR = 365.25 * 86400
 
 @dataclass(frozen=True)
 class Guess:
-    """How the right key fared among wrong ones. ranks: by each statistic and by their sum, 1 for the most natural of all."""
+    """How the right key fared among wrong ones, and what guessing costs on this machine.
+
+    ranks: by each statistic and by their sum, 1 for the most natural of all. seconds_a_key: to render and judge with one key.
+    seconds_a_passphrase: to make a key of one (Argon2id), after which a slot tells whether it is right.
+    """
 
     wrong_keys: int
     ranks: dict[str, int]
     seconds_a_key: float
+    seconds_a_passphrase: float
 
     @property
     def years_for_all_keys(self) -> float:
-        """To try 2^256 keys at this rate, on this machine."""
+        """To try 2^256 keys at this rate."""
         return 2.0**256 * self.seconds_a_key / _YEAR
+
+    def years_for_passphrases(self, bits: float) -> float:
+        """To try all passphrases of so many bits at this rate."""
+        return float(2.0**bits) * self.seconds_a_passphrase / _YEAR
 
 
 def naturalness(picture: Pixels) -> Scores:
@@ -72,10 +81,14 @@ def guess(stego: StegoFunction, key: SecretKey, wrong: Sequence[SecretKey]) -> G
     others = np.stack([naturalness(_look(unlock(stego, other, force=True))) for other in wrong])
     seconds = (time.perf_counter() - begun) / len(wrong)
     mine = naturalness(_look(unlock(stego, key)))
+    begun = time.perf_counter()
+    Passphrase("a guess").bind(stego.nonce)
+    argon2id = time.perf_counter() - begun
     every = np.vstack([mine, others])
     standard = (every - others.mean(0)) / np.maximum(others.std(0), 1e-12)
     columns = dict(zip((*STATISTICS, "sum of all"), np.column_stack([every, standard.sum(1)]).T, strict=True))
-    return Guess(len(wrong), {name: 1 + int((values[1:] >= values[0]).sum()) for name, values in columns.items()}, seconds)
+    ranks = {name: 1 + int((values[1:] >= values[0]).sum()) for name, values in columns.items()}
+    return Guess(len(wrong), ranks, seconds, argon2id)
 
 
 def hill(stego: StegoFunction, key: SecretKey, wrong: Sequence[SecretKey], shares: Sequence[float]) -> dict[str, Scores]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -142,8 +141,12 @@ def discard(path: StrPath) -> None:
     """Delete a run's checkpoint, if there is one. Raises FileError if it cannot be deleted."""
     with told("delete", path):
         Path(path).unlink(missing_ok=True)
-        if _folder(path).exists():
-            shutil.rmtree(_folder(path))
+        if _folder(path).is_dir():
+            for part in _folder(path).iterdir():
+                if part.name.isdecimal():  # nothing else there is ours
+                    part.unlink()
+            if not any(_folder(path).iterdir()):
+                _folder(path).rmdir()
 
 
 def _folder(path: StrPath) -> Path:

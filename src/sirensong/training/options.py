@@ -17,11 +17,11 @@ class Options:
     """How to run, as opposed to what to make.
 
     seconds: a budget of time that the schedule fits itself to, instead of the recipe's steps, counted from `started`
-    (time.monotonic) or from the call. psnr: stop early, once every picture has this PSNR in dB. seed: makes the run repeatable,
-    for experiments; what is to be published goes without. device: "auto", "cpu", "cuda". precision: "auto", "fp32" or "mixed".
-    threads: of the processor, None for as many as torch takes. checkpoint: a file from which a run that was killed can `resume`;
-    `sirensong.hide.discard_checkpoint` deletes it once the result is safe. listener: is called with a Progress a few times a
-    second. Raises SettingError for values out of range.
+    (time.monotonic) or from the call. psnr: stop early, once every picture, decoys too, has this PSNR in dB. seed: makes the run
+    repeatable, for experiments; what is to be published goes without. device: "auto", "cpu", "cuda". precision: "auto", "fp32" or
+    "mixed". threads: of the processor, None for as many as torch takes. checkpoint: a file from which a run that was killed can
+    `resume`; `sirensong.hide.discard_checkpoint` deletes it once the result is safe. listener: is called with a Progress a few
+    times a second. Raises SettingError for values out of range.
     """
 
     seconds: float | None = None

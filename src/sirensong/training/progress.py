@@ -11,8 +11,8 @@ class Progress:
     """How far training is.
 
     stage: "cover" or "joint". step, steps: within the stage. psnr: dB of each function on the batches since the last report, stego
-    function first; a batch is a sample of the pixels, so these are estimates. seconds_left: to the end of the stage, None if
-    unknown. tiles_done, tiles_at_once, tiles: tiles whose training is over, those that are trained together now,
+    function first and decoys last; a batch is a sample of the pixels, so these are estimates. seconds_left: to the end of the
+    stage, None if unknown. tiles_done, tiles_at_once, tiles: tiles whose training is over, those that are trained together now,
     and all there are.
     """
 

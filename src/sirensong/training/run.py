@@ -12,7 +12,7 @@ import torch
 
 from sirensong.decoys import decoy
 from sirensong.errors import SettingError
-from sirensong.image import ImageLike, Pixels, read_picture, resize
+from sirensong.image import ImageLike, Pixels, fill, read_picture
 from sirensong.keys import KEY_BYTES, Key, SecretKey, derive
 from sirensong.mask import CARRIER_BYTES, Mask
 from sirensong.siren import Architecture, Layer, Weights
@@ -178,20 +178,11 @@ def _with_decoys(
     cover = pictures[0]
     if given:
         chosen = rng.permutation(len(given))
-        own = [_as_large_as(cover, read_picture(given[chosen[index % len(given)]]).pixels) for index in missing]
+        own = [fill(read_picture(given[chosen[index % len(given)]]).pixels, *cover.shape[:2]) for index in missing]
     else:
         own = [decoy(kind, cover, rng) for _ in missing]
     thrown_away = [SecretKey(derive(*randomness, f"decoys/{index}")) for index in missing]
     return (*pictures, *own), (*keys, *thrown_away)
-
-
-def _as_large_as(cover: Pixels, picture: Pixels) -> Pixels:
-    """The middle of a picture, in the cover's shape and size."""
-    (height, width), (own_height, own_width) = cover.shape[:2], picture.shape[:2]
-    scale = min(own_height / height, own_width / width)
-    high, wide = max(1, round(height * scale)), max(1, round(width * scale))
-    top, left = (own_height - high) // 2, (own_width - wide) // 2
-    return resize(picture[top : top + high, left : left + wide], height, width)
 
 
 def _device(name: str) -> torch.device:
