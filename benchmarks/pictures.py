@@ -78,4 +78,4 @@ def _own(side: int) -> list[Set]:
 
 def square(path: Path, side: int) -> Image.Image:
     """The middle square of a picture, resampled to side x side."""
-    return to_pil(fill(read_picture(path).pixels, side, side))
+    return to_pil(fill(read_picture(path).levels, side, side))

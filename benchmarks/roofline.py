@@ -62,7 +62,7 @@ def _numpy_products(features: int) -> float:
 
 def _step(architecture: ss.Architecture, tiles: int, points: int) -> tuple[float, float]:
     """Operations in the products of a joint step of three pictures, and its seconds."""
-    picture = np.zeros((32, 32, 3), np.float32)
+    picture = np.zeros((32, 32, 3), np.uint8)
     target = Target(picture, ss.Grid().patch(0, (32, 32)), CPU)
     problem = Problem(architecture, [Tile([target] * 3)] * tiles, [1 / 3] * 3)
     rng = np.random.default_rng(0)

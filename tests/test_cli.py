@@ -415,7 +415,14 @@ def test_interrupted_by_the_user(at, tmp_path):
     assert (again.returncode, again.stderr.splitlines()[0]) == (1, f"sirensong: error: {checkpoint} exists: an unfinished run")
 
 
-INTERRUPTIBLE = "from sirensong.training import checkpoint; checkpoint.INTERVAL = 0.2; from sirensong.cli import main; main()"
+INTERRUPTIBLE = """
+import signal
+from sirensong.cli import main
+from sirensong.training import checkpoint
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background may have been told to ignore it
+checkpoint.INTERVAL = 0.2
+main()
+"""
 
 
 def test_the_demo_writes_a_contact_sheet(tmp_path, capsys):

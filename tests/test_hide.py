@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 import sirensong as ss
+from sirensong import mapped
 from sirensong.carrier import to_bytes
 from sirensong.errors import FormatError, NoPictureError, SettingError
 from sirensong.image import fill, from_uint8, resize, to_uint8
@@ -304,6 +305,21 @@ def test_finished_tiles_are_not_done_again(selection, tmp_path, keys, monkeypatc
     assert psnr(ss.reveal(whole.stego, keys[0], mask=whole.mask), ss.reveal(resumed.stego, keys[0], mask=resumed.mask)) == np.inf
 
 
+def test_a_function_too_large_for_memory_is_the_same(tmp_path, keys, monkeypatch, torch_threads):
+    torch_threads(1)
+    pictures = [photograph(seed, 32, 48) for seed in range(2)]
+    recipe = dataclasses.replace(TILED, cover_steps=2, joint_steps=2)
+    in_memory = hide(pictures, keys[:1], recipe, seed=3)
+    in_memory.save(tmp_path / "memory.safetensors")
+    monkeypatch.setattr(mapped, "IN_MEMORY", 1000)
+    hide(pictures, keys[:1], recipe, seed=3).save(tmp_path / "file.safetensors")
+    assert (tmp_path / "memory.safetensors").read_bytes() == (tmp_path / "file.safetensors").read_bytes()
+    read_back = ss.load(tmp_path / "file.safetensors")
+    assert read_back.digest == in_memory.stego.digest
+    np.testing.assert_array_equal(ss.sample(read_back), ss.sample(in_memory.stego))
+    np.testing.assert_array_equal(ss.reveal(read_back, keys[0]), ss.reveal(in_memory.stego, keys[0]))
+
+
 def test_tiles_share_a_budget_of_seconds(keys, monkeypatch):
     looks = itertools.count()
     monkeypatch.setattr(time, "monotonic", lambda: next(looks) / 10)
@@ -348,10 +364,10 @@ def test_decoys_from_ones_own_pictures(pictures, keys, monkeypatch):
     hide(pictures[:2], keys[:1], dataclasses.replace(QUICK, functions=3, cover_steps=1, joint_steps=1), decoys=own)
     first, second = seen[0][2:]
     assert first.shape == second.shape == pictures[0].shape
-    assert np.abs(first - second).mean() > 0.01
-    middles = [resize(picture[:, 15:45], 24, 24) for picture in map(from_uint8, map(to_uint8, own))]
+    assert np.abs(first - second.astype(float)).mean() > 2
+    middles = [resize(picture[:, 15:45], 24, 24) for picture in map(to_uint8, own)]
     for decoy in (first, second):
-        assert min(np.abs(decoy - middle).max() for middle in middles) == 0
+        assert any(np.array_equal(decoy, middle) for middle in middles)
 
 
 def test_robust_training_survives_pruning_and_rounding_better(pictures, keys):

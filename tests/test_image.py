@@ -284,8 +284,12 @@ class TestArrays:
     def test_it_is_not_changed_and_not_shared(self):
         array = np.array([[[0.5, 0.25, 1]]], np.float32)
         picture = read_picture(array)
-        picture.pixels[:] = 0
+        picture.levels[:] = 0
         assert array.tolist() == [[[0.5, 0.25, 1]]]
+
+    def test_8_bit_colours_are_taken_as_they_are(self):
+        """A large photograph is in memory once."""
+        assert np.shares_memory(read_picture(RGB).levels, RGB)
 
     @pytest.mark.parametrize(
         "shape", [(), (5,), (0, 5), (5, 0), (5, 0, 3), (5, 5, 1), (5, 5, 2), (5, 5, 5), (3, 5, 5), (1, 5, 5, 3)]
@@ -396,6 +400,13 @@ class TestConversion:
     def test_rounding_and_clipping(self, value, expected):
         assert to_uint8(np.array([value])).tolist() == [expected]
 
+    def test_8_bits_stay_as_they_are(self):
+        assert to_uint8(RGB) is RGB
+
+    def test_bands_do_not_show_in_rounding(self):
+        pixels = np.random.default_rng(2).uniform(-0.1, 1.1, (600, 3, 3)).astype(np.float32)
+        np.testing.assert_array_equal(to_uint8(pixels), np.rint(np.clip(pixels, 0, 1) * np.float32(255)).astype(np.uint8))
+
     def test_to_pil(self):
         image = to_pil(colours(RGB))
         assert (image.mode, image.size) == ("RGB", (7, 5))
@@ -403,6 +414,12 @@ class TestConversion:
 
 
 class TestResize:
+    def test_8_bits_are_resampled_to_8_bits(self):
+        pixels = photograph()
+        made = resize(to_uint8(pixels), 20, 30)
+        assert made.dtype == np.uint8
+        np.testing.assert_array_equal(from_uint8(made), resize(pixels, 20, 30))
+
     def test_the_same_size_is_the_same_picture(self):
         pixels = photograph()
         assert resize(pixels, 48, 64) is pixels

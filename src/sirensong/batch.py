@@ -14,7 +14,7 @@ from sirensong.carrier import load
 from sirensong.errors import FormatError, MissingDependencyError, SirensongError
 from sirensong.files import StrPath, read_bytes
 from sirensong.hide import hide
-from sirensong.image import Pixels, read_picture
+from sirensong.image import Levels, read_picture
 from sirensong.keys import read_key
 from sirensong.mask import mask_path
 from sirensong.metrics import measure
@@ -59,7 +59,7 @@ class Order:
     build: recipe and network for a cover. within: (height, width) to make pictures smaller to. seed, device, decoys: as in hide.
     """
 
-    build: Callable[[Pixels], tuple[Recipe, Architecture]]
+    build: Callable[[Levels], tuple[Recipe, Architecture]]
     within: tuple[int, int] | None = None
     seed: int | None = None
     device: str = "auto"
@@ -118,7 +118,7 @@ def run_job(job: Job, order: Order) -> Outcome:
         return _done_before(job)
     try:
         opened = [read_picture(path, within=order.within) for path in (job.cover, *(path for _, path in job.secrets))]
-        pictures = [picture.pixels for picture in opened]
+        pictures = [picture.levels for picture in opened]
         keys = [read_key(path) for path, _ in job.secrets]
         recipe, architecture = order.build(pictures[0])
         hidden = hide(

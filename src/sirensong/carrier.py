@@ -15,7 +15,8 @@ from safetensors import SafetensorError, safe_open
 from sirensong.errors import FormatError, SettingError
 from sirensong.files import StrPath, told, write_bytes
 from sirensong.keys import NONCE_BYTES
-from sirensong.siren import Architecture, Layer
+from sirensong.mapped import pieces, read
+from sirensong.siren import Architecture, Array, Layer
 from sirensong.slots import SLOT_BYTES, SLOTS
 from sirensong.stego import StegoFunction
 from sirensong.tiles import Grid
@@ -63,7 +64,8 @@ def _parts(stego: StegoFunction) -> Iterator[bytes | memoryview]:
     text += b" " * (-len(text) % 8)
     yield struct.pack("<Q", len(text)) + text
     for array in tensors.values():
-        yield np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data
+        for piece in pieces(array):
+            yield np.ascontiguousarray(piece, array.dtype.newbyteorder("<")).data
 
 
 def _metadata(stego: StegoFunction) -> dict[str, int | float]:
@@ -114,7 +116,13 @@ def _read(name: str) -> StegoFunction:
         grid = Grid(header["rows"], header["columns"])
         _check_tensors(file, architecture, grid, name)
         nonce, slots = (file.get_tensor(tensor).tobytes() for tensor in ("nonce", "slots"))
-    layers = tuple(_layer(name, index) for index in range(len(architecture.shapes)))
+    offsets = _offsets(name)
+
+    def read_layer(index: int, out: int, into: int) -> Layer:
+        weight, bias = f"layers.{index}.weight", f"layers.{index}.bias"
+        return Layer(_tensor(name, offsets, weight, (grid.tiles, out, into)), _tensor(name, offsets, bias, (grid.tiles, out)))
+
+    layers = tuple(read_layer(index, out, into) for index, (out, into) in enumerate(architecture.shapes))
     return StegoFunction(architecture, grid, layers, header["height"], header["width"], nonce, slots)
 
 
@@ -136,15 +144,20 @@ def _check_tensors(file: Any, architecture: Architecture, grid: Grid, name: str)
             raise FormatError(f"{name}: tensor {tensor} should be {dtype} {list(shape)}, got {found}")
 
 
-def _layer(name: str, index: int) -> Layer:
-    """Read one layer, checked for values. The file is opened for it alone: what is mapped counts as memory until it is closed."""
-    with safe_open(name, framework="numpy") as file:
-        layer = Layer(file.get_tensor(f"layers.{index}.weight"), file.get_tensor(f"layers.{index}.bias"))
-    for kind, array in layer._asdict().items():
-        if not (np.abs(array) <= LARGEST_WEIGHT).all():
-            raise FormatError(f"{name}: tensor layers.{index}.{kind} has values that are not finite, or beyond {LARGEST_WEIGHT:g}")
-        array.flags.writeable = False
-    return layer
+def _offsets(name: str) -> dict[str, int]:
+    """Where each tensor begins in a file that the library has checked."""
+    with told("read", name), Path(name).open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+    return {tensor: 8 + length + about["data_offsets"][0] for tensor, about in header.items() if tensor != "__metadata__"}
+
+
+def _tensor(name: str, offsets: dict[str, int], tensor: str, shape: tuple[int, ...]) -> Array:
+    """One of a layer's, checked for values."""
+    array = read(name, offsets[tensor], shape)
+    if not all((np.abs(piece) <= LARGEST_WEIGHT).all() for piece in pieces(array)):
+        raise FormatError(f"{name}: tensor {tensor} has values that are not finite, or beyond {LARGEST_WEIGHT:g}")
+    return array
 
 
 def _header(metadata: dict[str, str] | None, name: str) -> dict[str, Any]:

@@ -12,23 +12,23 @@ import numpy as np
 import numpy.typing as npt
 
 from sirensong.errors import SettingError
-from sirensong.image import Pixels, from_uint8, resize, to_uint8
+from sirensong.image import Levels, resize, to_uint8
 from sirensong.photographs import NAMES, photograph
 
 _LEAVES = 600  # a picture has few gaps left after these, which a last layer of the ground fills
 _SMALLEST, _LARGEST = 0.02, 0.6  # radii of leaves, in picture sides
 
 
-def transformed_cover(cover: Pixels, rng: np.random.Generator) -> Pixels:
+def transformed_cover(cover: Levels, rng: np.random.Generator) -> Levels:
     """The cover turned, mirrored, its colours exchanged and perhaps inverted. cover: (height, width, 3). Returns the same shape."""
     height, width = cover.shape[:2]
     turned = np.rot90(cover, int(rng.integers(4)) if height == width else 2 * int(rng.integers(2)))
     mirrored = turned[:, ::-1] if rng.random() < 0.5 else turned
     exchanged = mirrored[..., rng.permutation(3)]
-    return _whole(1 - exchanged if rng.random() < 0.5 else exchanged)
+    return np.ascontiguousarray(255 - exchanged if rng.random() < 0.5 else exchanged)
 
 
-def other_photographs(cover: Pixels, rng: np.random.Generator) -> Pixels:
+def other_photographs(cover: Levels, rng: np.random.Generator) -> Levels:
     """A part of one of scikit-image's photographs, mirrored and its colours exchanged by chance. Returns the cover's shape.
 
     Raises MissingDependencyError without scikit-image.
@@ -44,7 +44,7 @@ def other_photographs(cover: Pixels, rng: np.random.Generator) -> Pixels:
     return np.ascontiguousarray(mirrored[..., rng.permutation(3)])
 
 
-def dead_leaves(cover: Pixels, rng: np.random.Generator) -> Pixels:
+def dead_leaves(cover: Levels, rng: np.random.Generator) -> Levels:
     """Discs over discs, of all sizes, each of one colour with some texture: edges and spectrum are like a photograph's.
 
     Lee, Mumford and Huang's model (2001) with radii whose density falls as their cube. Returns the cover's shape.
@@ -52,7 +52,7 @@ def dead_leaves(cover: Pixels, rng: np.random.Generator) -> Pixels:
     height, width = cover.shape[:2]
     side = max(height, width)
     y, x = np.mgrid[:height, :width].astype(np.float32) / side
-    texture = spectral_noise(cover, rng) - 0.5
+    texture = _spectrum(cover, rng) - 0.5
     picture = np.full((height, width, 3), rng.random(3), np.float32)
     shades = rng.normal(rng.uniform(0.3, 0.6), rng.uniform(0.1, 0.25), (_LEAVES, 1)) + rng.normal(0, 0.08, (_LEAVES, 3))
     radii = 1 / np.sqrt(rng.uniform(_LARGEST**-2, _SMALLEST**-2, _LEAVES))
@@ -60,11 +60,30 @@ def dead_leaves(cover: Pixels, rng: np.random.Generator) -> Pixels:
         middle_y, middle_x = rng.uniform(0, height / side), rng.uniform(0, width / side)
         inside = (y - middle_y) ** 2 + (x - middle_x) ** 2 < radius**2
         picture[inside] = shade + strength * texture[inside]
-    return _whole(np.clip(picture, 0, 1))
+    return to_uint8(picture)
 
 
-def spectral_noise(cover: Pixels, rng: np.random.Generator) -> Pixels:
+def spectral_noise(cover: Levels, rng: np.random.Generator) -> Levels:
     """Coloured noise whose amplitudes fall as one over the frequency, as those of photographs do. Returns the cover's shape."""
+    return to_uint8(_spectrum(cover, rng))
+
+
+KINDS: dict[str, Callable[[Levels, np.random.Generator], Levels]] = {
+    "photographs": other_photographs,
+    "cover": transformed_cover,
+    "leaves": dead_leaves,
+    "noise": spectral_noise,
+}
+
+
+def decoy(kind: str, cover: Levels, rng: np.random.Generator) -> Levels:
+    """A picture as large as the cover. kind: "photographs", "cover", "leaves" or "noise". Raises SettingError for another."""
+    if kind not in KINDS:
+        raise SettingError(f"decoys are {', '.join(KINDS)}, got {kind}")
+    return KINDS[kind](cover, rng)
+
+
+def _spectrum(cover: Levels, rng: np.random.Generator) -> npt.NDArray[np.floating]:
     height, width = cover.shape[:2]
     frequency = np.hypot(np.fft.fftfreq(height)[:, None] * height, np.fft.rfftfreq(width)[None, :] * width)
     frequency[0, 0] = 1
@@ -73,24 +92,5 @@ def spectral_noise(cover: Pixels, rng: np.random.Generator) -> Pixels:
     )
     grey, colour = planes[:1], planes - planes.mean(0)
     mixed = np.moveaxis(grey + 0.4 * colour, 0, -1)
-    return _whole(np.clip(0.5 + 0.18 * mixed / max(float(mixed.std()), 1e-9), 0, 1))
-
-
-KINDS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
-    "photographs": other_photographs,
-    "cover": transformed_cover,
-    "leaves": dead_leaves,
-    "noise": spectral_noise,
-}
-
-
-def decoy(kind: str, cover: Pixels, rng: np.random.Generator) -> Pixels:
-    """A picture as large as the cover. kind: "photographs", "cover", "leaves" or "noise". Raises SettingError for another."""
-    if kind not in KINDS:
-        raise SettingError(f"decoys are {', '.join(KINDS)}, got {kind}")
-    return KINDS[kind](cover, rng)
-
-
-def _whole(picture: npt.NDArray[np.floating]) -> Pixels:
-    """In 8-bit steps, as pictures from files are."""
-    return from_uint8(to_uint8(picture))
+    spectrum: npt.NDArray[np.floating] = np.clip(0.5 + 0.18 * mixed / max(float(mixed.std()), 1e-9), 0, 1)
+    return spectrum

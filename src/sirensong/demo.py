@@ -8,7 +8,7 @@ from pathlib import Path
 from sirensong.carrier import load, save
 from sirensong.files import refuse_existing, told
 from sirensong.hide import hide
-from sirensong.image import fill, write_picture
+from sirensong.image import fill, from_uint8, write_picture
 from sirensong.keys import SecretKey, read_key, write_key
 from sirensong.metrics import Quality, measure
 from sirensong.photographs import photograph
@@ -35,7 +35,7 @@ def run_demo(
     carrier, sheet = folder / "song.safetensors", folder / "sheet.png"
     for path in (carrier, sheet):
         refuse_existing(path, overwrite=overwrite)
-    cover, *secrets = (fill(photograph(name), SIDE, SIDE) for name in (_COVER, *(name for _, name in _SECRETS)))
+    cover, *secrets = (from_uint8(fill(photograph(name), SIDE, SIDE)) for name in (_COVER, *(name for _, name in _SECRETS)))
     keys = [_key(folder / f"{person}.key") for person, _ in _SECRETS]
 
     recipe = RECIPES["fast"] if steps is None else replace(RECIPES["fast"], joint_steps=steps)

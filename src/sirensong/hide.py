@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sirensong.carrier import save
 from sirensong.errors import MissingDependencyError, SettingError
 from sirensong.files import StrPath
-from sirensong.image import ImageLike, Pixels, read_picture
+from sirensong.image import ImageLike, Levels, read_picture
 from sirensong.keys import Key
 from sirensong.mask import Mask, mask_path, write_mask
 from sirensong.siren import Architecture
@@ -92,7 +92,7 @@ def _prepare(
 ) -> Run:
     chosen = Options(**options)
     pairs = list(secrets.items() if isinstance(secrets, Mapping) else secrets)
-    pictures = [read_picture(image).pixels for image in (cover, *(image for _, image in pairs))]
+    pictures = [read_picture(image).levels for image in (cover, *(image for _, image in pairs))]
     height, width = pictures[0].shape[:2]
     grid = grid or grid_for(height, width, recipe.tile)
     _check_tiles(pictures, grid)
@@ -122,9 +122,9 @@ def discard_checkpoint(path: StrPath) -> None:
     discard(path)
 
 
-def _check_tiles(pictures: Sequence[Pixels], grid: Grid) -> None:
-    for pixels in pictures:
-        height, width = pixels.shape[:2]
+def _check_tiles(pictures: Sequence[Levels], grid: Grid) -> None:
+    for picture in pictures:
+        height, width = picture.shape[:2]
         if height < grid.rows or width < grid.columns:
             raise SettingError(
                 f"a picture of {width}x{height} pixels is too small for {grid.columns}x{grid.rows} tiles",

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +21,18 @@ from sirensong.files import StrPath, read_bytes, write_bytes
 Pixels = npt.NDArray[np.float32]
 """Colours of a picture: (height, width, 3), RGB in [0, 1]."""
 
+Levels = npt.NDArray[np.uint8]
+"""The same in 8 bits: what pictures are kept as, a quarter the size."""
+
+_Either = TypeVar("_Either", Pixels, Levels)
+
 ImageLike = StrPath | Image.Image | npt.NDArray[Any]
 
 LARGEST_FILE = 200_000_000  # pixels a picture may have in its file; it is decoded whole before it is made smaller
 _LARGEST_BYTES = 1024**3
 LARGEST_SIDE = 65_535  # a slot keeps each side in 16 bits
+
+_BAND = 256  # rows that are rounded at a time, so that a large picture is never there in between
 
 _LOSSLESS = {"L", "RGB", "1"}
 _FORMATS = {".png": "PNG", ".webp": "WEBP", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".jpg": "JPEG", ".jpeg": "JPEG"}
@@ -39,16 +46,21 @@ _OPTIONS: dict[str, dict[str, Any]] = {"WEBP": {"lossless": True}, "JPEG": {"qua
 class Picture:
     """A photograph as colours, and what was lost on the way, a line each.
 
-    pixels: (height, width, 3), float32 in [0, 1]. notes: such as "alpha dropped".
+    levels: (height, width, 3), uint8. notes: such as "alpha dropped".
     """
 
-    pixels: Pixels
+    levels: Levels
     notes: tuple[str, ...] = ()
+
+    @property
+    def pixels(self) -> Pixels:
+        """(height, width, 3), float32 in [0, 1]."""
+        return from_uint8(self.levels)
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width)."""
-        return self.pixels.shape[0], self.pixels.shape[1]
+        return self.levels.shape[0], self.levels.shape[1]
 
 
 def read_picture(image: ImageLike, *, within: tuple[int, int] | None = None) -> Picture:
@@ -62,7 +74,7 @@ def read_picture(image: ImageLike, *, within: tuple[int, int] | None = None) -> 
     picture = _take(image)
     if within is None:
         return picture
-    return replace(picture, pixels=resize(picture.pixels, *fit_within(picture.size, within)))
+    return replace(picture, levels=resize(picture.levels, *fit_within(picture.size, within)))
 
 
 def _take(image: ImageLike) -> Picture:
@@ -116,7 +128,7 @@ def _from_pil(image: Image.Image, name: str) -> Picture:
             raise FormatError(f"{name} has values that are not finite")
         notes.append(f"{name}: {'floating-point' if floating else '16-bit'} grey reduced to 8 bits")
         scale = max(float(wide.max(initial=0)), 1.0) if floating else 65535.0
-        return Picture(_quantise(_three_channels(np.clip(wide / scale, 0, 1))), tuple(notes))
+        return Picture(to_uint8(_three_channels(wide / scale)), tuple(notes))
     if upright.has_transparency_data:
         opaque = upright.convert("RGBA")
         if np.asarray(opaque.getchannel("A")).min() < 255:
@@ -125,13 +137,15 @@ def _from_pil(image: Image.Image, name: str) -> Picture:
         upright = Image.alpha_composite(ground, opaque)
     elif mode not in _LOSSLESS and mode != "P":
         notes.append(f"{name}: colours converted from {mode} to RGB")
-    return Picture(from_uint8(np.asarray(upright.convert("RGB"))), tuple(notes))
+    return Picture(np.asarray(upright.convert("RGB")), tuple(notes))
 
 
 def _from_array(array: npt.NDArray[Any]) -> Picture:
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or 0 in array.shape:
         raise SettingError(f"an image array is (height, width), (height, width, 3) or (height, width, 4), got {array.shape}")
     notes: tuple[str, ...] = ()
+    if array.dtype == np.uint8 and array.shape[2:] != (4,):
+        return Picture(_three_channels(array))
     if array.dtype == np.uint8:
         colours = array / np.float32(255)
     elif array.dtype == np.uint16:
@@ -147,45 +161,50 @@ def _from_array(array: npt.NDArray[Any]) -> Picture:
         if alpha.min() < 1:
             notes += ("transparency dropped, laid on white",)
         colours = colours[..., :3] * alpha + (1 - alpha)
-    return Picture(_quantise(_three_channels(colours)), notes)
+    return Picture(to_uint8(_three_channels(colours)), notes)
 
 
 def _three_channels(colours: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.repeat(colours[..., None], 3, axis=2) if colours.ndim == 2 else colours
 
 
-def _quantise(colours: npt.NDArray[Any]) -> Pixels:
-    """Colours as an 8-bit file would hold them: what is measured against is what can be seen."""
-    return from_uint8(to_uint8(colours))
-
-
-def from_uint8(array: npt.NDArray[np.uint8]) -> Pixels:
+def from_uint8(levels: Levels) -> Pixels:
     """8-bit colours to float32 in [0, 1]."""
-    return np.ascontiguousarray(array, dtype=np.float32) / np.float32(255)
+    pixels = np.array(levels, np.float32, order="C")
+    pixels /= 255
+    return pixels
 
 
-def to_uint8(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Colours in [0, 1] to 8 bits, rounded to the nearest; what lies outside is clipped."""
-    scaled = np.array(pixels, np.result_type(pixels, np.float32))
-    np.clip(scaled, 0, 1, out=scaled)
-    scaled *= 255
-    rounded: npt.NDArray[np.uint8] = np.rint(scaled, out=scaled).astype(np.uint8)
-    return rounded
+def to_uint8(pixels: npt.NDArray[Any]) -> Levels:
+    """Colours in [0, 1] to 8 bits, rounded to the nearest; what lies outside is clipped. 8 bits stay as they are."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    levels = np.empty(pixels.shape, np.uint8)
+    for start in range(0, len(pixels), _BAND):
+        scaled = np.array(pixels[start : start + _BAND], np.result_type(pixels, np.float32))
+        np.clip(scaled, 0, 1, out=scaled)
+        scaled *= 255
+        levels[start : start + _BAND] = np.rint(scaled, out=scaled)
+    return levels
 
 
-def to_pil(pixels: Pixels) -> Image.Image:
-    """Colours (height, width, 3) in [0, 1] to a PIL image, 8-bit RGB."""
+def to_pil(pixels: Pixels | Levels) -> Image.Image:
+    """Colours (height, width, 3), in [0, 1] or in 8 bits, to a PIL image, 8-bit RGB."""
     return Image.fromarray(to_uint8(pixels))
 
 
-def resize(pixels: Pixels, height: int, width: int) -> Pixels:
-    """Resample a picture with Lanczos's filter. pixels: (height, width, 3) in [0, 1], rounded to 8 bits on the way."""
+def resize(pixels: _Either, height: int, width: int) -> _Either:
+    """Resample a picture with Lanczos's filter.
+
+    pixels: (height, width, 3), in [0, 1], rounded to 8 bits on the way, or in 8 bits. Returns the same kind.
+    """
     if pixels.shape[:2] == (height, width):
         return pixels
-    return from_uint8(np.asarray(to_pil(pixels).resize((width, height), Image.Resampling.LANCZOS)))
+    levels = np.asarray(to_pil(pixels).resize((width, height), Image.Resampling.LANCZOS))
+    return levels if pixels.dtype == np.uint8 else from_uint8(levels)  # type: ignore[return-value]
 
 
-def fill(pixels: Pixels, height: int, width: int) -> Pixels:
+def fill(pixels: _Either, height: int, width: int) -> _Either:
     """The largest middle part of a picture in the shape of (height, width), resampled to that size."""
     own_height, own_width = pixels.shape[:2]
     scale = min(own_height / height, own_width / width)
@@ -209,7 +228,7 @@ def check_ending(path: StrPath) -> str:
     return _FORMATS[suffix]
 
 
-def encode_picture(pixels: Pixels, path: StrPath) -> bytes:
+def encode_picture(pixels: Pixels | Levels, path: StrPath) -> bytes:
     """A picture in the format of its name's ending: PNG, WebP (lossless), BMP, TIFF, JPEG.
 
     Raises SettingError for another ending, and for a picture with a longer side than the format allows.
@@ -225,6 +244,6 @@ def encode_picture(pixels: Pixels, path: StrPath) -> bytes:
     return buffer.getvalue()
 
 
-def write_picture(path: StrPath, pixels: Pixels, *, overwrite: bool = False) -> None:
+def write_picture(path: StrPath, pixels: Pixels | Levels, *, overwrite: bool = False) -> None:
     """Write a picture to a file, whole or not at all. Raises FileError or SettingError."""
     write_bytes(path, encode_picture(pixels, path), overwrite=overwrite)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from sirensong.errors import MissingDependencyError, SettingError
-from sirensong.image import Pixels, to_uint8
+from sirensong.image import Levels, Pixels, to_uint8
 
 _BAND = 256  # rows
 SSIM_WINDOW = 11  # pixels a side: a Gaussian of sigma 1.5 cut at 3.5 sigma, as Wang et al. define it
@@ -35,10 +35,10 @@ class Quality:
         return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
 
 
-def measure(picture: Pixels, render: Pixels) -> Quality:
+def measure(picture: Pixels | Levels, render: Pixels | Levels) -> Quality:
     """Compare a render with the picture it stands for.
 
-    picture, render: (height, width, 3), in [0, 1], rounded here to 8 bits. PSNR is over all samples of the three channels (Eq. 13);
+    picture, render: (height, width, 3), in 8 bits, or in [0, 1] and rounded here. PSNR is over all samples of the channels (Eq. 13);
     SSIM (Eq. 14, 15) is the mean over channels with Wang et al.'s Gaussian window. Raises SettingError if the shapes differ,
     MissingDependencyError without scikit-image.
     """
@@ -53,7 +53,7 @@ def measure(picture: Pixels, render: Pixels) -> Quality:
     return Quality(psnr=psnr_of(mse / 255**2), ssim=_ssim(picture, render), rmse=math.sqrt(mse), mae=absolutes / picture.size)
 
 
-def _ssim(picture: Pixels, render: Pixels) -> float:
+def _ssim(picture: Pixels | Levels, render: Pixels | Levels) -> float:
     """Mean over the pixels around which a whole window fits: of bands of them, which need their neighbours on both sides."""
     try:
         from skimage.metrics import structural_similarity  # this one alone: the others load scipy.stats, half a second

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from sirensong.errors import MissingDependencyError
-from sirensong.image import Pixels, from_uint8
+from sirensong.image import Levels
 
 NAMES = ("astronaut", "chelsea", "coffee", "rocket")
 
 
-def photograph(name: str) -> Pixels:
+def photograph(name: str) -> Levels:
     """One of them, whole. name: of NAMES. Raises MissingDependencyError without scikit-image."""
     try:
         from skimage import data
     except ImportError as error:
         raise MissingDependencyError("these photographs need scikit-image", hint="pip install 'sirensong[hide]'") from error
-    return from_uint8(np.asarray(getattr(data, name)())[..., :3])
+    return np.asarray(getattr(data, name)())[..., :3]

@@ -10,6 +10,7 @@ import numpy as np
 from sirensong.errors import SettingError
 from sirensong.image import LARGEST_SIDE
 from sirensong.keys import NONCE_BYTES
+from sirensong.mapped import pieces, take
 from sirensong.siren import Architecture, Layer, Weights
 from sirensong.slots import SLOT_BYTES, SLOTS
 from sirensong.tiles import Grid
@@ -40,7 +41,7 @@ class StegoFunction:
         if shapes != expected:
             raise SettingError(f"the weights do not have the architecture's shapes: expected {expected}, got {shapes}")
         for layer in self.weights:
-            if not all(array.dtype == np.float32 and np.isfinite(array).all() for array in layer):
+            if not all(array.dtype == np.float32 and all(np.isfinite(piece).all() for piece in pieces(array)) for array in layer):
                 raise SettingError("the weights must be finite float32 numbers")
         if not (1 <= self.height <= LARGEST_SIDE and 1 <= self.width <= LARGEST_SIDE):
             raise SettingError(f"a picture's sides must be 1 to {LARGEST_SIDE} pixels, got {self.width}x{self.height}")
@@ -48,8 +49,8 @@ class StegoFunction:
             raise SettingError(f"expected a nonce of {NONCE_BYTES} bytes and {SLOTS} slots of {SLOT_BYTES}")
 
     def tile(self, index: int) -> Weights:
-        """The SIREN of one tile, as views."""
-        return tuple(Layer(layer.weight[index], layer.bias[index]) for layer in self.weights)
+        """The SIREN of one tile."""
+        return tuple(Layer(take(layer.weight, index), take(layer.bias, index)) for layer in self.weights)
 
     @property
     def parameters(self) -> int:
@@ -72,5 +73,6 @@ def weights_digest(weights: Weights) -> bytes:
     sha = hashlib.sha256()
     for layer in weights:
         for array in layer:
-            sha.update(np.ascontiguousarray(array, "<f4").data)
+            for piece in pieces(array):
+                sha.update(np.ascontiguousarray(piece, "<f4").data)
     return sha.digest()

@@ -14,8 +14,7 @@ CPU = torch.device("cpu")
 def numbered(height, width):
     """A picture whose red and green name the pixel."""
     row, column = np.mgrid[:height, :width]
-    pixels = np.stack([row / 255, column / 255, 0 * row], -1).astype(np.float32)
-    return Target(pixels, Grid().patch(0, (height, width)), CPU)
+    return Target(np.stack([row, column, 0 * row], -1).astype(np.uint8), Grid().patch(0, (height, width)), CPU)
 
 
 def drawn_pixels(colours):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio
 
-from sirensong.image import from_uint8, to_uint8
+from sirensong.image import to_uint8
 from sirensong.keys import SecretKey
 from sirensong.reveal import colours
 from sirensong.siren import Architecture, evaluate, initial_weights
@@ -29,7 +29,7 @@ def weights():
 def targets(count, seed=9):
     rng = np.random.default_rng(seed)
     patch = Grid().patch(0, (6, 8))
-    return [Target(from_uint8(rng.integers(0, 256, (6, 8, 3), np.uint8)), patch, CPU) for _ in range(count)]
+    return [Target(rng.integers(0, 256, (6, 8, 3), np.uint8), patch, CPU) for _ in range(count)]
 
 
 def keyed_substitutions():

@@ -13,7 +13,7 @@ import typer
 from sirensong.cli.console import print_note
 from sirensong.errors import FormatError, SettingError
 from sirensong.files import read_bytes
-from sirensong.image import Pixels, read_picture
+from sirensong.image import Levels, read_picture
 from sirensong.keys import Key, Passphrase, read_key
 
 Carrier = Annotated[Path, typer.Argument(help="the carrier, a .safetensors file", show_default=False)]
@@ -43,7 +43,7 @@ class Picture:
     """A picture from the command line. name: as the user wrote it. key: what reveals it, None for the cover."""
 
     name: str
-    pixels: Pixels
+    levels: Levels
     key: Key | None = None
 
 
@@ -73,7 +73,7 @@ def open_picture(path: Path, *, within: str | None = None, key: Key | None = Non
     picture = read_picture(path, within=None if within is None else parse_size(within))
     for note in picture.notes:
         print_note(note)
-    return Picture(str(path), picture.pixels, key)
+    return Picture(str(path), picture.levels, key)
 
 
 def open_secrets(

@@ -51,7 +51,7 @@ def qualities(stego: StegoFunction, pictures: list[Picture], mask: Mask | None) 
     rows = []
     for picture in pictures:
         rendered = _render(stego, picture, mask)
-        original = picture.pixels
+        original = picture.levels
         if original.shape != rendered.shape:
             height, width = rendered.shape[:2]
             print_note(f"{picture.name} is measured at {width}x{height}, as it is in the carrier")

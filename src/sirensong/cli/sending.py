@@ -32,7 +32,7 @@ from sirensong.errors import FileError, SettingError, StoppedError
 from sirensong.files import refuse_existing
 from sirensong.hide import discard_checkpoint, plan
 from sirensong.hide import hide as train
-from sirensong.image import PICTURE_ENDINGS, Pixels
+from sirensong.image import PICTURE_ENDINGS, Levels
 from sirensong.mask import Mask, mask_path, read_mask
 from sirensong.siren import Architecture
 from sirensong.tiles import grid_for
@@ -255,7 +255,7 @@ class _Settings:
             raise FileError(f"no pictures in {folder}")
         return found
 
-    def build(self, cover: Pixels) -> tuple[Recipe, Architecture]:
+    def build(self, cover: Levels) -> tuple[Recipe, Architecture]:
         """The recipe, and the network for a cover."""
         if self.recipe not in RECIPES:
             raise SettingError(f"recipe is {' or '.join(RECIPES)}, got {self.recipe}")
@@ -298,16 +298,16 @@ def _plan_or_train(
 def _arguments(pictures: list[Picture], settings: _Settings) -> dict[str, Any]:
     """What `hide` and `plan` take."""
     cover, *secrets = pictures
-    recipe, architecture = settings.build(cover.pixels)
-    pairs = [(picture.key, picture.pixels) for picture in secrets if picture.key is not None]
+    recipe, architecture = settings.build(cover.levels)
+    pairs = [(picture.key, picture.levels) for picture in secrets if picture.key is not None]
     decoys = settings.decoy_pictures()
-    return {"cover": cover.pixels, "secrets": pairs, "recipe": recipe, "architecture": architecture, "decoys": decoys}
+    return {"cover": cover.levels, "secrets": pairs, "recipe": recipe, "architecture": architecture, "decoys": decoys}
 
 
 def _note_larger_secrets(pictures: list[Picture], settings: _Settings) -> None:
     cover, *secrets = pictures
     for secret in secrets:
-        if secret.pixels.size > 1.5 * cover.pixels.size and settings.hidden_features is None:
+        if secret.levels.size > 1.5 * cover.levels.size and settings.hidden_features is None:
             print_note(
                 f"{secret.name} has more pixels than the cover, by which the network's size goes; --hidden-features enlarges it"
             )

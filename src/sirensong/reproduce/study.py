@@ -15,7 +15,7 @@ import numpy as np
 import sirensong
 from sirensong.errors import FormatError
 from sirensong.files import read_bytes, told, write_bytes
-from sirensong.image import Pixels, fill, read_picture
+from sirensong.image import Pixels, fill, from_uint8, read_picture
 from sirensong.photographs import NAMES, photograph
 from sirensong.training.recipe import Recipe
 
@@ -91,11 +91,11 @@ class Study:
         """A picture of a data set, its middle square, Lanczos to side x side; they begin again when they end."""
         if self.data is None:
             picture = photograph(NAMES[index % len(NAMES)])
-            return fill(picture[:, ::-1] if index // len(NAMES) % 2 else picture, side, side)
+            return from_uint8(fill(picture[:, ::-1] if index // len(NAMES) % 2 else picture, side, side))
         paths = sorted((self.data / data_set).glob("*.png"))
         if not paths:
             raise FormatError(f"no pictures in {self.data / data_set}: expected files that end in .png")
-        return fill(read_picture(paths[index % len(paths)]).pixels, side, side)
+        return from_uint8(fill(read_picture(paths[index % len(paths)]).levels, side, side))
 
 
 def run_items(experiment: Experiment, study: Study) -> Iterator[tuple[int, int, Row]]:

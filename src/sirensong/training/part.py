@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from sirensong.image import Pixels
+from sirensong.image import Levels
 from sirensong.keys import SecretKey, derive
 from sirensong.siren import Architecture, Weights, initial_weights
 from sirensong.substitution import (
@@ -42,7 +42,7 @@ class Work:
     are somebody's; those of decoys are thrown away. entropy: the run's 32 random bytes.
     """
 
-    pictures: tuple[Pixels, ...]
+    pictures: tuple[Levels, ...]
     keys: tuple[SecretKey, ...]
     secrets: int
     recipe: Recipe
@@ -162,9 +162,9 @@ class Part:
     def _in_joint_stage(self) -> bool:
         return self._resumed is not None and self._resumed.stage == JOINT_STAGE
 
-    def _targets(self, tile: int, pictures: Sequence[Pixels]) -> list[Target]:
+    def _targets(self, tile: int, pictures: Sequence[Levels]) -> list[Target]:
         grid, device = self._work.grid, self._work.device
-        return [Target(pixels, grid.patch(tile, (pixels.shape[0], pixels.shape[1])), device) for pixels in pictures]
+        return [Target(picture, grid.patch(tile, (picture.shape[0], picture.shape[1])), device) for picture in pictures]
 
     def _train(self, name: str, problem: Problem, shared: Parameters) -> Parameters:
         work, options = self._work, self._work.options

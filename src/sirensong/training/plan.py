@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sirensong.image import Pixels
+from sirensong.image import Levels
+from sirensong.mapped import IN_MEMORY
 from sirensong.siren import Architecture
 from sirensong.tiles import Grid
 from sirensong.training.recipe import Recipe
@@ -32,19 +33,21 @@ class Plan:
 
 
 def plan_for(
-    pictures: Sequence[Pixels], recipe: Recipe, architecture: Architecture, grid: Grid, tiles_at_once: int, seconds: float
+    pictures: Sequence[Levels], recipe: Recipe, architecture: Architecture, grid: Grid, tiles_at_once: int, seconds: float
 ) -> Plan:
     """Put a plan together. tiles_at_once: how many are trained together. seconds: of training, as measured."""
     parameters = grid.tiles * architecture.parameters
     functions = tiles_at_once * len(pictures)
     points = max(picture.size // 3 for picture in pictures) / grid.tiles * max(share for _, share in recipe.batches or ((0, 1.0),))
     activations = 3 * architecture.hidden_layers * architecture.hidden_features * points
+    layers = [4 * grid.tiles * size for out, into in architecture.shapes for size in (out * into, out)]
+    kept = sum(size for size in layers if size <= IN_MEMORY)
     buffers = round(4 * functions * (activations + _COPIES * architecture.parameters))
     return Plan(
         grid,
         architecture,
         parameters,
         carrier_bytes=4 * parameters + _HEADER,
-        memory_bytes=_PROGRAM + sum(picture.nbytes for picture in pictures) + 2 * 4 * parameters + buffers,
+        memory_bytes=_PROGRAM + sum(picture.nbytes for picture in pictures) + kept + buffers,
         seconds=seconds,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sirensong.image import Pixels
+from sirensong.image import Levels, from_uint8
 from sirensong.metrics import psnr_of
 from sirensong.siren import Architecture, evaluate
 from sirensong.substitution import Positions, Values
@@ -21,10 +21,10 @@ _CHUNK = 16384  # points rendered at a time
 class Target:
     """A tile's part of one picture. size: (height, width) in pixels. coords: (P, 2). colours: (P, 3), in [-1, 1]."""
 
-    def __init__(self, pixels: Pixels, patch: Patch, device: torch.device) -> None:
+    def __init__(self, picture: Levels, patch: Patch, device: torch.device) -> None:
         self.size = patch.size
         self.coords = torch.from_numpy(patch.coords).to(device)
-        self.colours = (torch.from_numpy(pixels[patch.rows, patch.columns]).reshape(-1, 3) * 2 - 1).to(device)
+        self.colours = (torch.from_numpy(from_uint8(picture[patch.rows, patch.columns])).reshape(-1, 3) * 2 - 1).to(device)
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,16 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 import torch
 
 from sirensong.decoys import decoy
 from sirensong.errors import SettingError
-from sirensong.image import ImageLike, Pixels, fill, read_picture
+from sirensong.image import ImageLike, Levels, fill, read_picture
 from sirensong.keys import KEY_BYTES, Key, SecretKey, derive
+from sirensong.mapped import release, zeros
 from sirensong.mask import CARRIER_BYTES, Mask
 from sirensong.siren import Architecture, Layer, Weights
 from sirensong.slots import DIGEST_BYTES, SLOTS, Slot, seal_slots
@@ -40,7 +42,7 @@ class Run:
 
     def __init__(
         self,
-        pictures: Sequence[Pixels],
+        pictures: Sequence[Levels],
         keys: Sequence[Key],
         recipe: Recipe,
         architecture: Architecture,
@@ -111,8 +113,8 @@ class Run:
         work, digest = self._work, weights_digest(self._weights)
         selection, ratio = work.recipe.selection, work.recipe.ratio
         entries = [
-            (key, Slot(selection, ratio, pixels.shape[0], pixels.shape[1], digest[:DIGEST_BYTES]))
-            for key, pixels in zip(work.keys[: work.secrets], work.pictures[1:], strict=False)
+            (key, Slot(selection, ratio, picture.shape[0], picture.shape[1], digest[:DIGEST_BYTES]))
+            for key, picture in zip(work.keys[: work.secrets], work.pictures[1:], strict=False)
         ]
         slots = seal_slots(work.nonce, entries, derive(work.entropy, digest, "slots"))
         height, width = work.pictures[0].shape[:2]
@@ -125,6 +127,8 @@ class Run:
         for tile, function in zip(tiles, weights, strict=True):
             for layer, own in zip(self._weights, function, strict=True):
                 layer.weight[tile], layer.bias[tile] = own
+        for array in chain.from_iterable(self._weights):
+            release(array)
         self._masks.extend(masks or ())
 
     def _budget(self, index: int, done_before: int) -> Budget | None:
@@ -137,12 +141,12 @@ class Run:
         return Budget(max(0.0, left) / (parts - index), started)
 
 
-def _context(pictures: Sequence[Pixels], settings: object) -> bytes:
+def _context(pictures: Sequence[Levels], settings: object) -> bytes:
     """Digest of what is to be made: pictures and settings, but not the keys."""
     sha = hashlib.sha256(repr(settings).encode())
-    for pixels in pictures:
-        sha.update(repr(pixels.shape).encode())
-        sha.update(np.ascontiguousarray(pixels).data)
+    for picture in pictures:
+        sha.update(repr(picture.shape).encode())
+        sha.update(np.ascontiguousarray(picture).data)
     return sha.digest()
 
 
@@ -165,20 +169,20 @@ def _bind(keys: Sequence[Key], nonce: bytes) -> tuple[SecretKey, ...]:
 
 
 def _with_decoys(
-    pictures: Sequence[Pixels],
+    pictures: Sequence[Levels],
     keys: tuple[SecretKey, ...],
     functions: int,
     kind: str,
     given: Sequence[ImageLike],
     randomness: tuple[bytes, bytes],
-) -> tuple[tuple[Pixels, ...], tuple[SecretKey, ...]]:
+) -> tuple[tuple[Levels, ...], tuple[SecretKey, ...]]:
     """Add decoy pictures, as large as the cover, and keys that nobody will have, until there are so many secret functions."""
     missing = range(functions - len(keys))
     rng = np.random.default_rng(int.from_bytes(derive(*randomness, "decoys")))
     cover = pictures[0]
     if given:
         chosen = rng.permutation(len(given))
-        own = [fill(read_picture(given[chosen[index % len(given)]]).pixels, *cover.shape[:2]) for index in missing]
+        own = [fill(read_picture(given[chosen[index % len(given)]]).levels, *cover.shape[:2]) for index in missing]
     else:
         own = [decoy(kind, cover, rng) for _ in missing]
     thrown_away = [SecretKey(derive(*randomness, f"decoys/{index}")) for index in missing]
@@ -192,7 +196,4 @@ def _device(name: str) -> torch.device:
 
 
 def _empty(architecture: Architecture, grid: Grid) -> Weights:
-    return tuple(
-        Layer(np.zeros((grid.tiles, out, into), np.float32), np.zeros((grid.tiles, out), np.float32))
-        for out, into in architecture.shapes
-    )
+    return tuple(Layer(zeros((grid.tiles, out, into)), zeros((grid.tiles, out))) for out, into in architecture.shapes)
