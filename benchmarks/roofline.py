@@ -73,7 +73,7 @@ def _step(architecture: ss.Architecture, tiles: int, points: int) -> tuple[float
 
     def step() -> None:
         _, gradient = one_pass.run(problem.weights(shared), coords, colours, problem.loss_weights)
-        descent.step(problem.shared_gradient(gradient), 0.0)
+        descent.step(problem.shared_gradient(gradient), torch.tensor(0.0))
 
     products = 3 * tiles * points * 6 * architecture.matrix_entries
     products += tiles * (architecture.hidden_layers - 1) * _NEWTON_SCHULZ * architecture.hidden_features**3

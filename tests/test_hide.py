@@ -13,7 +13,7 @@ import sirensong as ss
 from sirensong import mapped
 from sirensong.carrier import to_bytes
 from sirensong.errors import FormatError, NoPictureError, SettingError
-from sirensong.image import fill, from_uint8, resize, to_uint8
+from sirensong.image import fill, resize, to_uint8
 from sirensong.mask import mask_to_bytes
 from sirensong.photographs import photograph as photograph_of
 from sirensong.robustness import prune, quantise

@@ -83,6 +83,7 @@ def test_a_missing_file_is_told(tmp_path):
 
 def test_a_full_disk_is_told_before_anything_is_written_to(monkeypatch, small_memory):
     """/dev/full has room for nothing."""
-    monkeypatch.setattr(mapped.tempfile, "TemporaryFile", lambda: Path("/dev/full").open("w+b", buffering=0))
-    with pytest.raises(FileError, match="no space left"):
-        mapped.zeros((100, 100))
+    with Path("/dev/full").open("w+b", buffering=0) as full:
+        monkeypatch.setattr(mapped.tempfile, "TemporaryFile", lambda: full)
+        with pytest.raises(FileError, match="no space left"):
+            mapped.zeros((100, 100))

@@ -38,8 +38,8 @@ class Quality:
 def measure(picture: Pixels | Levels, render: Pixels | Levels) -> Quality:
     """Compare a render with the picture it stands for.
 
-    picture, render: (height, width, 3), in 8 bits, or in [0, 1] and rounded here. PSNR is over all samples of the channels (Eq. 13);
-    SSIM (Eq. 14, 15) is the mean over channels with Wang et al.'s Gaussian window. Raises SettingError if the shapes differ,
+    picture, render: (height, width, 3), in 8 bits, or in [0, 1] and rounded here. PSNR (Eq. 13) is over all samples; SSIM
+    (Eq. 14, 15) is the mean over channels with Wang et al.'s Gaussian window. Raises SettingError if the shapes differ,
     MissingDependencyError without scikit-image.
     """
     if picture.shape != render.shape:

@@ -17,6 +17,11 @@ def numbered(height, width):
     return Target(np.stack([row, column, 0 * row], -1).astype(np.uint8), Grid().patch(0, (height, width)), CPU)
 
 
+def drawn(batches):
+    batches.draw()
+    return batches.take()
+
+
 def drawn_pixels(colours):
     red, green = (((colours[:, channel] + 1) / 2 * 255).round().int() for channel in (0, 1))
     return list(zip(red.tolist(), green.tolist(), strict=True))
@@ -27,7 +32,7 @@ def test_one_round_has_every_pixel_once(size, points):
     batches = Batches([numbered(*size)], points, torch.Generator().manual_seed(1))
     rounds = size[0] * size[1] // points
     for _ in range(2):
-        seen = [pixel for _ in range(rounds) for pixel in drawn_pixels(batches.next()[1][0])]
+        seen = [pixel for _ in range(rounds) for pixel in drawn_pixels(drawn(batches)[1][0])]
         assert sorted(seen) == [(row, column) for row in range(size[0]) for column in range(size[1])]
 
 
@@ -45,13 +50,13 @@ def test_where_pixels_do_not_divide_evenly_none_is_missed_for_long(size, points)
 def test_a_batch_has_one_pixel_of_each_corner():
     batches = Batches([numbered(16, 16)], 4, torch.Generator().manual_seed(2))
     for _ in range(20):
-        quarters = {(row // 8, column // 8) for row, column in drawn_pixels(batches.next()[1][0])}
+        quarters = {(row // 8, column // 8) for row, column in drawn_pixels(drawn(batches)[1][0])}
         assert len(quarters) == 4
 
 
 def test_coordinates_and_colours_belong_together_also_for_pictures_of_different_sizes():
     targets = [numbered(8, 8), numbered(8, 8), numbered(4, 12)]
-    coords, colours = Batches(targets, 16, torch.Generator().manual_seed(3)).next()
+    coords, colours = drawn(Batches(targets, 16, torch.Generator().manual_seed(3)))
     assert coords.shape == (3, 16, 2)
     assert torch.equal(coords[0], coords[1])
     for target, points, colour in zip(targets, coords, colours, strict=True):
@@ -62,7 +67,7 @@ def test_coordinates_and_colours_belong_together_also_for_pictures_of_different_
 
 def test_the_order_comes_from_the_generator():
     def first(seed):
-        return Batches([numbered(8, 8)], 16, torch.Generator().manual_seed(seed)).next()[0]
+        return drawn(Batches([numbered(8, 8)], 16, torch.Generator().manual_seed(seed)))[0]
 
     assert torch.equal(first(1), first(1))
     assert not torch.equal(first(1), first(2))

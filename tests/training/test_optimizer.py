@@ -13,7 +13,7 @@ def test_adam_is_pytorchs():
     adam, oracle = Adam(mine, rate=0.01, betas=(0.9, 0.99)), torch.optim.Adam(theirs, lr=0.01, betas=(0.9, 0.99))
     for _ in range(20):
         gradients = [torch.randn(tensor.shape, generator=generator) for tensor in start]
-        adam.step(gradients, 1.0)
+        adam.step(gradients, torch.tensor(1.0))
         for tensor, gradient in zip(theirs, gradients, strict=True):
             tensor.grad = gradient.clone()
         oracle.step()
@@ -41,7 +41,7 @@ def test_muon_moves_only_what_is_trained_and_by_its_rate():
     generator = torch.Generator().manual_seed(3)
     matrices, trained = torch.randn(2, 16, 16, generator=generator), (torch.rand(2, 16, 16, generator=generator) > 0.3).float()
     before = matrices.clone()
-    Muon(matrices, trained, rate=0.1, momentum=0.95).step([torch.randn(2, 16, 16, generator=generator)], 0.5)
+    Muon(matrices, trained, rate=0.1, momentum=0.95).step([torch.randn(2, 16, 16, generator=generator)], torch.tensor(0.5))
     moved = matrices - before
     assert torch.equal(moved[trained == 0], torch.zeros(int((trained == 0).sum())))
     assert (moved[trained == 1] != 0).all()
@@ -54,7 +54,7 @@ def test_both_find_the_minimum_of_a_bowl(optimizer):
     matrices = torch.zeros(1, 8, 8)
     chosen = Muon(matrices, torch.ones(1, 8, 8), rate=0.05, momentum=0.9) if optimizer == "muon" else Adam([matrices], rate=0.05)
     for step in range(300):
-        chosen.step([matrices - goal], 1 - step / 300)
+        chosen.step([matrices - goal], torch.tensor(1 - step / 300))
     assert (matrices - goal).abs().max() < 0.01
 
 
@@ -62,6 +62,6 @@ def test_tilt_moves_later_matrices_further():
     generator = torch.Generator().manual_seed(4)
     gradient = torch.randn(1, 16, 16, generator=generator).expand(3, 16, 16)
     matrices = torch.zeros(3, 16, 16)
-    Muon(matrices, torch.ones(3, 16, 16), rate=0.1, momentum=0.95, tilt=0.5).step([gradient], 1.0)
+    Muon(matrices, torch.ones(3, 16, 16), rate=0.1, momentum=0.95, tilt=0.5).step([gradient], torch.tensor(1.0))
     lengths = matrices.norm(dim=(1, 2))
     torch.testing.assert_close(lengths / lengths[1], torch.tensor([0.5, 1.0, 1.5]))

@@ -22,27 +22,31 @@ class Batches:
     """
 
     def __init__(self, targets: Sequence[Target], points: int, generator: torch.Generator) -> None:
-        self._sizes = [target.size for target in targets]
         self._coords = torch.cat([target.coords for target in targets])
         self._colours = torch.cat([target.colours for target in targets])
+        device = self._coords.device
         starts = [0, *accumulate(len(target.coords) for target in targets)][:-1]
-        self._starts = torch.tensor(starts).unsqueeze(1)
+        self._starts = torch.tensor(starts, device=device).unsqueeze(1)
+        sizes = sorted({target.size for target in targets})
+        self._kinds = torch.tensor([sizes.index(target.size) for target in targets], device=device)
         self._generator = generator
-        self._patches = {size: _patches(size, points) for size in set(self._sizes)}
-        self._rounds = {size: patches.shape[1] for size, patches in self._patches.items()}
-        self._shuffled: dict[tuple[int, int], Tensor] = {}
+        self._patches = [_patches(size, points) for size in sizes]
+        self._shuffled = [patches.T for patches in self._patches]
+        self._chosen = torch.zeros((len(sizes), points), dtype=torch.int64, device=device)
         self._drawn = 0
 
-    def next(self) -> tuple[Tensor, Tensor]:
-        """Coordinates (F, points, 2) and colours (F, points, 3) of the next batch."""
-        for size, patches in sorted(self._patches.items()):
-            if self._drawn % self._rounds[size] == 0:
+    def draw(self) -> None:
+        """Choose the next batch's pixels, of pictures of each size."""
+        for kind, patches in enumerate(self._patches):
+            if self._drawn % patches.shape[1] == 0:
                 order = torch.rand(patches.shape, generator=self._generator).argsort(1)
-                self._shuffled[size] = patches.gather(1, order).T.contiguous()
-        chosen = {size: self._shuffled[size][self._drawn % rounds] for size, rounds in self._rounds.items()}
+                self._shuffled[kind] = patches.gather(1, order).T.contiguous()
+        self._chosen.copy_(torch.stack([shuffled[self._drawn % len(shuffled)] for shuffled in self._shuffled]))
         self._drawn += 1
-        indices = torch.stack([chosen[size] for size in self._sizes]).add_(self._starts)
-        flat, functions = indices.flatten().to(self._coords.device), len(self._sizes)
+
+    def take(self) -> tuple[Tensor, Tensor]:
+        """Coordinates (F, points, 2) and colours (F, points, 3) of the batch that was drawn."""
+        flat, functions = self._chosen.index_select(0, self._kinds).add_(self._starts).flatten(), len(self._kinds)
         coords, colours = self._coords.index_select(0, flat), self._colours.index_select(0, flat)
         return coords.view(functions, -1, 2), colours.view(functions, -1, 3)
 

@@ -19,6 +19,7 @@ from sirensong.training.precision import backward_dtype
 from sirensong.training.problem import Problem
 from sirensong.training.progress import Listener, Progress
 from sirensong.training.recipe import Recipe
+from sirensong.training.replay import replayed
 from sirensong.training.schedule import Schedule
 from sirensong.training.step import TrainingPass
 
@@ -87,6 +88,7 @@ class Stage:
         even = replace(recipe, batches=None)  # the cover stage's steps all look at as many pixels
         self._schedule = Schedule(even if self._is_cover else recipe, steps, seconds, done=done, spent=spent)
         self._descent = Descent(recipe, problem, shared)
+        self._scale = torch.ones((), device=shared.first.device)
         self._best: tuple[Parameters, float] | None = None
         if resumed is not None:
             self._resume(resumed)
@@ -122,16 +124,20 @@ class Stage:
 
     def _step(self) -> None:
         self._set_points()
-        coords, colours = self._batches.next()
-        seen = self._shared if self._disturbance is None else self._disturbance(self._shared)
-        errors, gradient = self._pass.run(self._problem.weights(seen), coords, colours, self._problem.loss_weights)
+        self._batches.draw()
+        self._scale.fill_(1.0 if self._is_cover else self._recipe.rate_scale(self._schedule.progress))
+        before = self._shared.clone() if self._is_cover and self._recipe.keep_best else None
+        errors = self._descend().clone()  # a replayed step returns the same tensor each time
         self._errors.append(errors)
-        if self._is_cover and self._recipe.keep_best:
-            error = float(errors.mean())
-            if self._best is None or error < self._best[1]:
-                self._best = (self._shared.clone(), error)
-        scale = 1.0 if self._is_cover else self._recipe.rate_scale(self._schedule.progress)
-        self._descent.step(self._problem.shared_gradient(gradient), scale)
+        if before is not None and (self._best is None or float(errors.mean()) < self._best[1]):
+            self._best = (before, float(errors.mean()))
+
+    def _descend_once(self) -> Tensor:
+        """A step on the batch that was drawn. Returns each function's error before it."""
+        seen = self._shared if self._disturbance is None else self._disturbance(self._shared)
+        errors, gradient = self._pass.run(self._problem.weights(seen), *self._batches.take(), self._problem.loss_weights)
+        self._descent.step(self._problem.shared_gradient(gradient), self._scale)
+        return errors
 
     def _set_points(self) -> None:
         """Make batches of the size that is due now: buffers last as long as it does."""
@@ -146,6 +152,8 @@ class Stage:
         dtype = backward_dtype(self._around.precision, device)
         self._pass = TrainingPass(problem.architecture, problem.functions, points, device=device, backward_dtype=dtype)
         self._batches = Batches(problem.targets, points, self._generator)
+        disturbed = self._disturbance is not None  # by what the processor chooses anew for each step
+        self._descend = self._descend_once if disturbed else replayed(self._descend_once, device)
 
     def snapshot(self) -> Snapshot:
         """The stage as it stands; shares memory with it."""

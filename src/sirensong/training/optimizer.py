@@ -7,6 +7,7 @@ with Adam.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -22,10 +23,13 @@ _TINY = 1e-12
 
 
 class Optimizer(Protocol):
-    """Changes some tensors in place. state: tensors that a checkpoint keeps, the same objects at each call."""
+    """Changes some tensors in place. state: tensors that a checkpoint keeps, the same objects at each call.
 
-    def step(self, gradients: Sequence[Tensor], scale: float) -> None:
-        """Descend along the gradients at `scale` times the rate."""
+    A step reads nothing that is not in a tensor and waits for none, so that a GPU can be told of many steps at once (see replay).
+    """
+
+    def step(self, gradients: Sequence[Tensor], scale: Tensor) -> None:
+        """Descend along the gradients at `scale` times the rate, a number in a tensor."""
 
     def state(self) -> list[Tensor]:
         """What must be kept to go on later."""
@@ -44,12 +48,12 @@ class Muon:
         self._share = trained * tilted.view(-1, *[1] * (matrices.ndim - 1))
         self._velocity = torch.zeros_like(matrices)
 
-    def step(self, gradients: Sequence[Tensor], scale: float) -> None:
+    def step(self, gradients: Sequence[Tensor], scale: Tensor) -> None:
         """One step. gradients: one tensor, like the matrices."""
         (gradient,) = gradients
         self._velocity.lerp_(gradient, 1 - self._momentum)
         update = orthogonalise(torch.lerp(gradient, self._velocity, self._momentum))
-        self._matrices.addcmul_(update, self._share, value=-self._rate * scale)
+        self._matrices.addcmul_(update.mul_(self._share), scale, value=-self._rate)
 
     def state(self) -> list[Tensor]:
         """The momentum."""
@@ -65,17 +69,18 @@ class Adam:
         self._tensors, self._rate, self._betas, self._epsilon = tuple(tensors), rate, betas, epsilon
         self._means = [torch.zeros_like(tensor) for tensor in tensors]
         self._squares = [torch.zeros_like(tensor) for tensor in tensors]
-        self._steps = torch.zeros((), dtype=torch.int64)
+        self._steps = torch.zeros((), device=tensors[0].device)
 
-    def step(self, gradients: Sequence[Tensor], scale: float) -> None:
+    def step(self, gradients: Sequence[Tensor], scale: Tensor) -> None:
         """One step. gradients: one for each tensor."""
         self._steps += 1
-        steps = int(self._steps)
+        mean_share, square_share = (-torch.expm1(self._steps * math.log(beta)) for beta in self._betas)  # 1 - beta ** steps
+        rate = scale / mean_share
         for tensor, gradient, mean, square in zip(self._tensors, gradients, self._means, self._squares, strict=True):
             mean.lerp_(gradient, 1 - self._betas[0])
             square.mul_(self._betas[1]).addcmul_(gradient, gradient, value=1 - self._betas[1])
-            spread = (square / (1 - self._betas[1] ** steps)).sqrt_().add_(self._epsilon)
-            tensor.addcdiv_(mean, spread, value=-self._rate * scale / (1 - self._betas[0] ** steps))
+            spread = (square / square_share).sqrt_().add_(self._epsilon)
+            tensor.addcmul_(mean / spread, rate, value=-self._rate)
 
     def state(self) -> list[Tensor]:
         """Both moments and the number of steps."""
@@ -94,7 +99,7 @@ class Descent:
         self._others = Adam(others, rate=recipe.adam_rate, betas=recipe.adam_betas)
         self._last = Adam([shared.last], rate=recipe.last_rate, betas=recipe.adam_betas)
 
-    def step(self, gradient: Parameters, scale: float) -> None:
+    def step(self, gradient: Parameters, scale: Tensor) -> None:
         """One step on all parameters at `scale` times the recipe's rates (Eq. 10)."""
         self._hidden.step([gradient.hidden], scale)
         self._others.step([gradient.first, gradient.biases, gradient.last_bias], scale)

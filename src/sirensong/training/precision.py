@@ -1,4 +1,4 @@
-"""Whether this processor multiplies bfloat16 matrices faster than float32 ones: some with the instruction do not."""
+"""Whether bfloat16 matrices are multiplied faster than float32 ones: some processors with the instruction do not."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ def backward_dtype(precision: str, device: torch.device) -> torch.dtype:
     """The type of the backward pass's matrix products.
 
     precision: "fp32"; "mixed" for bfloat16, which costs no measurable quality (docs/performance.md); "auto" to measure, once a
-    process, which of the two is faster on this processor.
+    process, which of the two is faster on this processor; a GPU is taken to be faster where it has such products.
     """
-    mixed = precision == "mixed" or (precision == "auto" and device.type == "cpu" and bfloat16_speedup() > _WORTH)
-    return torch.bfloat16 if mixed else torch.float32
+    if precision == "auto":
+        faster = bfloat16_speedup() > _WORTH if device.type == "cpu" else torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if faster else torch.float32
+    return torch.bfloat16 if precision == "mixed" else torch.float32
 
 
 @functools.cache

@@ -29,7 +29,7 @@ from sirensong.training.part import Budget, Part, Work
 from sirensong.training.plan import Plan, plan_for
 from sirensong.training.recipe import Recipe
 
-_FEATURES_AT_ONCE = {"cpu": 48 * 48, "cuda": 256 * 128}  # of all functions that are trained together, in one layer
+_FEATURES_AT_ONCE = {"cpu": 48 * 48, "cuda": 1024 * 144}  # of all functions that are trained together, in one layer
 
 
 class Run:
