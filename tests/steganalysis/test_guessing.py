@@ -32,7 +32,7 @@ def test_a_photograph_is_more_natural_than_noise_by_every_statistic():
     rng = np.random.default_rng(1)
     white = np.clip(rng.normal(0.5, 0.5, (192, 192, 3)), 0, 1).astype(np.float32)
     assert (naturalness(photograph()) > naturalness(white)).all()
-    assert (naturalness(spectral_noise(white, rng)) > naturalness(white))[[0, 1, 3]].all()
+    assert (naturalness(from_uint8(spectral_noise(white, rng))) > naturalness(white))[[0, 1, 3]].all()
 
 
 def test_a_flat_picture_has_finite_scores():

@@ -15,7 +15,7 @@ from sirensong.training.batches import Batches
 from sirensong.training.disturbance import Disturbance
 from sirensong.training.optimizer import Descent
 from sirensong.training.parameters import Parameters
-from sirensong.training.precision import backward_dtype
+from sirensong.training.precision import backward_dtype, tf32_products
 from sirensong.training.problem import Problem
 from sirensong.training.progress import Listener, Progress
 from sirensong.training.recipe import Recipe
@@ -127,7 +127,8 @@ class Stage:
         self._batches.draw()
         self._scale.fill_(1.0 if self._is_cover else self._recipe.rate_scale(self._schedule.progress))
         before = self._shared.clone() if self._is_cover and self._recipe.keep_best else None
-        errors = self._descend().clone()  # a replayed step returns the same tensor each time
+        with tf32_products(self._around.precision, self._scale.device):
+            errors = self._descend().clone()  # a replayed step returns the same tensor each time
         self._errors.append(errors)
         if before is not None and (self._best is None or float(errors.mean()) < self._best[1]):
             self._best = (before, float(errors.mean()))
