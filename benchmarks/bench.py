@@ -105,7 +105,9 @@ def works(data: Path | None) -> list[Work]:
         Work("two secrets, 256x256, fewer weights than 8 x 256", large(data, 2), small, target=(41.2, 42.5, 250)),
         Work("two secrets, 256x256, 350 steps", large(data, 2), short, in_quick=False),
     ]
-    rows += [Work(f"steps: {steps}", triples(data)[:2], ("--steps", str(steps))) for steps in (80, 160, 1300)]
+    rows += [
+        Work(f"steps: {steps}", triples(data)[:2], ("--steps", str(steps)), in_quick=steps < 1000) for steps in (80, 160, 1300)
+    ]
     rows += [Work(f"pixels: {side}x{side}", mosaics(data, side, 2), in_quick=side <= 256) for side in (128, 256, 512, 1024)]
     rows += [Work(f"secrets: {count}", many(data, count), in_quick=count <= 8) for count in (1, 2, 4, 8, 16)]
     return [row for row in rows if row.sets]
@@ -170,7 +172,7 @@ def main() -> None:
                 tables.append(bench(work, sets, Path(folder), arguments.options))
     for table in tables:
         show(table)
-    shares = roofline()
+    shares = roofline(quick=arguments.quick)
     for share in shares:
         print(f"\n{share['name']}: {share['gflops']:.0f} of {share['roof']:.0f} GFLOP/s, {100 * share['share']:.0f} %")
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 import sirensong as ss
-from sirensong.siren import initial_weights, stack
+from sirensong.siren import Layer, initial_weights
 from sirensong.training.optimizer import Descent
 from sirensong.training.parameters import Parameters
 from sirensong.training.problem import Problem, Target, Tile
@@ -20,19 +20,28 @@ CPU = torch.device("cpu")
 _NEWTON_SCHULZ = 5 * 3 * 2  # products of a step, each 2 n^3 operations
 
 
-def roofline() -> list[dict[str, object]]:
-    """A row each: a step of the default's 16 tiles, of one 8 x 128 network, and a render of both."""
+def roofline(*, quick: bool) -> list[dict[str, object]]:
+    """A row each: a step of the default's 16 tiles, of one 8 x 128 network, and a render of both.
+
+    Unless quick, also what a key holder does with 12 megapixels in such tiles: derive key weights for each, and render.
+    """
     rows = []
-    for name, architecture, tiles, points in (
-        ("16 tiles of 5 x 48", ss.Architecture(48, 5, 20.0), 16, 256),
-        ("one function of 8 x 128", ss.Architecture(128, 8, 60.0), 1, 2048),
+    for name, architecture, tiles, points, large in (
+        ("16 tiles of 5 x 48", ss.Architecture(48, 5, 20.0), 16, 256, ss.Grid(96, 128)),
+        ("one function of 8 x 128", ss.Architecture(128, 8, 60.0), 1, 2048, ss.Grid(24, 32)),
     ):
-        for kind, roof, (operations, seconds) in (
-            ("training step", _torch_products(3 * tiles, points, architecture.hidden_features), _step(architecture, tiles, points)),
-            ("render", _numpy_products(architecture.hidden_features), _render(architecture, tiles)),
-        ):
+        features, side = architecture.hidden_features, round(tiles**0.5)
+        works = [
+            (f"training step, {name}", _torch_products(3 * tiles, points, features), _step(architecture, tiles, points)),
+            (f"render, {name}", _numpy_products(features), _render(_function(architecture, ss.Grid(side, side)), (512, 512), 5)),
+        ]
+        if not quick:
+            secret = ss.unlock(_function(architecture, large), ss.SecretKey.generate(), force=True)
+            size = f"12 megapixels in {large.tiles} tiles of {architecture.hidden_layers} x {features}"
+            works.append((f"reveal, {size}", _numpy_products(features), _render(secret, (3072, 4096), 1)))
+        for name_of_work, roof, (operations, seconds) in works:
             rate = operations / seconds / 1e9
-            rows.append({"name": f"{kind}, {name}", "gflops": rate, "roof": roof, "share": rate / roof})
+            rows.append({"name": name_of_work, "gflops": rate, "roof": roof, "share": rate / roof})
     return rows
 
 
@@ -80,9 +89,14 @@ def _step(architecture: ss.Architecture, tiles: int, points: int) -> tuple[float
     return products, _best(step)
 
 
-def _render(architecture: ss.Architecture, tiles: int) -> tuple[float, float]:
-    """Operations in the products of a render of 512x512 pixels by all tiles, and its seconds."""
-    side = round(tiles**0.5)
-    weights = stack([initial_weights(architecture, np.random.default_rng(0)) for _ in range(tiles)])
-    stego = ss.StegoFunction(architecture, ss.Grid(side, side), weights, 512, 512, bytes(32), bytes(2048))
-    return 512 * 512 * 2 * architecture.matrix_entries, _best(lambda: ss.sample(stego), 5)
+def _function(architecture: ss.Architecture, grid: ss.Grid) -> ss.StegoFunction:
+    """Of the same weights in each tile."""
+    layers = initial_weights(architecture, np.random.default_rng(0))
+    weights = tuple(Layer(*(np.broadcast_to(array, (grid.tiles, *array.shape)) for array in layer)) for layer in layers)
+    return ss.StegoFunction(architecture, grid, weights, 512, 512, bytes(32), bytes(2048))
+
+
+def _render(function: ss.StegoFunction | ss.SecretFunction, size: tuple[int, int], repetitions: int) -> tuple[float, float]:
+    """Operations in the products of a render, and its seconds."""
+    entries = sum(layer.weight.size for layer in function.tile(0))
+    return size[0] * size[1] * 2 * entries, _best(lambda: ss.render(function, size), repetitions)

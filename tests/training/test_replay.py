@@ -5,6 +5,8 @@ take from elsewhere (a number of Python's, a new place in memory) stays as it wa
 """
 
 import dataclasses
+import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -14,7 +16,11 @@ from torch.utils._pytree import tree_leaves
 
 import sirensong as ss
 from sirensong.carrier import to_bytes
+from sirensong.siren import initial_weights
 from sirensong.training import replay
+from sirensong.training.loop import JOINT_STAGE, Stage, Surroundings
+from sirensong.training.parameters import Parameters
+from sirensong.training.problem import Problem, Target, Tile
 
 WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "lift_fresh", "repeat_interleave.Tensor"}
 RECIPE = dataclasses.replace(ss.FAST, tile=16, cover_steps=9, joint_steps=25)
@@ -110,3 +116,20 @@ def test_a_tape_notices_what_a_recording_would_not(recorded):
 def test_disturbed_steps_are_not_recorded(recorded):
     hidden(dataclasses.replace(RECIPE, pruning=0.1, joint_steps=6))
     assert len(recorded) == 1
+
+
+def test_a_stages_buffers_go_with_it():
+    """Thousands of stages follow each other in a large picture: none may wait for the garbage collector."""
+    picture = np.zeros((8, 8, 3), np.uint8)
+    architecture = ss.Architecture(8, 2, 10)
+    problem = Problem(architecture, [Tile([Target(picture, ss.Grid().patch(0, (8, 8)), torch.device("cpu"))])], [1.0])
+    shared = Parameters.from_weights([initial_weights(architecture, np.random.default_rng(1))], torch.device("cpu"))
+    gc.disable()
+    try:
+        stage = Stage(JOINT_STAGE, problem, shared, RECIPE, Surroundings(1))
+        stage.run()
+        gone = weakref.ref(stage)
+        del stage
+        assert gone() is None
+    finally:
+        gc.enable()

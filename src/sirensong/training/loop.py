@@ -67,6 +67,27 @@ class Surroundings:
     goal: float | None = None
 
 
+@dataclass(frozen=True)
+class _Step:
+    """A step on the batch that was drawn. scale: of the rates."""
+
+    problem: Problem
+    shared: Parameters
+    batches: Batches
+    one_pass: TrainingPass
+    descent: Descent
+    scale: Tensor
+    disturbance: Disturbance | None
+
+    def __call__(self) -> Tensor:
+        """Take the step. Returns each function's error before it."""
+        problem = self.problem
+        seen = self.shared if self.disturbance is None else self.disturbance(self.shared)
+        errors, gradient = self.one_pass.run(problem.weights(seen), *self.batches.take(), problem.loss_weights)
+        self.descent.step(problem.shared_gradient(gradient), self.scale)
+        return errors
+
+
 class Stage:
     """Training of one problem from given parameters, which it changes in place. seconds: a budget instead of the recipe's steps."""
 
@@ -133,13 +154,6 @@ class Stage:
         if before is not None and (self._best is None or float(errors.mean()) < self._best[1]):
             self._best = (before, float(errors.mean()))
 
-    def _descend_once(self) -> Tensor:
-        """A step on the batch that was drawn. Returns each function's error before it."""
-        seen = self._shared if self._disturbance is None else self._disturbance(self._shared)
-        errors, gradient = self._pass.run(self._problem.weights(seen), *self._batches.take(), self._problem.loss_weights)
-        self._descent.step(self._problem.shared_gradient(gradient), self._scale)
-        return errors
-
     def _set_points(self) -> None:
         """Make batches of the size that is due now: buffers last as long as it does."""
         recipe, problem = self._recipe, self._problem
@@ -151,10 +165,11 @@ class Stage:
         self._points = points
         device = self._shared.first.device
         dtype = backward_dtype(self._around.precision, device)
-        self._pass = TrainingPass(problem.architecture, problem.functions, points, device=device, backward_dtype=dtype)
+        one_pass = TrainingPass(problem.architecture, problem.functions, points, device=device, backward_dtype=dtype)
         self._batches = Batches(problem.targets, points, self._generator)
+        step = _Step(problem, self._shared, self._batches, one_pass, self._descent, self._scale, self._disturbance)
         disturbed = self._disturbance is not None  # by what the processor chooses anew for each step
-        self._descend = self._descend_once if disturbed else replayed(self._descend_once, device)
+        self._descend = step if disturbed else replayed(step, device)
 
     def snapshot(self) -> Snapshot:
         """The stage as it stands; shares memory with it."""
