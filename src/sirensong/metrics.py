@@ -14,7 +14,7 @@ import numpy as np
 from sirensong.errors import MissingDependencyError, SettingError
 from sirensong.image import Levels, Pixels, to_uint8
 
-_BAND = 256  # rows
+_BAND = 2**18  # pixels, about
 SSIM_WINDOW = 11  # pixels a side: a Gaussian of sigma 1.5 cut at 3.5 sigma, as Wang et al. define it
 
 
@@ -45,7 +45,7 @@ def measure(picture: Pixels | Levels, render: Pixels | Levels) -> Quality:
     if picture.shape != render.shape:
         raise SettingError(f"cannot compare pictures of different shapes: {picture.shape} and {render.shape}")
     squares, absolutes = 0, 0
-    for rows in _bands(0, len(picture)):
+    for rows in _bands(0, len(picture), picture.shape[1]):
         difference = to_uint8(picture[rows]).astype(np.int64) - to_uint8(render[rows])
         squares += int(np.square(difference).sum())
         absolutes += int(np.abs(difference).sum())
@@ -63,7 +63,7 @@ def _ssim(picture: Pixels | Levels, render: Pixels | Levels) -> float:
     if min(picture.shape[:2]) < SSIM_WINDOW:
         return math.nan
     total = 0.0
-    for rows in _bands(margin, height - margin):
+    for rows in _bands(margin, height - margin, picture.shape[1]):
         x, y = (to_uint8(pixels[rows.start - margin : rows.stop + margin]) for pixels in (picture, render))
         mean = structural_similarity(
             x, y, data_range=255, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
@@ -72,9 +72,10 @@ def _ssim(picture: Pixels | Levels, render: Pixels | Levels) -> float:
     return total / (height - 2 * margin)
 
 
-def _bands(start: int, stop: int) -> Iterator[slice]:
+def _bands(start: int, stop: int, width: int) -> Iterator[slice]:
     """Rows to look at together, so that large pictures need no more memory than small ones."""
-    return (slice(row, min(row + _BAND, stop)) for row in range(start, stop, _BAND))
+    rows = max(4 * SSIM_WINDOW, _BAND // width)
+    return (slice(row, min(row + rows, stop)) for row in range(start, stop, rows))
 
 
 def psnr_of(squared_error: float) -> float:
