@@ -286,6 +286,19 @@ def test_attacks_change_a_carrier_and_tell_how_much(at, capsys, command, zeros):
     assert "exists" in failure(capsys, ["attack", *command[:1], "song.safetensors", "-o", name])
 
 
+def test_finetuning_tells_what_each_secret_lost(at, capsys):
+    command = ["attack", "finetune", "song.safetensors", "--steps", "3", "--rate", "0.001", "--key", "alice.key", "--json"]
+    assert cli.run([*command, "--cover", "cover.png", "-o", "photo.safetensors"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told) == {"changed_weights", "zero_weights", "cover_psnr", "secret_1_psnr"}
+    assert told["changed_weights"] > 0.9
+    before, after = (ss.reveal(ss.load(name), ss.read_key("alice.key")) for name in ("song.safetensors", "photo.safetensors"))
+    assert told["secret_1_psnr"] == round(ss.measure(before, after).psnr, 2)
+    assert cli.run([*command, "-o", "own.safetensors"]) == 0
+    assert json.loads(capsys.readouterr().out)["cover_psnr"] > told["cover_psnr"]
+    assert "exists" in failure(capsys, [*command, "-o", "own.safetensors"])
+
+
 def test_decoys_from_a_folder(at, tmp_path, capsys):
     (tmp_path / "others").mkdir()
     assert "no pictures in" in failure(

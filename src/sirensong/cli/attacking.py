@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,16 +15,20 @@ from rich.markup import escape
 from rich.table import Table
 
 from sirensong.carrier import load, save
-from sirensong.cli.arguments import Carrier, Json, Output, Overwrite
+from sirensong.cli.arguments import Carrier, Json, MaskFile, Output, Overwrite, open_picture
 from sirensong.cli.console import out, print_facts, print_json
 from sirensong.errors import FileError, SettingError, SirensongError
 from sirensong.files import refuse_existing
+from sirensong.finetuning import finetune as tuned
+from sirensong.image import Pixels, to_uint8
 from sirensong.keys import SecretKey, read_key
+from sirensong.mask import Mask, read_mask
 from sirensong.metrics import measure
-from sirensong.reveal import sample
+from sirensong.reveal import reveal, sample
 from sirensong.robustness import disturb, quantise
 from sirensong.robustness import prune as pruned
 from sirensong.stego import StegoFunction
+from sirensong.training.recipe import FINETUNING
 
 app = typer.Typer(help="Change a carrier as others might, or look for what it hides.", no_args_is_help=True)
 
@@ -71,20 +76,60 @@ def noise(
     _change(carrier, output, overwrite, json, lambda stego: disturb(stego, strength, np.random.default_rng(seed)))
 
 
-def _change(carrier: Path, output: Path, overwrite: bool, json: bool, change: Callable[[StegoFunction], StegoFunction]) -> None:
+@app.command()
+def finetune(
+    carrier: Carrier,
+    output: Output,
+    cover: Annotated[Path | None, typer.Option("--cover", help="the cover photograph  [default: what the carrier renders]")] = None,
+    steps: Annotated[int, typer.Option("--steps", help="of training")] = 200,
+    rate: Annotated[float, typer.Option("--rate", help="of learning")] = FINETUNING.rate,
+    key: Annotated[list[Path] | None, typer.Option("--key", help="tell what its secret loses; may be repeated")] = None,
+    mask: MaskFile = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Train the weights on with the cover alone, and write the carrier that is left."""
+    keys, given = [read_key(path) for path in key or []], None if mask is None else read_mask(mask)
+
+    def change(stego: StegoFunction) -> StegoFunction:
+        return tuned(stego, to_uint8(sample(stego)) if cover is None else open_picture(cover).pixels, steps, rate=rate)
+
+    _change(carrier, output, overwrite, json, change, partial(_reveal_all, keys=keys, mask=given))
+
+
+def _reveal_all(stego: StegoFunction, keys: Sequence[SecretKey], mask: Mask | None) -> list[Pixels]:
+    return [reveal(stego, key, mask=mask) for key in keys]
+
+
+def _change(
+    carrier: Path,
+    output: Path,
+    overwrite: bool,
+    json: bool,
+    change: Callable[[StegoFunction], StegoFunction],
+    secrets: Callable[[StegoFunction], list[Pixels]] = lambda _: [],
+) -> None:
+    """Write a changed carrier, and tell what its renders have lost. secrets: what keys reveal in it."""
     refuse_existing(output, overwrite=overwrite)
     before = load(carrier)
+    revealed = secrets(before)
     after = change(before)
     save(output, after, overwrite=overwrite)
     pairs = [(old.weight, new.weight) for old, new in zip(before.weights, after.weights, strict=True)]
     total = sum(old.size for old, _ in pairs)
-    psnr = measure(sample(before), sample(after)).psnr
-    facts = {
+    facts: dict[str, object] = {
         "changed_weights": round(sum(int((old != new).sum()) for old, new in pairs) / total, 4),
         "zero_weights": round(sum(int((new == 0).sum()) for _, new in pairs) / total, 4),
-        "cover_psnr": None if math.isinf(psnr) else round(psnr, 2),
+        "cover_psnr": _psnr(sample(before), sample(after)),
     }
+    for number, (old, new) in enumerate(zip(revealed, secrets(after), strict=True), start=1):
+        facts[f"secret_{number}_psnr"] = _psnr(old, new)
     print_facts(f"{output}, against {carrier}", facts, json=json)
+
+
+def _psnr(before: Pixels, after: Pixels) -> float | None:
+    psnr = measure(before, after).psnr
+    return None if math.isinf(psnr) else round(psnr, 2)
 
 
 @app.command()

@@ -181,6 +181,21 @@ for each function.
 ROBUST = {"pruning": 0.25, "noise": 0.01}
 """Changes to a recipe for functions that survive pruning of a fifth of their weights and rounding to 8 bits."""
 
+FINETUNING = Recipe(
+    name="fine-tuning",
+    cover_steps=200,
+    joint_steps=1,
+    cover_batch=None,
+    batches=None,
+    optimizer="adam",
+    rate=1e-4,
+    adam_rate=1e-4,
+    last_rate=1e-4,
+)
+"""For a published function that is trained on (`sirensong.finetuning`): a cover stage without Muon, whose first steps are large
+whatever is left to learn.
+"""
+
 RECIPES = {recipe.name: recipe for recipe in (FAST, PAPER)}
 
 
