@@ -9,17 +9,19 @@ from PIL import Image
 
 from sirensong import cli
 from sirensong.errors import FormatError
-from sirensong.reproduce import attacks, quality, study
+from sirensong.reproduce import attacks, quality, random_keys, study
+from sirensong.steganalysis import guessing
 from sirensong.training import recipe as recipes
 
 TINY = dataclasses.replace(recipes.FAST, cover_steps=1, joint_steps=2, tile=None, features=0.25, hidden_layers=2, ratio=0.05)
-EXPERIMENTS = {experiment.name: experiment for experiment in (*quality.EXPERIMENTS, *attacks.EXPERIMENTS)}
+MODULES = (quality, attacks, random_keys)
+EXPERIMENTS = {experiment.name: experiment for module in MODULES for experiment in module.EXPERIMENTS}
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
     monkeypatch.setitem(recipes.RECIPES, "fast", TINY)
-    monkeypatch.setattr(attacks, "_WRONG_KEYS", 5)
+    monkeypatch.setattr(random_keys, "_WRONG_KEYS", 5)
 
 
 @pytest.fixture
@@ -101,6 +103,21 @@ def test_table_3_judges_what_it_trained(tmp_path):
     pairs = {("bare", "two secrets"), ("decoys", "two secrets"), ("decoys", "one secret")}
     assert {row[:2] for row in map(tuple, table.rows)} == pairs
     assert all(0 <= float(row[3]) <= 1 for row in table.rows)
+
+
+def test_figure_14_shows_ranks_by_statistic_and_the_hill(tmp_path):
+    setting = study.Study(None, 2, TINY, tmp_path)
+    rows = [row for _, _, row in study.run_items(EXPERIMENTS["fig14"], setting)]
+    _, ranks, climb, figure = EXPERIMENTS["fig14"].show(rows)
+    assert ranks.columns == ("set", *guessing.STATISTICS, "sum of all")
+    assert all(1 <= int(cell) <= 6 for cells in ranks.rows[:2] for cell in cells[1:])
+    assert float(ranks.rows[2][1]) == sum(int(cells[1]) for cells in ranks.rows[:2]) / 2
+    assert [cells[0] for cells in climb.rows] == ["0 %", "5 %", "10 %", "25 %", "50 %", "75 %", "90 %", "100 %"]
+    assert {abs(float(cell)) for cell in climb.rows[0][1:]} == {0.0}  # where wrong keys are
+    assert climb.rows[-1][1] == climb.rows[-1][3]  # all matrices are all weights
+    lowest = min(row["hill"]["matrices"][-1] for row in rows)
+    assert climb.rows[-1][2] == f"{lowest:+.1f}"
+    assert figure.lines["single weights"][1][-1] == pytest.approx(np.mean([row["hill"]["weights"][-1] for row in rows]))
 
 
 def test_the_positive_control_finds_replaced_bits(tmp_path):

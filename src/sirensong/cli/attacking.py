@@ -32,8 +32,6 @@ from sirensong.training.recipe import FINETUNING
 
 app = typer.Typer(help="Change a carrier as others might, or look for what it hides.", no_args_is_help=True)
 
-_CLIMBERS = 20  # wrong keys that are mixed with the right one
-_SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 _Seed = Annotated[int, typer.Option("--seed", help="of the noise")]
 _Folder = Annotated[Path, typer.Argument(help="a folder of carriers", show_default=False)]
 
@@ -165,7 +163,7 @@ def guess(
     stego, right = load(carrier), read_key(key)
     wrong = [SecretKey.generate() for _ in range(keys)]
     found = guessing.guess(stego, right, wrong)
-    curves = guessing.hill(stego, right, wrong[:_CLIMBERS], _SHARES)
+    curves = guessing.hill(stego, right, wrong[: guessing.CLIMBERS], guessing.SHARES)
     facts = {
         "wrong_keys": keys,
         **{f"rank by {name}": rank for name, rank in found.ranks.items()},
@@ -174,14 +172,16 @@ def guess(
         "years_for_passphrases_of_40_bits": float(f"{found.years_for_passphrases(40):.1e}"),
     }
     if json:
-        climb = {"shares": list(_SHARES)} | {part: [round(float(value), 3) for value in curve] for part, curve in curves.items()}
+        climb = {"shares": list(guessing.SHARES)} | {
+            part: [round(float(value), 3) for value in curve] for part, curve in curves.items()
+        }
         print_json(facts | {"partly_right": climb})
         return
     print_facts(f"{carrier}, by looking at renders alone (its slots tell at once whether a key is right)", facts, json=False)
     table = Table(title="a partly right key, in standard deviations of wrong ones", title_justify="left", title_style="bold")
     for column in ("share that is right", *(f"of the {part}" for part in curves)):
         table.add_column(column, justify="right")
-    for index, share in enumerate(_SHARES):
+    for index, share in enumerate(guessing.SHARES):
         table.add_row(f"{100 * share:.0f} %", *(f"{curve[index]:+.1f}" for curve in curves.values()))
     out.print(table)
 

@@ -33,11 +33,11 @@ def reproduce(
     quick: Annotated[bool, typer.Option("--quick", help="small N, so that all of them take minutes; the report says so")] = False,
 ) -> None:
     """Repeat an experiment of the paper, and report it beside the paper's numbers. What is finished is not done again."""
-    from sirensong.reproduce import attacks, quality
+    from sirensong.reproduce import attacks, quality, random_keys
     from sirensong.reproduce.report import write_report
     from sirensong.reproduce.study import Study, run_items
 
-    known = {experiment.name: experiment for experiment in (*quality.EXPERIMENTS, *attacks.EXPERIMENTS)}
+    known = {experiment.name: experiment for experiment in (*quality.EXPERIMENTS, *attacks.EXPERIMENTS, *random_keys.EXPERIMENTS)}
     if name != "all" and name not in known:
         raise SettingError(f"experiments are {', '.join(known)} and all, got {name}")
     if recipe not in RECIPES:

@@ -1,4 +1,4 @@
-"""Sections 4.6, 4.9 and 4.10: pruned functions, StegExpose on renders, detectors on weights, random keys; each with a control."""
+"""Sections 4.6, 4.9 and 4.10: changed functions, StegExpose on renders, detectors on weights; each with a control."""
 
 from __future__ import annotations
 
@@ -15,17 +15,14 @@ from sirensong.files import told
 from sirensong.finetuning import finetune
 from sirensong.hide import Hidden
 from sirensong.image import Pixels, to_uint8
-from sirensong.keys import SecretKey
 from sirensong.metrics import measure
 from sirensong.reproduce.quality import hidden_and_keys, renders_of
 from sirensong.reproduce.study import Experiment, Figure, Item, Row, Study, Table
-from sirensong.reveal import reveal, sample
+from sirensong.reveal import sample
 from sirensong.robustness import disturb, prune, quantise
-from sirensong.steganalysis.guessing import guess
 from sirensong.steganalysis.stegexpose import analyse
 from sirensong.steganalysis.weights import area, detect
 from sirensong.stego import StegoFunction
-from sirensong.substitution import Selection
 from sirensong.training.recipe import FINETUNING, ROBUST
 
 _RATES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
@@ -37,18 +34,17 @@ _CHANGES: dict[str, Callable[[StegoFunction, float], StegoFunction]] = {
 }
 _STEPS = {"bits a weight": (16.0, 8.0, 6.0), "Gaussian noise": (0.005, 0.01, 0.02, 0.05)}
 _FINETUNING = (10, 50, 200)  # steps
-_WRONG_KEYS = 1000
 _BINS, _SIGNIFICANT = 60, 0.001
 _LSB = 0.2  # share of samples whose last bit is replaced, in the positive control
 
 
-def _sets(study: Study, index: int) -> list[Pixels]:
+def cover_and_secrets(study: Study, index: int) -> list[Pixels]:
     """A cover, and two secrets of the last data set (div2k in section 4.6)."""
     return [study.picture(study.sets[-1], 3 * index + place) for place in range(3)]
 
 
 def _fig9_work(study: Study, index: int, robust: bool) -> Row:
-    pictures = _sets(study, index)
+    pictures = cover_and_secrets(study, index)
     hidden, keys = hidden_and_keys(pictures, replace(study.recipe, **(ROBUST if robust else {})), index)  # type: ignore[arg-type]
     changes = {
         f"{name}: {step:g}": partial(change, hidden.stego, step)
@@ -97,7 +93,7 @@ def _fig9(rows: Sequence[Row]) -> list[Table | Figure]:
 
 
 def _fig12a_work(study: Study, index: int) -> Row:
-    pictures = _sets(study, index)
+    pictures = cover_and_secrets(study, index)
     hidden, _ = hidden_and_keys(pictures, study.recipe, index)
     clean, _ = hidden_and_keys(pictures[:1], replace(study.recipe, functions=0), index)
     rng = np.random.default_rng(index)
@@ -140,7 +136,7 @@ def _fig12a(rows: Sequence[Row]) -> list[Table | Figure]:
 def _fig13_work(study: Study, index: int) -> Row:
     from scipy.stats import ks_2samp
 
-    pictures = _sets(study, index)
+    pictures = cover_and_secrets(study, index)
     clean, _ = hidden_and_keys(pictures[:1], replace(study.recipe, functions=0), index)
     hidden, _ = hidden_and_keys(pictures, study.recipe, index)
     found: Row = {"layers": []}
@@ -222,53 +218,9 @@ def _table3(rows: Sequence[Row]) -> list[Table | Figure]:
     return [Table("Table 3: detectors on weights", columns, cells, notes)]
 
 
-def _fig14_work(study: Study, index: int) -> Row:
-    pictures = _sets(study, index)
-    recipe = replace(study.recipe, selection=Selection.MAGNITUDE)
-    hidden, keys = hidden_and_keys(pictures, recipe, index)
-    keyed, own = hidden_and_keys(pictures, study.recipe, index)
-    wrong = [SecretKey.generate() for _ in range(_WRONG_KEYS)]
-    found = guess(keyed.stego, own[0], wrong)
-    known = [measure(pictures[1], reveal(hidden.stego, key, mask=hidden.mask, force=True)).psnr for key in wrong[:100]]
-    return {
-        "right": measure(pictures[1], reveal(hidden.stego, keys[0], mask=hidden.mask)).psnr,
-        "known mask, best of 100": max(known),
-        "known mask, mean": float(np.mean(known)),
-        "rank": found.ranks["sum of all"],
-        "years, all keys": found.years_for_all_keys,
-        "years, 40-bit passphrase": found.years_for_passphrases(40),
-    }
-
-
-def _fig14_items(study: Study) -> list[Item]:
-    return [Item({"index": index}, partial(_fig14_work, study, index)) for index in range(study.images)]
-
-
-def _fig14(rows: Sequence[Row]) -> list[Table | Figure]:
-    cells = [
-        [
-            str(row["index"]),
-            *(f"{row[name]:.1f}" for name in ("right", "known mask, best of 100", "known mask, mean")),
-            str(row["rank"]),
-        ]
-        for row in rows
-    ]
-    years, passphrases = (float(np.mean([row[f"years, {what}"] for row in rows])) for what in ("all keys", "40-bit passphrase"))
-    notes = [
-        "PSNR in dB against the secret picture; the attacker knows the mask, as in the paper.",
-        f"The rank is the right key's among {_WRONG_KEYS} wrong ones by how natural renders look, blind (keyed selection). 1: who "
-        "meets the right key knows it, as he also does by the slots.",
-        f"What protects is the number of keys: {years:.0e} years for all 2^256 at this machine's rate; {passphrases:,.0f} years "
-        "for a passphrase of 40 bits, each guess through Argon2id.",
-    ]
-    columns = ("set", "right key", "best of 100 wrong keys", "mean of wrong keys", f"rank among {_WRONG_KEYS}")
-    return [Table("Figure 14: random keys", columns, cells, notes)]
-
-
 EXPERIMENTS = (
     Experiment("fig9", "4.6", _fig9_items, _fig9),
     Experiment("fig12a", "4.9 (1)", _fig12a_items, _fig12a),
     Experiment("fig13", "4.10 (1)", _fig13_items, _fig13),
     Experiment("table3", "4.10 (2)", _table3_items, _table3),
-    Experiment("fig14", "4.10 (3)", _fig14_items, _fig14),
 )
