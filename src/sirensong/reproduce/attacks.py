@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,13 +10,12 @@ from functools import partial
 import numpy as np
 
 from sirensong.carrier import load, save
-from sirensong.files import told
 from sirensong.finetuning import finetune
 from sirensong.hide import Hidden
 from sirensong.image import Pixels, to_uint8
 from sirensong.metrics import measure
 from sirensong.reproduce.quality import hidden_and_keys, renders_of
-from sirensong.reproduce.study import Experiment, Figure, Item, Row, Study, Table
+from sirensong.reproduce.study import Experiment, Figure, Item, Row, Shown, Study, Table
 from sirensong.reveal import sample
 from sirensong.robustness import disturb, prune, quantise
 from sirensong.steganalysis.stegexpose import analyse
@@ -66,7 +64,7 @@ def _fig9_items(study: Study) -> list[Item]:
     ]
 
 
-def _fig9(rows: Sequence[Row]) -> list[Table | Figure]:
+def _fig9(rows: Sequence[Row]) -> list[Shown]:
     cells: list[list[str]] = []
     curves: dict[str, tuple[list[float], list[float]]] = {}
     means = {
@@ -114,7 +112,7 @@ def _fig12a_items(study: Study) -> list[Item]:
     return [Item({"index": index}, partial(_fig12a_work, study, index)) for index in range(study.images)]
 
 
-def _fig12a(rows: Sequence[Row]) -> list[Table | Figure]:
+def _fig12a(rows: Sequence[Row]) -> list[Shown]:
     def column(name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         return np.array([row[name] for row in rows], np.float64)
 
@@ -158,7 +156,7 @@ def _fig13_items(study: Study) -> list[Item]:
     return [Item({"index": index}, partial(_fig13_work, study, index)) for index in range(study.images)]
 
 
-def _fig13(rows: Sequence[Row]) -> list[Table | Figure]:
+def _fig13(rows: Sequence[Row]) -> list[Shown]:
     cells, lines = [], {}
     middles = ((np.arange(_BINS) + 0.5) / _BINS * 2 - 1).tolist()
     for layer in range(len(rows[0]["layers"])):
@@ -186,10 +184,7 @@ def _table3_work(study: Study, name: str, index: int) -> Row:
     cover, *photographs = [study.picture(study.sets[0], index, 64), *(study.picture(study.sets[-1], int(at), 64) for at in others)]
     recipe = replace(study.recipe, functions=functions)
     hidden, _ = hidden_and_keys([cover, *photographs[:secrets]], recipe, index, decoys=photographs[secrets:])
-    settings = hashlib.sha256(repr(study.settings).encode()).hexdigest()[:8]
-    path = study.output / "functions" / settings / f"{name.replace(' ', '-')}-{index:03}.safetensors"
-    with told("make", path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    path = study.beside("functions", f"{name.replace(' ', '-')}-{index:03}.safetensors")
     save(path, hidden.stego, overwrite=True)
     return {"path": str(path)}
 
@@ -202,7 +197,7 @@ def _table3_items(study: Study) -> list[Item]:
     ]
 
 
-def _table3(rows: Sequence[Row]) -> list[Table | Figure]:
+def _table3(rows: Sequence[Row]) -> list[Shown]:
     loaded = {name: [load(row["path"]) for row in rows if row["population"] == name] for name in _POPULATIONS}
     cells = []
     for clean, stego in (("bare", "two secrets"), ("decoys", "two secrets"), ("decoys", "one secret")):

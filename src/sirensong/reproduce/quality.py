@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from sirensong.hide import Hidden, hide
 from sirensong.image import Pixels, resize
 from sirensong.keys import SecretKey, derive
 from sirensong.metrics import measure
-from sirensong.reproduce.study import Experiment, Figure, Item, Row, Study, Table
+from sirensong.reproduce.study import Experiment, Figure, Item, Row, Shown, Study, Table
 from sirensong.reveal import Size, reveal, sample
 from sirensong.training.recipe import Recipe
 
@@ -34,12 +35,10 @@ _WAYS: dict[str, Row] = {  # of section 4.8, and keyed selection
 }
 
 
-def hidden_and_keys(
-    pictures: Sequence[Pixels], recipe: Recipe, seed: int, decoys: Sequence[Pixels] = ()
-) -> tuple[Hidden, list[SecretKey]]:
-    """Hide all pictures but the first in it, under keys that follow from the seed, as all else does."""
+def hidden_and_keys(pictures: Sequence[Pixels], recipe: Recipe, seed: int, **options: Any) -> tuple[Hidden, list[SecretKey]]:
+    """Hide all pictures but the first in it, under keys that follow from the seed, as all else does. options: of `hide`."""
     keys = [SecretKey(derive(seed.to_bytes(8), b"", f"reproduce/{place}")) for place in range(len(pictures) - 1)]
-    return hide(pictures[0], list(zip(keys, pictures[1:], strict=True)), recipe=recipe, seed=seed, decoys=decoys), keys
+    return hide(pictures[0], list(zip(keys, pictures[1:], strict=True)), recipe=recipe, seed=seed, **options), keys
 
 
 def renders_of(hidden: Hidden, keys: Sequence[SecretKey], size: Size | None = None) -> list[Pixels]:
@@ -47,12 +46,13 @@ def renders_of(hidden: Hidden, keys: Sequence[SecretKey], size: Size | None = No
     return [sample(hidden.stego, size), *(reveal(hidden.stego, key, mask=hidden.mask, size=size) for key in keys)]
 
 
-def _pictures(study: Study, data_set: str, index: int, secrets: int) -> list[Pixels]:
+def pictures_of(study: Study, data_set: str, index: int, secrets: int) -> list[Pixels]:
+    """A cover and so many secrets of one data set, others for each index."""
     return [study.picture(data_set, index * (secrets + 1) + place) for place in range(secrets + 1)]
 
 
 def _qualities(study: Study, data_set: str, index: int, secrets: int, **changes: object) -> Row:
-    pictures = _pictures(study, data_set, index, secrets)
+    pictures = pictures_of(study, data_set, index, secrets)
     hidden, keys = hidden_and_keys(pictures, replace(study.recipe, **changes), index)  # type: ignore[arg-type]
     found = [measure(picture, render) for picture, render in zip(pictures, renders_of(hidden, keys), strict=True)]
     return {name: [getattr(quality, name) for quality in found] for name in _METRICS}
@@ -74,7 +74,7 @@ def _table1_items(study: Study) -> list[Item]:
     ]
 
 
-def _table1(rows: Sequence[Row]) -> list[Table | Figure]:
+def _table1(rows: Sequence[Row]) -> list[Shown]:
     cells = []
     for data_set in dict.fromkeys(row["set"] for row in rows):
         own = _of(rows, set=data_set)
@@ -105,7 +105,7 @@ def _table2_items(study: Study) -> list[Item]:
     ]
 
 
-def _table2(rows: Sequence[Row]) -> list[Table | Figure]:
+def _table2(rows: Sequence[Row]) -> list[Shown]:
     cells = []
     curves: dict[str, tuple[list[float], list[float]]] = {"stego image": ([], []), "secrets": ([], [])}
     for secrets in dict.fromkeys(row["secrets"] for row in rows):
@@ -141,7 +141,7 @@ def _fig8_items(study: Study) -> list[Item]:
     ]
 
 
-def _fig8(rows: Sequence[Row]) -> list[Table | Figure]:
+def _fig8(rows: Sequence[Row]) -> list[Shown]:
     cells = []
     for side in _SIZES:
         own, other = _mean(rows, str(side)), _mean(rows, f"{side} resampled")
@@ -161,7 +161,7 @@ def _fig10_items(study: Study) -> list[Item]:
     ]
 
 
-def _fig10(rows: Sequence[Row]) -> list[Table | Figure]:
+def _fig10(rows: Sequence[Row]) -> list[Shown]:
     cells = []
     curves: dict[str, tuple[list[float], list[float]]] = {}
     for selection in dict.fromkeys(row["selection"] for row in rows):
@@ -186,7 +186,7 @@ def _fig11_items(study: Study) -> list[Item]:
     ]
 
 
-def _fig11(rows: Sequence[Row]) -> list[Table | Figure]:
+def _fig11(rows: Sequence[Row]) -> list[Shown]:
     cells = []
     for way in dict.fromkeys(row["way"] for row in rows):
         own = _of(rows, way=way)

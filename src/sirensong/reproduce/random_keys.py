@@ -12,7 +12,7 @@ from sirensong.keys import SecretKey
 from sirensong.metrics import measure
 from sirensong.reproduce.attacks import cover_and_secrets
 from sirensong.reproduce.quality import hidden_and_keys
-from sirensong.reproduce.study import Experiment, Figure, Item, Row, Study, Table
+from sirensong.reproduce.study import Experiment, Figure, Item, Row, Shown, Study, Table
 from sirensong.reveal import reveal
 from sirensong.steganalysis.guessing import CLIMBERS, SHARES, guess, hill
 from sirensong.substitution import Selection
@@ -43,7 +43,7 @@ def _fig14_items(study: Study) -> list[Item]:
     return [Item({"set": study.sets[-1], "index": index}, partial(_fig14_work, study, index)) for index in range(study.images)]
 
 
-def _fig14(rows: Sequence[Row]) -> list[Table | Figure]:
+def _fig14(rows: Sequence[Row]) -> list[Shown]:
     kinds = ("right", "known mask, best of 100", "known mask, mean")
     cells = [[str(row["index"]), *(f"{row[name]:.1f}" for name in kinds)] for row in rows]
     years, passphrases = (float(np.mean([row[f"years, {what}"] for row in rows])) for what in ("all keys", "40-bit passphrase"))
@@ -68,7 +68,7 @@ def _ranks(rows: Sequence[Row]) -> Table:
     return Table("Figure 14: blind ranks of the right key, by statistic", ("set", *names), cells, notes)
 
 
-def _hill(rows: Sequence[Row]) -> list[Table | Figure]:
+def _hill(rows: Sequence[Row]) -> list[Shown]:
     names = {"matrices": "whole matrices", "weights": "single weights"}
     curves = {name: np.array([row["hill"][part] for row in rows]) for part, name in names.items()}
     cells = []

@@ -114,6 +114,9 @@ class Part:
         self, shared: Parameters, masks: list[Positions] | None, substitutions: list[list[tuple[Positions, Values]]]
     ) -> list[Weights]:
         """Train the weights that all functions share (section 3.5, Eq. 7 to 10). Returns the stego functions' weights."""
+        watcher = self._work.options.watcher
+        if watcher is not None and not self._in_joint_stage:
+            watcher(0, self.tiles, shared.to_weights)
         return self._train(JOINT_STAGE, self._joint_problem(masks, substitutions), shared).to_weights()
 
     def _cover_problem(self) -> Problem:
@@ -169,11 +172,18 @@ class Part:
             seed=work.number(f"{name}/{self.tiles.start}") % 2**63,
             precision=options.precision,
             listener=None if options.listener is None else self._tell,
-            keeper=None if self._checkpoint is None else self._checkpoint.keep,
+            keeper=None if self._checkpoint is None and options.watcher is None else self._keep,
             goal=options.psnr,
         )
         resumed = self._resumed if self._resumed is not None and self._resumed.stage == name else None
         return Stage(name, problem, shared, work.recipe, around, seconds=self._seconds(name), resumed=resumed).run()
+
+    def _keep(self, snapshot: Snapshot) -> None:
+        if self._checkpoint is not None:
+            self._checkpoint.keep(snapshot)
+        watcher = self._work.options.watcher
+        if watcher is not None and snapshot.stage == JOINT_STAGE:
+            watcher(snapshot.step, self.tiles, snapshot.shared.to_weights)
 
     def _tell(self, progress: Progress) -> None:
         if self._work.options.listener is not None:

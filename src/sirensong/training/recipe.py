@@ -100,6 +100,11 @@ class Recipe:
             return None
         return next(share for begin, share in reversed(self.batches) if progress >= begin)
 
+    def epochs(self) -> list[float]:
+        """How often each pixel has been looked at after 0, 1, ... up to all joint steps, on the mean."""
+        shares = (self.batch_at(step / self.joint_steps) or 1.0 for step in range(self.joint_steps))
+        return [0.0, *accumulate(shares)]
+
     def time_share(self, progress: float) -> float:
         """Share of the joint stage's time that is over at `progress`, in [0, 1], of its steps: steps on more pixels take longer."""
         knots, shares = self._clock()
