@@ -131,6 +131,18 @@ def test_figure_6_goes_from_the_cover_function_to_what_is_published(tmp_path):
         np.testing.assert_allclose(magnified, np.clip(20 * np.abs(original - last), 0, 1), atol=1e-4)
 
 
+def test_figure_7_shows_what_table_2_trained(tmp_path, monkeypatch):
+    setting = study.Study(None, 2, TINY_WITH_EPOCHS, tmp_path)
+    monkeypatch.setattr(visual, "_SECRETS", (3, 5))
+    assert len(list(study.run_items(EXPERIMENTS["table2"], setting))) == 4
+    monkeypatch.setattr(visual, "hidden_on_the_way", None)  # nothing is trained again
+    rows = [row for _, _, row in study.run_items(EXPERIMENTS["fig7"], setting)]
+    grids = EXPERIMENTS["fig7"].show(rows)
+    assert [(grid.title, len(grid.rows)) for grid in grids] == [("3 secrets", 4), ("5 secrets", 6)]
+    np.testing.assert_allclose(grids[1].rows[5].pictures[0], setting.picture("scikit-image", 5), atol=1e-6)
+    assert [path.name for path in tmp_path.glob("*.jsonl")] == ["table2.jsonl"]
+
+
 def test_reports_show_pictures(data, tmp_path):
     assert cli.run(["reproduce", "fig6", "--data", str(data), "--images", "1", "-o", str(tmp_path / "results")]) == 0
     markdown, page = ((tmp_path / "results" / f"report.{ending}").read_text() for ending in ("md", "html"))
@@ -165,7 +177,7 @@ def test_the_positive_control_finds_replaced_bits(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["fig99"], "experiments are table1, table2"),
+        (["fig99"], "experiments are table1, fig6, table2, fig7, fig8"),
         (["table1", "--images", "0"], "images must be at least 1"),
         (["table1", "--recipe", "slow"], "recipe is fast or paper"),
         (["table1", "--data", "nowhere"], "no folder nowhere"),

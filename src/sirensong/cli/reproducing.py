@@ -23,7 +23,7 @@ def reproduce(
     name: Annotated[
         str,
         typer.Argument(
-            help="table1, table2, table3, fig6, fig8, fig9, fig10, fig11, fig12a, fig13, fig14, or all", show_default=False
+            help="table1, table2, table3, fig6, fig7, fig8, fig9, fig10, fig11, fig12a, fig13, fig14, or all", show_default=False
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="folder for results and report")] = Path("results"),
@@ -40,7 +40,8 @@ def reproduce(
     from sirensong.reproduce.study import Study, run_items
 
     modules = (quality, visual, attacks, random_keys)
-    known = {experiment.name: experiment for module in modules for experiment in module.EXPERIMENTS}
+    every = [experiment for module in modules for experiment in module.EXPERIMENTS]
+    known = {experiment.name: experiment for experiment in sorted(every, key=lambda experiment: experiment.place)}
     if name != "all" and name not in known:
         raise SettingError(f"experiments are {', '.join(known)} and all, got {name}")
     if recipe not in RECIPES:

@@ -1,4 +1,4 @@
-"""Sections 4.3 to 4.5, 4.7 and 4.8: how good the pictures are, for data sets, numbers of secrets, sizes, ratios and ablations."""
+"""Sections 4.3, 4.5, 4.7 and 4.8: how good the pictures are, for data sets, sizes, ratios and ablations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ _PAPER_1 = {  # PSNR, SSIM of stego image, secret 1, secret 2 (Table 1)
     "coco": ((45.98, 0.9987), (45.53, 0.9981), (42.62, 0.9980)),
     "div2k": ((45.62, 0.9987), (44.33, 0.9983), (42.39, 0.9973)),
 }
-_PAPER_2 = {3: (47.77, 43.89), 4: (46.39, 42.09), 5: (44.68, 39.75)}  # PSNR of stego image and of secrets (Table 2)
 _SIZES = (64, 128, 256)
 _RATIOS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5)
 _WAYS: dict[str, Row] = {  # of section 4.8, and keyed selection
@@ -96,29 +95,6 @@ def _table1(rows: Sequence[Row]) -> list[Shown]:
             )
     columns = ("data set", "image", "PSNR", "SSIM", "RMSE", "MAE", "paper's PSNR", "paper's SSIM", "N")
     return [Table("Table 1: two secrets", columns, cells, ["Cover and secrets are of one data set, as in the paper."])]
-
-
-def _table2_items(study: Study) -> list[Item]:
-    return [
-        Item({"secrets": secrets, "index": index}, partial(_qualities, study, study.sets[0], index, secrets))
-        for secrets, index in itertools.product((3, 4, 5, 8, 16), range(study.images))
-    ]
-
-
-def _table2(rows: Sequence[Row]) -> list[Shown]:
-    cells = []
-    curves: dict[str, tuple[list[float], list[float]]] = {"stego image": ([], []), "secrets": ([], [])}
-    for secrets in dict.fromkeys(row["secrets"] for row in rows):
-        own = _of(rows, secrets=secrets)
-        stego, *others = _mean(own, "psnr")
-        paper = _PAPER_2.get(secrets)
-        said = [f"{value:.2f}" for value in paper] if paper else ["-", "-"]
-        cells.append([str(secrets), f"{stego:.2f}", f"{np.mean(others):.2f}", f"{min(others):.2f}", *said, str(len(own))])
-        for name, value in (("stego image", stego), ("secrets", float(np.mean(others)))):
-            curves[name][0].append(secrets)
-            curves[name][1].append(value)
-    columns = ("secrets", "stego", "secrets' mean", "worst secret", "paper's stego", "paper's secrets", "N")
-    return [Table("Table 2: more secrets, PSNR", columns, cells), Figure("More secrets", "secrets", "PSNR in dB", curves)]
 
 
 def _fig8_items(study: Study) -> list[Item]:
@@ -197,7 +173,6 @@ def _fig11(rows: Sequence[Row]) -> list[Shown]:
 
 EXPERIMENTS = (
     Experiment("table1", "4.3", _table1_items, _table1),
-    Experiment("table2", "4.4", _table2_items, _table2),
     Experiment("fig8", "4.5", _fig8_items, _fig8),
     Experiment("fig10", "4.7", _fig10_items, _fig10),
     Experiment("fig11", "4.8", _fig11_items, _fig11),

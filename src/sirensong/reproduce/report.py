@@ -33,8 +33,8 @@ def write_report(folder: Path, heading: str, parts: Sequence[tuple[str, Sequence
             else:
                 image = f"{name}-{re.sub('[^a-z0-9]+', '-', part.title.lower())}.png"
                 write_bytes(folder / image, _curves(part) if isinstance(part, Figure) else _pictures(part), overwrite=True)
-                markdown.append(f"![{part.title}]({image})")
-                page.append(f'<p><img src="{html.escape(image)}" alt="{html.escape(part.title)}">')
+                markdown.append(f"![{part.title}]({image})\n\n*{part.title}*")
+                page.append(_html_image(image, part.title))
     document = f"<!doctype html><meta charset=utf-8><title>{html.escape(heading)}</title><style>{_STYLE}</style>" + "\n".join(page)
     write_bytes(folder / "report.html", document.encode(), overwrite=True)
     write_bytes(folder / "report.md", ("\n\n".join(markdown) + "\n").encode(), overwrite=True)
@@ -57,6 +57,11 @@ def _html(table: Table) -> str:
     body = [row(table.columns, "th"), *(row(cells, "td") for cells in table.rows)]
     notes = [f"<p>{html.escape(note)}" for note in table.notes]
     return f"<h2>{html.escape(table.title)}</h2><table>{''.join(body)}</table>{''.join(notes)}"
+
+
+def _html_image(image: str, title: str) -> str:
+    caption = html.escape(title)
+    return f'<figure><img src="{html.escape(image)}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
 
 
 def _curves(figure: Figure) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -80,6 +81,11 @@ class Experiment:
     items: Callable[[Study], Sequence[Item]]
     show: Callable[[Sequence[Row]], Sequence[Shown]]
     results: str | None = None
+
+    @property
+    def place(self) -> list[int]:
+        """The section's numbers, for the paper's order."""
+        return [int(number) for number in re.findall(r"\d+", self.section)]
 
 
 @dataclass(frozen=True)

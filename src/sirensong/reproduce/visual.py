@@ -1,4 +1,4 @@
-"""Section 4.3's Figure 6: what stego and secret images look like, and how good they are, as training goes on."""
+"""Sections 4.3 and 4.4: what pictures look like, and how good they are, as training goes on; with two secrets and with more."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from sirensong.sheet import difference
 from sirensong.siren import Weights, stack
 from sirensong.training.recipe import Recipe
 
-_EPOCHS = (0, 5, 10, 50)
+_PAPER_2 = {3: (47.77, 43.89), 4: (46.39, 42.09), 5: (44.68, 39.75)}  # PSNR of stego image and of secrets (Table 2)
+_EPOCHS, _EPOCHS_OF_MORE = (0, 5, 10, 50), (0, 10)
+_SECRETS = (3, 4, 5, 8, 16)
 _MAGNIFIED, _DIFFERENCES = 20, 2  # times, of the last renders
 
 
@@ -102,4 +104,41 @@ def _fig6(rows: Sequence[Row]) -> list[Shown]:
     ]
 
 
-EXPERIMENTS = (Experiment("fig6", "4.3", _fig6_items, _fig6),)
+def _table2_items(study: Study) -> list[Item]:
+    name = study.sets[0]
+    return [
+        Item({"set": name, "secrets": secrets, "index": index}, partial(progress, study, name, index, secrets, _EPOCHS_OF_MORE))
+        for secrets, index in itertools.product(_SECRETS, range(study.images))
+    ]
+
+
+def _table2(rows: Sequence[Row]) -> list[Shown]:
+    cells = []
+    curves: dict[str, tuple[list[float], list[float]]] = {"stego image": ([], []), "secrets": ([], [])}
+    for secrets in dict.fromkeys(row["secrets"] for row in rows):
+        own = [row["psnr"][-1] for row in rows if row["secrets"] == secrets]
+        stego, *others = np.mean(own, axis=0)
+        paper = _PAPER_2.get(secrets)
+        said = [f"{value:.2f}" for value in paper] if paper else ["-", "-"]
+        cells.append([str(secrets), f"{stego:.2f}", f"{np.mean(others):.2f}", f"{min(others):.2f}", *said, str(len(own))])
+        for name, value in (("stego image", stego), ("secrets", np.mean(others))):
+            curves[name][0].append(secrets)
+            curves[name][1].append(float(value))
+    columns = ("secrets", "stego", "secrets' mean", "worst secret", "paper's stego", "paper's secrets", "N")
+    return [Table("Table 2: more secrets, PSNR", columns, cells), Figure("More secrets", "secrets", "PSNR in dB", curves)]
+
+
+def _fig7_items(study: Study) -> list[Item]:
+    """Those of Table 2 that keep pictures."""
+    return [item for item in _table2_items(study) if item.key["index"] == 0]
+
+
+def _fig7(rows: Sequence[Row]) -> list[Shown]:
+    return [grid(f"{row['secrets']} secrets", row) for row in rows]
+
+
+EXPERIMENTS = (
+    Experiment("fig6", "4.3", _fig6_items, _fig6),
+    Experiment("table2", "4.4", _table2_items, _table2),
+    Experiment("fig7", "4.4", _fig7_items, _fig7, results="table2"),
+)
