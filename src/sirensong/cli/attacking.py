@@ -78,7 +78,9 @@ def noise(
 def finetune(
     carrier: Carrier,
     output: Output,
-    cover: Annotated[Path | None, typer.Option("--cover", help="the cover photograph  [default: what the carrier renders]")] = None,
+    cover: Annotated[
+        Path | None, typer.Option("--cover", help="the cover photograph, at its own size  [default: what the carrier renders]")
+    ] = None,
     steps: Annotated[int, typer.Option("--steps", help="of training")] = 200,
     rate: Annotated[float, typer.Option("--rate", help="of learning")] = FINETUNING.rate,
     key: Annotated[list[Path] | None, typer.Option("--key", help="tell what its secret loses; may be repeated")] = None,
