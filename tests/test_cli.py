@@ -17,6 +17,7 @@ from PIL import Image
 
 import sirensong as ss
 from sirensong import cli
+from sirensong.finetuning import finetune
 from sirensong.training import recipe as recipes
 
 SMALL = ["--hidden-features", "48", "--hidden-layers", "4", "--omega", "15"]
@@ -284,6 +285,22 @@ def test_attacks_change_a_carrier_and_tell_how_much(at, capsys, command, zeros):
     assert cli.run(["reveal", name, "--key", "alice.key", "-o", f"{name}.png"]) == 0
     assert "weights of" in capsys.readouterr().err
     assert "exists" in failure(capsys, ["attack", *command[:1], "song.safetensors", "-o", name])
+
+
+def test_finetuning_tells_what_each_secret_lost(at, capsys):
+    command = ["attack", "finetune", "song.safetensors", "--steps", "3", "--rate", "0.001", "--key", "alice.key", "--json"]
+    assert cli.run([*command, "--cover", "cover.png", "-o", "photo.safetensors"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told) == {"changed_weights", "zero_weights", "cover_psnr", "secret_1_psnr"}
+    assert told["changed_weights"] > 0.9
+    before, after = (ss.reveal(ss.load(name), ss.read_key("alice.key")) for name in ("song.safetensors", "photo.safetensors"))
+    assert told["secret_1_psnr"] == round(ss.measure(before, after).psnr, 2)
+    assert cli.run([*command, "-o", "own.safetensors"]) == 0
+    capsys.readouterr()
+    song = ss.load("song.safetensors")
+    for name, picture in (("photo", "cover.png"), ("own", np.asarray(ss.to_pil(ss.sample(song))))):
+        assert ss.load(f"{name}.safetensors").digest == finetune(song, picture, 3, rate=0.001).digest
+    assert "exists" in failure(capsys, [*command, "-o", "own.safetensors"])
 
 
 def test_decoys_from_a_folder(at, tmp_path, capsys):

@@ -21,7 +21,7 @@ from sirensong.tiles import Grid
 from sirensong.training import checkpoint as checkpoints
 from sirensong.training import run as runs
 from sirensong.training.loop import Stage
-from sirensong.training.part import Work
+from sirensong.training.part import Part, Work
 from sirensong.training.recipe import ROBUST
 
 SMALL = ss.Architecture(hidden_features=48, hidden_layers=4, omega=15)
@@ -318,6 +318,34 @@ def test_a_function_too_large_for_memory_is_the_same(tmp_path, keys, monkeypatch
     assert read_back.digest == in_memory.stego.digest
     np.testing.assert_array_equal(ss.sample(read_back), ss.sample(in_memory.stego))
     np.testing.assert_array_equal(ss.reveal(read_back, keys[0]), ss.reveal(in_memory.stego, keys[0]))
+
+
+def test_watchers_see_every_joint_step_of_every_tile(keys, monkeypatch):
+    """From what the cover stage has made to what is published, and the run is the same as one that nobody watches."""
+    monkeypatch.setattr(runs, "_FEATURES_AT_ONCE", {"cpu": 400})  # three tiles together, then the fourth
+    pictures = [photograph(seed, 32, 32) for seed in range(2)]
+    recipe = dataclasses.replace(TILED, cover_steps=3, joint_steps=4)
+    covers, seen = [], {}
+    represent = Part.represent_cover
+
+    def keep_cover(part):
+        shared = represent(part)
+        covers.extend(shared.to_weights())
+        return shared
+
+    def watch(step, tiles, functions):
+        seen.setdefault(step, []).extend(zip(tiles, functions(), strict=True))
+
+    monkeypatch.setattr(Part, "represent_cover", keep_cover)
+    stego = hide(pictures, keys[:1], recipe, seed=3, watcher=watch).stego
+    assert list(seen) == [0, 1, 2, 3, 4]
+    assert all([tile for tile, _ in functions] == [0, 1, 2, 3] for functions in seen.values())
+    assert stego.digest == hide(pictures, keys[:1], recipe, seed=3).stego.digest
+    for tile in range(4):
+        for layer, (first, last, published) in enumerate(zip(seen[0][tile][1], seen[4][tile][1], stego.tile(tile), strict=True)):
+            np.testing.assert_array_equal(first.weight, covers[tile][layer].weight)
+            np.testing.assert_array_equal(last.weight, published.weight)
+            assert (seen[3][tile][1][layer].weight != published.weight).any()
 
 
 def test_tiles_share_a_budget_of_seconds(keys, monkeypatch):

@@ -85,6 +85,23 @@ def test_hiding_says_what_is_missing():
     assert run(script).splitlines() == ["hiding needs torch | pip install 'sirensong[hide]'"] * 2
 
 
+def test_finetuning_says_what_is_missing(package):
+    script = """
+        import sys
+
+        sys.modules["torch"] = None
+        import numpy as np
+        import sirensong as ss
+        from sirensong.finetuning import finetune
+
+        try:
+            finetune(ss.load(sys.argv[1]), np.zeros((16, 16, 3), np.uint8), 1)
+        except ss.MissingDependencyError as error:
+            print(error.message, "|", error.hint)
+    """
+    assert run(script, package[0]) == "fine-tuning needs torch | pip install 'sirensong[hide]'\n"
+
+
 def test_measuring_says_what_is_missing():
     script = """
         import sys

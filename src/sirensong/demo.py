@@ -13,11 +13,12 @@ from sirensong.keys import SecretKey, read_key, write_key
 from sirensong.metrics import Quality, measure
 from sirensong.photographs import photograph
 from sirensong.reveal import reveal, sample
-from sirensong.sheet import Row, contact_sheet
+from sirensong.sheet import Row, contact_sheet, difference
 from sirensong.training.progress import Listener
 from sirensong.training.recipe import RECIPES
 
 SIDE = 128
+_MAGNIFIED = 10
 _COVER = "astronaut"
 _SECRETS = (("alice", "chelsea"), ("bob", "coffee"))
 
@@ -47,10 +48,12 @@ def run_demo(
     rows, table = [], []
     for name, original, render in zip(names, [cover, *secrets], renders, strict=True):
         quality = measure(original, render)
-        rows.append(Row(f"{name}: {quality.psnr:.1f} dB", original, render))
+        rows.append(Row(f"{name}: {quality.psnr:.1f} dB", (original, render, difference(original, render, _MAGNIFIED))))
         table.append((name, quality))
     wrong = reveal(song, SecretKey.generate(), force=True)
-    write_picture(sheet, contact_sheet(rows, ("a wrong key, with --force", wrong)), overwrite=True)
+    rows.append(Row("a wrong key, with --force", (None, wrong, None)))
+    columns = ("original", "render", f"difference x{_MAGNIFIED}")
+    write_picture(sheet, contact_sheet(columns, rows), overwrite=True)
     for stem, original, render in zip(("cover", *(person for person, _ in _SECRETS)), [cover, *secrets], renders, strict=True):
         write_picture(folder / f"{stem}-original.png", original, overwrite=True)
         write_picture(folder / f"{stem}-render.png", render, overwrite=True)

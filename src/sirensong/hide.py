@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sirensong.carrier import save
-from sirensong.errors import MissingDependencyError, SettingError
+from sirensong.errors import SettingError
 from sirensong.files import StrPath
 from sirensong.image import ImageLike, Levels, read_picture
 from sirensong.keys import Key
@@ -18,6 +16,7 @@ from sirensong.mask import Mask, mask_path, write_mask
 from sirensong.siren import Architecture
 from sirensong.stego import StegoFunction
 from sirensong.tiles import Grid, grid_for
+from sirensong.training.loading import loading
 from sirensong.training.options import Options
 from sirensong.training.plan import Plan
 from sirensong.training.recipe import FAST, Recipe, architecture_for
@@ -95,14 +94,10 @@ def _prepare(
     pictures = [read_picture(image).levels for image in (cover, *(image for _, image in pairs))]
     height, width = pictures[0].shape[:2]
     grid = grid or grid_for(height, width, recipe.tile)
-    _check_tiles(pictures, grid)
+    check_tiles(pictures, grid)
     architecture = architecture or architecture_for(recipe, height, width, grid)
-    if "torch" not in sys.modules:  # else it is too late: OpenMP reads its settings when it is loaded
-        os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # do not spin for long on a core that another program needs
-    try:
+    with loading("hiding"):
         from sirensong.training.run import Run
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(f"hiding needs {error.name}", hint="pip install 'sirensong[hide]'") from error
     return Run(pictures, [key for key, _ in pairs], recipe, architecture, grid, chosen, decoys)
 
 
@@ -122,7 +117,8 @@ def discard_checkpoint(path: StrPath) -> None:
     discard(path)
 
 
-def _check_tiles(pictures: Sequence[Levels], grid: Grid) -> None:
+def check_tiles(pictures: Sequence[Levels], grid: Grid) -> None:
+    """Raise SettingError if a picture has too few pixels for so many tiles, or too many."""
     for picture in pictures:
         height, width = picture.shape[:2]
         if height < grid.rows or width < grid.columns:

@@ -1,4 +1,4 @@
-"""Contact sheets: a row a function, with original, render and difference x10 side by side."""
+"""Contact sheets: pictures in a grid, with what each row and column is."""
 
 from __future__ import annotations
 
@@ -10,49 +10,48 @@ from PIL import Image, ImageDraw, ImageFont
 
 from sirensong.image import Pixels, from_uint8, resize, to_pil
 
-MAGNIFIED = 10
-_CELL, _GAP, _HEAD = 224, 12, 30
+CELL = 224
+_GAP, _HEAD, _FONT = 12, 30, 15
 _INK, _PAPER = (40, 40, 40), (250, 250, 248)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One picture on a sheet. caption: what it is. original, render: (height, width, 3) in [0, 1], of one shape."""
+    """A row of a sheet. caption: what it is. pictures: one a column, (height, width, 3) in [0, 1], or None for an empty place."""
 
     caption: str
-    original: Pixels
-    render: Pixels
+    pictures: Sequence[Pixels | None]
 
 
-def difference(original: Pixels, render: Pixels) -> Pixels:
-    """Absolute difference, ten times magnified and clipped to white."""
-    magnified: Pixels = np.clip(np.abs(original - render) * MAGNIFIED, 0, 1)
-    return magnified
+def difference(original: Pixels, render: Pixels, magnified: float) -> Pixels:
+    """Absolute difference, magnified and clipped to white."""
+    result: Pixels = np.clip(np.abs(original - render) * np.float32(magnified), 0, 1)
+    return result
 
 
-def contact_sheet(rows: Sequence[Row], extra: tuple[str, Pixels]) -> Pixels:
-    """Draw the sheet. extra: caption and picture of the last row, which has no original. Returns (height, width, 3) in [0, 1]."""
-    height = (len(rows) + 1) * (_CELL + _HEAD + _GAP) + _GAP
-    sheet = Image.new("RGB", (3 * (_CELL + _GAP) + _GAP, height), _PAPER)
+def contact_sheet(columns: Sequence[str], rows: Sequence[Row], cell: int = CELL) -> Pixels:
+    """Draw a sheet, each picture in a square of `cell` pixels. columns: their names. Returns (height, width, 3) in [0, 1]."""
+    size = len(columns) * (cell + _GAP) + _GAP, _HEAD + len(rows) * (cell + _HEAD + _GAP)
+    sheet = Image.new("RGB", size, _PAPER)
     draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(15)
+    font = ImageFont.load_default(_FONT)
+    for column, name in enumerate(columns):
+        draw.text((_GAP + column * (cell + _GAP), _GAP), name, _INK, font)
     for index, row in enumerate(rows):
-        top = _GAP + index * (_CELL + _HEAD + _GAP)
-        draw.text((_GAP, top + 5), row.caption, _INK, font)
-        for column, pixels in enumerate((row.original, row.render, difference(row.original, row.render))):
-            sheet.paste(_thumbnail(pixels), (_GAP + column * (_CELL + _GAP), top + _HEAD))
-    top = _GAP + len(rows) * (_CELL + _HEAD + _GAP)
-    draw.text((_GAP, top + 5), extra[0], _INK, font)
-    sheet.paste(_thumbnail(extra[1]), (_GAP + _CELL + _GAP, top + _HEAD))
+        top = _HEAD + index * (cell + _HEAD + _GAP)
+        draw.text((_GAP, top + _HEAD / 4), row.caption, _INK, font)
+        for column, pixels in enumerate(row.pictures):
+            if pixels is not None:
+                sheet.paste(_thumbnail(pixels, cell), (_GAP + column * (cell + _GAP), top + _HEAD))
     return from_uint8(np.asarray(sheet))
 
 
-def _thumbnail(pixels: Pixels) -> Image.Image:
+def _thumbnail(pixels: Pixels, side: int) -> Image.Image:
     """A picture in a square cell, its pixels kept visible when it is enlarged."""
     height, width = pixels.shape[:2]
-    scale = _CELL / max(height, width)
+    scale = side / max(height, width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
     image = to_pil(resize(pixels, *size) if scale < 1 else pixels).resize(size[::-1], Image.Resampling.NEAREST)
-    cell = Image.new("RGB", (_CELL, _CELL), _PAPER)
-    cell.paste(image, ((_CELL - size[1]) // 2, (_CELL - size[0]) // 2))
+    cell = Image.new("RGB", (side, side), _PAPER)
+    cell.paste(image, ((side - size[1]) // 2, (side - size[0]) // 2))
     return cell

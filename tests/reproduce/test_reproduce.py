@@ -9,17 +9,23 @@ from PIL import Image
 
 from sirensong import cli
 from sirensong.errors import FormatError
-from sirensong.reproduce import attacks, quality, study
+from sirensong.image import read_picture
+from sirensong.metrics import measure
+from sirensong.reproduce import attacks, quality, random_keys, study, visual
+from sirensong.steganalysis import guessing
 from sirensong.training import recipe as recipes
 
 TINY = dataclasses.replace(recipes.FAST, cover_steps=1, joint_steps=2, tile=None, features=0.25, hidden_layers=2, ratio=0.05)
-EXPERIMENTS = {experiment.name: experiment for experiment in (*quality.EXPERIMENTS, *attacks.EXPERIMENTS)}
+MODULES = (quality, visual, attacks, random_keys)
+TINY_WITH_EPOCHS = dataclasses.replace(TINY, joint_steps=6, batches=None)
+EXPERIMENTS = {experiment.name: experiment for module in MODULES for experiment in module.EXPERIMENTS}
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
     monkeypatch.setitem(recipes.RECIPES, "fast", TINY)
-    monkeypatch.setattr(attacks, "_WRONG_KEYS", 5)
+    monkeypatch.setattr(random_keys, "_WRONG_KEYS", 5)
+    monkeypatch.setattr(attacks, "_FINETUNING", (1, 2))
 
 
 @pytest.fixture
@@ -79,7 +85,7 @@ def test_damaged_results_are_told(tmp_path):
         list(study.run_items(EXPERIMENTS["table1"], study.Study(None, 1, TINY, tmp_path)))
 
 
-@pytest.mark.parametrize("name", ["table2", "fig8", "fig9", "fig10", "fig11", "fig12a", "fig13", "fig14"])
+@pytest.mark.parametrize("name", ["table2", "fig6", "fig8", "fig9", "fig10", "fig11", "fig12a", "fig13", "fig14"])
 def test_every_experiment_runs_and_shows(name, tmp_path):
     setting = study.Study(None, 1, TINY, tmp_path)
     rows = [row for _, _, row in study.run_items(EXPERIMENTS[name], setting)]
@@ -103,6 +109,65 @@ def test_table_3_judges_what_it_trained(tmp_path):
     assert all(0 <= float(row[3]) <= 1 for row in table.rows)
 
 
+def test_figure_6_goes_from_the_cover_function_to_what_is_published(tmp_path):
+    setting = study.Study(None, 2, TINY_WITH_EPOCHS, tmp_path)
+    first, second = (row for _, _, row in study.run_items(EXPERIMENTS["fig6"], setting))
+    assert first["epochs"] == [0, 5, 6]  # what training does not reach is left out
+    pictures = [setting.picture("scikit-image", place) for place in range(3)]
+    hidden, keys = quality.hidden_and_keys(pictures, TINY_WITH_EPOCHS, 0)
+    renders = quality.renders_of(hidden, keys)
+    assert first["psnr"][-1] == [measure(picture, render).psnr for picture, render in zip(pictures, renders, strict=True)]
+    assert first["psnr"][0] != first["psnr"][1] != first["psnr"][2]
+
+    table, grid, curves = EXPERIMENTS["fig6"].show([first, second])
+    assert [cells[1] for cells in table.rows] == ["0", "5", "6"]
+    assert table.rows[2][3] == f"{(first['psnr'][2][1] + second['psnr'][2][1]) / 2:.2f}"
+    assert curves.lines["stego image"][0] == [0, 5, 6]
+    assert grid.columns == ["photograph", "0 epochs", "5 epochs", "6 epochs", "x20, 5 epochs", "x20, 6 epochs"]
+    for row, picture, render in zip(grid.rows, pictures, renders, strict=True):
+        original, *_, last, _, magnified = row.pictures
+        np.testing.assert_allclose(original, picture, atol=1e-6)
+        np.testing.assert_allclose(last, render, atol=0.5 / 255 + 1e-6)
+        np.testing.assert_allclose(magnified, np.clip(20 * np.abs(original - last), 0, 1), atol=1e-4)
+
+
+def test_figure_7_shows_what_table_2_trained(tmp_path, monkeypatch):
+    setting = study.Study(None, 2, TINY_WITH_EPOCHS, tmp_path)
+    monkeypatch.setattr(visual, "_SECRETS", (3, 5))
+    assert len(list(study.run_items(EXPERIMENTS["table2"], setting))) == 4
+    monkeypatch.setattr(visual, "hidden_on_the_way", None)  # nothing is trained again
+    rows = [row for _, _, row in study.run_items(EXPERIMENTS["fig7"], setting)]
+    grids = EXPERIMENTS["fig7"].show(rows)
+    assert [(grid.title, len(grid.rows)) for grid in grids] == [("3 secrets", 4), ("5 secrets", 6)]
+    np.testing.assert_allclose(grids[1].rows[5].pictures[0], setting.picture("scikit-image", 5), atol=1e-6)
+    assert [path.name for path in tmp_path.glob("*.jsonl")] == ["table2.jsonl"]
+
+
+def test_reports_show_pictures(data, tmp_path):
+    assert cli.run(["reproduce", "fig6", "--data", str(data), "--images", "1", "-o", str(tmp_path / "results")]) == 0
+    markdown, page = ((tmp_path / "results" / f"report.{ending}").read_text() for ending in ("md", "html"))
+    for name in study.DATA_SETS:
+        assert f"![Training on {name}](fig6-training-on-{name}.png)" in markdown
+        assert f'<img src="fig6-training-on-{name}.png" alt="Training on {name}">' in page
+        sheet = read_picture(tmp_path / "results" / f"fig6-training-on-{name}.png").pixels
+        assert sheet.shape == (30 + 3 * 170, 5 * 140 + 12, 3)
+
+
+def test_figure_14_shows_ranks_by_statistic_and_the_hill(tmp_path):
+    setting = study.Study(None, 2, TINY, tmp_path)
+    rows = [row for _, _, row in study.run_items(EXPERIMENTS["fig14"], setting)]
+    _, ranks, climb, figure = EXPERIMENTS["fig14"].show(rows)
+    assert ranks.columns == ("set", *guessing.STATISTICS, "sum of all")
+    assert all(1 <= int(cell) <= 6 for cells in ranks.rows[:2] for cell in cells[1:])
+    assert float(ranks.rows[2][1]) == sum(int(cells[1]) for cells in ranks.rows[:2]) / 2
+    assert [cells[0] for cells in climb.rows] == ["0 %", "5 %", "10 %", "25 %", "50 %", "75 %", "90 %", "100 %"]
+    assert {abs(float(cell)) for cell in climb.rows[0][1:]} == {0.0}  # where wrong keys are
+    assert climb.rows[-1][1] == climb.rows[-1][3]  # all matrices are all weights
+    lowest = min(row["hill"]["matrices"][-1] for row in rows)
+    assert climb.rows[-1][2] == f"{lowest:+.1f}"
+    assert figure.lines["single weights"][1][-1] == pytest.approx(np.mean([row["hill"]["weights"][-1] for row in rows]))
+
+
 def test_the_positive_control_finds_replaced_bits(tmp_path):
     setting = study.Study(None, 4, TINY, tmp_path)
     rows = [row for _, _, row in study.run_items(EXPERIMENTS["fig12a"], setting)]
@@ -112,7 +177,7 @@ def test_the_positive_control_finds_replaced_bits(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["fig99"], "experiments are table1, table2"),
+        (["fig99"], "experiments are table1, fig6, table2, fig7, fig8"),
         (["table1", "--images", "0"], "images must be at least 1"),
         (["table1", "--recipe", "slow"], "recipe is fast or paper"),
         (["table1", "--data", "nowhere"], "no folder nowhere"),

@@ -48,6 +48,12 @@ def test_batches_grow_at_their_time():
     assert [recipe.batch_at(progress) for progress in (0, 0.49, 0.5, 1)] == [0.25, 0.25, 0.5, 0.5]
 
 
+def test_epochs_count_pixels():
+    recipe = replace(FAST, joint_steps=8, batches=((0.0, 0.25), (0.5, 0.5)))
+    assert recipe.epochs() == [0, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3]
+    assert replace(PAPER, joint_steps=3).epochs() == [0, 1, 2, 3]
+
+
 @given(st.floats(0, 1))
 def test_time_and_steps_are_each_others_inverse(progress):
     assert FAST.progress_at(FAST.time_share(progress)) == pytest.approx(progress, abs=1e-9)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,21 +15,23 @@ from rich.markup import escape
 from rich.table import Table
 
 from sirensong.carrier import load, save
-from sirensong.cli.arguments import Carrier, Json, Output, Overwrite
+from sirensong.cli.arguments import Carrier, Json, MaskFile, Output, Overwrite, open_picture
 from sirensong.cli.console import out, print_facts, print_json
 from sirensong.errors import FileError, SettingError, SirensongError
 from sirensong.files import refuse_existing
+from sirensong.finetuning import finetune as tuned
+from sirensong.image import Pixels, to_uint8
 from sirensong.keys import SecretKey, read_key
+from sirensong.mask import Mask, read_mask
 from sirensong.metrics import measure
-from sirensong.reveal import sample
+from sirensong.reveal import reveal, sample
 from sirensong.robustness import disturb, quantise
 from sirensong.robustness import prune as pruned
 from sirensong.stego import StegoFunction
+from sirensong.training.recipe import FINETUNING
 
 app = typer.Typer(help="Change a carrier as others might, or look for what it hides.", no_args_is_help=True)
 
-_CLIMBERS = 20  # wrong keys that are mixed with the right one
-_SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 _Seed = Annotated[int, typer.Option("--seed", help="of the noise")]
 _Folder = Annotated[Path, typer.Argument(help="a folder of carriers", show_default=False)]
 
@@ -71,20 +74,62 @@ def noise(
     _change(carrier, output, overwrite, json, lambda stego: disturb(stego, strength, np.random.default_rng(seed)))
 
 
-def _change(carrier: Path, output: Path, overwrite: bool, json: bool, change: Callable[[StegoFunction], StegoFunction]) -> None:
+@app.command()
+def finetune(
+    carrier: Carrier,
+    output: Output,
+    cover: Annotated[
+        Path | None, typer.Option("--cover", help="the cover photograph, at its own size  [default: what the carrier renders]")
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", help="of training")] = 200,
+    rate: Annotated[float, typer.Option("--rate", help="of learning")] = FINETUNING.rate,
+    key: Annotated[list[Path] | None, typer.Option("--key", help="tell what its secret loses; may be repeated")] = None,
+    mask: MaskFile = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Train the weights on with the cover alone, and write the carrier that is left."""
+    keys, given = [read_key(path) for path in key or []], None if mask is None else read_mask(mask)
+
+    def change(stego: StegoFunction) -> StegoFunction:
+        return tuned(stego, to_uint8(sample(stego)) if cover is None else open_picture(cover).levels, steps, rate=rate)
+
+    _change(carrier, output, overwrite, json, change, partial(_reveal_all, keys=keys, mask=given))
+
+
+def _reveal_all(stego: StegoFunction, keys: Sequence[SecretKey], mask: Mask | None) -> list[Pixels]:
+    return [reveal(stego, key, mask=mask) for key in keys]
+
+
+def _change(
+    carrier: Path,
+    output: Path,
+    overwrite: bool,
+    json: bool,
+    change: Callable[[StegoFunction], StegoFunction],
+    secrets: Callable[[StegoFunction], list[Pixels]] = lambda _: [],
+) -> None:
+    """Write a changed carrier, and tell what its renders have lost. secrets: what keys reveal in it."""
     refuse_existing(output, overwrite=overwrite)
     before = load(carrier)
+    revealed = secrets(before)
     after = change(before)
     save(output, after, overwrite=overwrite)
     pairs = [(old.weight, new.weight) for old, new in zip(before.weights, after.weights, strict=True)]
     total = sum(old.size for old, _ in pairs)
-    psnr = measure(sample(before), sample(after)).psnr
-    facts = {
+    facts: dict[str, object] = {
         "changed_weights": round(sum(int((old != new).sum()) for old, new in pairs) / total, 4),
         "zero_weights": round(sum(int((new == 0).sum()) for _, new in pairs) / total, 4),
-        "cover_psnr": None if math.isinf(psnr) else round(psnr, 2),
+        "cover_psnr": _psnr(sample(before), sample(after)),
     }
+    for number, (old, new) in enumerate(zip(revealed, secrets(after), strict=True), start=1):
+        facts[f"secret_{number}_psnr"] = _psnr(old, new)
     print_facts(f"{output}, against {carrier}", facts, json=json)
+
+
+def _psnr(before: Pixels, after: Pixels) -> float | None:
+    psnr = measure(before, after).psnr
+    return None if math.isinf(psnr) else round(psnr, 2)
 
 
 @app.command()
@@ -120,7 +165,7 @@ def guess(
     stego, right = load(carrier), read_key(key)
     wrong = [SecretKey.generate() for _ in range(keys)]
     found = guessing.guess(stego, right, wrong)
-    curves = guessing.hill(stego, right, wrong[:_CLIMBERS], _SHARES)
+    curves = guessing.hill(stego, right, wrong[: guessing.CLIMBERS], guessing.SHARES)
     facts = {
         "wrong_keys": keys,
         **{f"rank by {name}": rank for name, rank in found.ranks.items()},
@@ -129,14 +174,16 @@ def guess(
         "years_for_passphrases_of_40_bits": float(f"{found.years_for_passphrases(40):.1e}"),
     }
     if json:
-        climb = {"shares": list(_SHARES)} | {part: [round(float(value), 3) for value in curve] for part, curve in curves.items()}
+        climb = {"shares": list(guessing.SHARES)} | {
+            part: [round(float(value), 3) for value in curve] for part, curve in curves.items()
+        }
         print_json(facts | {"partly_right": climb})
         return
     print_facts(f"{carrier}, by looking at renders alone (its slots tell at once whether a key is right)", facts, json=False)
     table = Table(title="a partly right key, in standard deviations of wrong ones", title_justify="left", title_style="bold")
     for column in ("share that is right", *(f"of the {part}" for part in curves)):
         table.add_column(column, justify="right")
-    for index, share in enumerate(_SHARES):
+    for index, share in enumerate(guessing.SHARES):
         table.add_row(f"{100 * share:.0f} %", *(f"{curve[index]:+.1f}" for curve in curves.values()))
     out.print(table)
 

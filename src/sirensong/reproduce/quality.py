@@ -1,4 +1,4 @@
-"""Sections 4.3 to 4.5, 4.7 and 4.8: how good the pictures are, for data sets, numbers of secrets, sizes, ratios and ablations."""
+"""Sections 4.3, 4.5, 4.7 and 4.8: how good the pictures are, for data sets, sizes, ratios and ablations."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from sirensong.hide import Hidden, hide
 from sirensong.image import Pixels, resize
 from sirensong.keys import SecretKey, derive
 from sirensong.metrics import measure
-from sirensong.reproduce.study import Experiment, Figure, Item, Row, Study, Table
+from sirensong.reproduce.study import Experiment, Figure, Item, Row, Shown, Study, Table
 from sirensong.reveal import Size, reveal, sample
 from sirensong.training.recipe import Recipe
 
@@ -23,7 +24,6 @@ _PAPER_1 = {  # PSNR, SSIM of stego image, secret 1, secret 2 (Table 1)
     "coco": ((45.98, 0.9987), (45.53, 0.9981), (42.62, 0.9980)),
     "div2k": ((45.62, 0.9987), (44.33, 0.9983), (42.39, 0.9973)),
 }
-_PAPER_2 = {3: (47.77, 43.89), 4: (46.39, 42.09), 5: (44.68, 39.75)}  # PSNR of stego image and of secrets (Table 2)
 _SIZES = (64, 128, 256)
 _RATIOS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5)
 _WAYS: dict[str, Row] = {  # of section 4.8, and keyed selection
@@ -34,12 +34,10 @@ _WAYS: dict[str, Row] = {  # of section 4.8, and keyed selection
 }
 
 
-def hidden_and_keys(
-    pictures: Sequence[Pixels], recipe: Recipe, seed: int, decoys: Sequence[Pixels] = ()
-) -> tuple[Hidden, list[SecretKey]]:
-    """Hide all pictures but the first in it, under keys that follow from the seed, as all else does."""
+def hidden_and_keys(pictures: Sequence[Pixels], recipe: Recipe, seed: int, **options: Any) -> tuple[Hidden, list[SecretKey]]:
+    """Hide all pictures but the first in it, under keys that follow from the seed, as all else does. options: of `hide`."""
     keys = [SecretKey(derive(seed.to_bytes(8), b"", f"reproduce/{place}")) for place in range(len(pictures) - 1)]
-    return hide(pictures[0], list(zip(keys, pictures[1:], strict=True)), recipe=recipe, seed=seed, decoys=decoys), keys
+    return hide(pictures[0], list(zip(keys, pictures[1:], strict=True)), recipe=recipe, seed=seed, **options), keys
 
 
 def renders_of(hidden: Hidden, keys: Sequence[SecretKey], size: Size | None = None) -> list[Pixels]:
@@ -47,12 +45,13 @@ def renders_of(hidden: Hidden, keys: Sequence[SecretKey], size: Size | None = No
     return [sample(hidden.stego, size), *(reveal(hidden.stego, key, mask=hidden.mask, size=size) for key in keys)]
 
 
-def _pictures(study: Study, data_set: str, index: int, secrets: int) -> list[Pixels]:
+def pictures_of(study: Study, data_set: str, index: int, secrets: int) -> list[Pixels]:
+    """A cover and so many secrets of one data set, others for each index."""
     return [study.picture(data_set, index * (secrets + 1) + place) for place in range(secrets + 1)]
 
 
 def _qualities(study: Study, data_set: str, index: int, secrets: int, **changes: object) -> Row:
-    pictures = _pictures(study, data_set, index, secrets)
+    pictures = pictures_of(study, data_set, index, secrets)
     hidden, keys = hidden_and_keys(pictures, replace(study.recipe, **changes), index)  # type: ignore[arg-type]
     found = [measure(picture, render) for picture, render in zip(pictures, renders_of(hidden, keys), strict=True)]
     return {name: [getattr(quality, name) for quality in found] for name in _METRICS}
@@ -74,7 +73,7 @@ def _table1_items(study: Study) -> list[Item]:
     ]
 
 
-def _table1(rows: Sequence[Row]) -> list[Table | Figure]:
+def _table1(rows: Sequence[Row]) -> list[Shown]:
     cells = []
     for data_set in dict.fromkeys(row["set"] for row in rows):
         own = _of(rows, set=data_set)
@@ -98,29 +97,6 @@ def _table1(rows: Sequence[Row]) -> list[Table | Figure]:
     return [Table("Table 1: two secrets", columns, cells, ["Cover and secrets are of one data set, as in the paper."])]
 
 
-def _table2_items(study: Study) -> list[Item]:
-    return [
-        Item({"secrets": secrets, "index": index}, partial(_qualities, study, study.sets[0], index, secrets))
-        for secrets, index in itertools.product((3, 4, 5, 8, 16), range(study.images))
-    ]
-
-
-def _table2(rows: Sequence[Row]) -> list[Table | Figure]:
-    cells = []
-    curves: dict[str, tuple[list[float], list[float]]] = {"stego image": ([], []), "secrets": ([], [])}
-    for secrets in dict.fromkeys(row["secrets"] for row in rows):
-        own = _of(rows, secrets=secrets)
-        stego, *others = _mean(own, "psnr")
-        paper = _PAPER_2.get(secrets)
-        said = [f"{value:.2f}" for value in paper] if paper else ["-", "-"]
-        cells.append([str(secrets), f"{stego:.2f}", f"{np.mean(others):.2f}", f"{min(others):.2f}", *said, str(len(own))])
-        for name, value in (("stego image", stego), ("secrets", float(np.mean(others)))):
-            curves[name][0].append(secrets)
-            curves[name][1].append(value)
-    columns = ("secrets", "stego", "secrets' mean", "worst secret", "paper's stego", "paper's secrets", "N")
-    return [Table("Table 2: more secrets, PSNR", columns, cells), Figure("More secrets", "secrets", "PSNR in dB", curves)]
-
-
 def _fig8_items(study: Study) -> list[Item]:
     def work(data_set: str, index: int) -> Row:
         places = [index * 3 + place for place in range(3)]
@@ -141,7 +117,7 @@ def _fig8_items(study: Study) -> list[Item]:
     ]
 
 
-def _fig8(rows: Sequence[Row]) -> list[Table | Figure]:
+def _fig8(rows: Sequence[Row]) -> list[Shown]:
     cells = []
     for side in _SIZES:
         own, other = _mean(rows, str(side)), _mean(rows, f"{side} resampled")
@@ -161,7 +137,7 @@ def _fig10_items(study: Study) -> list[Item]:
     ]
 
 
-def _fig10(rows: Sequence[Row]) -> list[Table | Figure]:
+def _fig10(rows: Sequence[Row]) -> list[Shown]:
     cells = []
     curves: dict[str, tuple[list[float], list[float]]] = {}
     for selection in dict.fromkeys(row["selection"] for row in rows):
@@ -186,7 +162,7 @@ def _fig11_items(study: Study) -> list[Item]:
     ]
 
 
-def _fig11(rows: Sequence[Row]) -> list[Table | Figure]:
+def _fig11(rows: Sequence[Row]) -> list[Shown]:
     cells = []
     for way in dict.fromkeys(row["way"] for row in rows):
         own = _of(rows, way=way)
@@ -197,7 +173,6 @@ def _fig11(rows: Sequence[Row]) -> list[Table | Figure]:
 
 EXPERIMENTS = (
     Experiment("table1", "4.3", _table1_items, _table1),
-    Experiment("table2", "4.4", _table2_items, _table2),
     Experiment("fig8", "4.5", _fig8_items, _fig8),
     Experiment("fig10", "4.7", _fig10_items, _fig10),
     Experiment("fig11", "4.8", _fig11_items, _fig11),

@@ -1,24 +1,29 @@
-"""The report: one Markdown file and one HTML page with the tables, and figures as PNG."""
+"""The report: one Markdown file and one HTML page with the tables; curves and pictures as PNG."""
 
 from __future__ import annotations
 
 import html
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from sirensong.errors import MissingDependencyError
 from sirensong.files import write_bytes
-from sirensong.reproduce.study import Figure, Table
+from sirensong.image import encode_picture
+from sirensong.reproduce.study import Figure, Pictures, Shown, Table
+from sirensong.sheet import contact_sheet
 
+_CELL = 128  # pixels a side of a picture in a grid
 _STYLE = (
     "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto}"
+    "img{max-width:100%}"
     "table{border-collapse:collapse}td,th{border:1px solid #bbb;padding:.2em .6em}"
 )
 
 
-def write_report(folder: Path, heading: str, parts: Sequence[tuple[str, Sequence[Table | Figure]]]) -> Path:
-    """Write report.md, report.html and a PNG a figure. parts: (name of the experiment, what it shows). Returns report.md's path."""
+def write_report(folder: Path, heading: str, parts: Sequence[tuple[str, Sequence[Shown]]]) -> Path:
+    """Write report.md, report.html and a PNG a figure. parts: (name of the experiment, what it shows). Returns report.md."""
     markdown, page = [f"# {heading}"], [f"<h1>{html.escape(heading)}</h1>"]
     for name, shown in parts:
         for part in shown:
@@ -26,10 +31,10 @@ def write_report(folder: Path, heading: str, parts: Sequence[tuple[str, Sequence
                 markdown.append(_markdown(part))
                 page.append(_html(part))
             else:
-                image = f"{name}-{part.title.lower().replace(' ', '-')}.png"
-                write_bytes(folder / image, _draw(part), overwrite=True)
-                markdown.append(f"![{part.title}]({image})")
-                page.append(f'<p><img src="{html.escape(image)}" alt="{html.escape(part.title)}">')
+                image = f"{name}-{re.sub('[^a-z0-9]+', '-', part.title.lower())}.png"
+                write_bytes(folder / image, _curves(part) if isinstance(part, Figure) else _pictures(part), overwrite=True)
+                markdown.append(f"![{part.title}]({image})\n\n*{part.title}*")
+                page.append(_html_image(image, part.title))
     document = f"<!doctype html><meta charset=utf-8><title>{html.escape(heading)}</title><style>{_STYLE}</style>" + "\n".join(page)
     write_bytes(folder / "report.html", document.encode(), overwrite=True)
     write_bytes(folder / "report.md", ("\n\n".join(markdown) + "\n").encode(), overwrite=True)
@@ -54,7 +59,12 @@ def _html(table: Table) -> str:
     return f"<h2>{html.escape(table.title)}</h2><table>{''.join(body)}</table>{''.join(notes)}"
 
 
-def _draw(figure: Figure) -> bytes:
+def _html_image(image: str, title: str) -> str:
+    caption = html.escape(title)
+    return f'<figure><img src="{html.escape(image)}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
+
+
+def _curves(figure: Figure) -> bytes:
     try:
         import matplotlib as mpl
     except ImportError as error:
@@ -71,3 +81,7 @@ def _draw(figure: Figure) -> bytes:
     drawing.savefig(buffer, format="png", dpi=110)
     pyplot.close(drawing)
     return buffer.getvalue()
+
+
+def _pictures(grid: Pictures) -> bytes:
+    return encode_picture(contact_sheet(grid.columns, grid.rows, _CELL), "grid.png")

@@ -1,9 +1,11 @@
-"""What an experiment is: items that are done once and kept, and tables drawn from them."""
+"""What an experiment is: items that are done once and kept, and what is drawn from them: tables, curves, pictures."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import sirensong
+from sirensong import sheet
 from sirensong.errors import FormatError
 from sirensong.files import read_bytes, told, write_bytes
 from sirensong.image import Pixels, fill, from_uint8, read_picture
@@ -55,13 +58,34 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """Pictures in a grid. columns: what each column is. rows: what each row is, and its pictures, None for an empty place."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[sheet.Row]
+
+
+Shown = Table | Figure | Pictures
+
+
+@dataclass(frozen=True)
 class Experiment:
-    """One of the paper's. section: where it is. items: what is to be done. show: tables and figures from what was found."""
+    """One of the paper's. section: where it is. items: what is to be done. show: what is drawn from what was found.
+
+    results: name of the experiment whose results it shares, if not its own.
+    """
 
     name: str
     section: str
     items: Callable[[Study], Sequence[Item]]
-    show: Callable[[Sequence[Row]], Sequence[Table | Figure]]
+    show: Callable[[Sequence[Row]], Sequence[Shown]]
+    results: str | None = None
+
+    @property
+    def place(self) -> list[int]:
+        """The section's numbers, for the paper's order."""
+        return [int(number) for number in re.findall(r"\d+", self.section)]
 
 
 @dataclass(frozen=True)
@@ -97,10 +121,18 @@ class Study:
             raise FormatError(f"no pictures in {self.data / data_set}: expected files that end in .png")
         return from_uint8(fill(read_picture(paths[index % len(paths)]).levels, side, side))
 
+    def beside(self, folder: str, name: str) -> Path:
+        """Where a file that belongs to a result is kept, apart from those of other settings. Makes the folder."""
+        settings = hashlib.sha256(repr(self.settings).encode()).hexdigest()[:8]
+        path = self.output / folder / settings / name
+        with told("make", path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
 
 def run_items(experiment: Experiment, study: Study) -> Iterator[tuple[int, int, Row]]:
     """Do what is not done yet, and yield (done, total, row) for each item. Results go to NAME.jsonl, a line an item."""
-    path = study.output / f"{experiment.name}.jsonl"
+    path = study.output / f"{experiment.results or experiment.name}.jsonl"
     kept = {_name(row["key"], row["settings"]): row for row in _read(path)}
     items = experiment.items(study)
     for done, item in enumerate(items, start=1):

@@ -23,6 +23,8 @@ from sirensong.tiles import Grid
 
 Scores = npt.NDArray[np.float64]
 
+CLIMBERS = 20  # wrong keys that are mixed with the right one, which is enough for a mean
+SHARES = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)  # of the key that are right: a hill counts where a climber begins
 STATISTICS = ("total variation", "channel correlation", "saturation", "spectral slope")
 _SLOPE = -2.0  # of a photograph's power against frequency
 _SIZE = (64, 64)
@@ -33,8 +35,9 @@ _YEAR = 365.25 * 86400
 class Guess:
     """How the right key fared among wrong ones, and what guessing costs on this machine.
 
-    ranks: by each statistic and by their sum, 1 for the most natural of all. seconds_a_key: to render and judge with one key.
-    seconds_a_passphrase: to make a key of one (Argon2id), after which a slot tells whether it is right.
+    ranks: by each statistic and by their sum, 1 for the most natural of all; a tie counts against the right key. seconds_a_key: to
+    render and judge with one key. seconds_a_passphrase: to make a key of one (Argon2id), after which a slot tells whether it is
+    right.
     """
 
     wrong_keys: int

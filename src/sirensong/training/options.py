@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sirensong.errors import SettingError
 from sirensong.files import StrPath
-from sirensong.training.progress import Listener
+from sirensong.training.progress import Listener, Watcher
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "mixed")
@@ -21,7 +21,8 @@ class Options:
     repeatable, for experiments; what is to be published goes without. device: "auto", "cpu", "cuda". precision: "auto", "fp32" or
     "mixed". threads: of the processor, None for as many as torch takes. checkpoint: a file from which a run that was killed can
     `resume`; `sirensong.hide.discard_checkpoint` deletes it once the result is safe. listener: is called with a Progress a few
-    times a second. Raises SettingError for values out of range.
+    times a second. watcher: sees each group of tiles before its first joint step and after every one, one group after another.
+    Raises SettingError for values out of range.
     """
 
     seconds: float | None = None
@@ -34,6 +35,7 @@ class Options:
     checkpoint: StrPath | None = None
     resume: bool = False
     listener: Listener | None = None
+    watcher: Watcher | None = None
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not self.seconds > 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -27,7 +26,7 @@ from sirensong.training.checkpoint import Checkpoint
 from sirensong.training.loop import COVER_STAGE, JOINT_STAGE, Snapshot, Stage, Surroundings
 from sirensong.training.options import Options
 from sirensong.training.parameters import Parameters
-from sirensong.training.problem import Problem, Target, Tile
+from sirensong.training.problem import Problem, Tile, cover_problem, targets_of
 from sirensong.training.progress import Progress
 from sirensong.training.recipe import Recipe
 
@@ -77,11 +76,10 @@ class Part:
 
     def represent_cover(self) -> Parameters:
         """Fit a SIREN to each tile of the cover alone: the cover functions (section 3.2, Eq. 2)."""
-        work, start = self._work, self._start()
+        start = self._start()
         if self._in_joint_stage:
             return start
-        tiles = [Tile(self._targets(tile, work.pictures[:1])) for tile in self.tiles]
-        return self._train(COVER_STAGE, Problem(work.architecture, tiles, [1.0]), start)
+        return self._train(COVER_STAGE, self._cover_problem(), start)
 
     def select_weights(self, cover_functions: Parameters) -> list[Positions] | None:
         """Select the weights that keys replace, where all keys share a mask (section 3.3, Eq. 3). Keyed selection has none."""
@@ -116,13 +114,20 @@ class Part:
         self, shared: Parameters, masks: list[Positions] | None, substitutions: list[list[tuple[Positions, Values]]]
     ) -> list[Weights]:
         """Train the weights that all functions share (section 3.5, Eq. 7 to 10). Returns the stego functions' weights."""
+        watcher = self._work.options.watcher
+        if watcher is not None and not self._in_joint_stage:
+            watcher(0, self.tiles, shared.to_weights)
         return self._train(JOINT_STAGE, self._joint_problem(masks, substitutions), shared).to_weights()
+
+    def _cover_problem(self) -> Problem:
+        work = self._work
+        return cover_problem(work.architecture, self.tiles, work.pictures[0], work.grid, work.device)
 
     def _joint_problem(self, masks: list[Positions] | None, substitutions: list[list[tuple[Positions, Values]]]) -> Problem:
         work = self._work
         frozen = masks if masks is not None and work.keys else [None] * len(self.tiles)
         tiles = [
-            Tile(self._targets(tile, work.pictures), own, mask)
+            Tile(targets_of(tile, work.pictures, work.grid, work.device), own, mask)
             for tile, own, mask in zip(self.tiles, substitutions, frozen, strict=True)
         ]
         return Problem(work.architecture, tiles, work.recipe.loss_weights(len(work.pictures)))
@@ -138,10 +143,9 @@ class Part:
 
     def estimate_seconds(self) -> float:
         """How long the part will take, from a few steps of each kind; what they train is thrown away."""
-        work, recipe = self._work, self._work.recipe
-        cover = Problem(work.architecture, [Tile(self._targets(tile, work.pictures[:1])) for tile in self.tiles], [1.0])
+        recipe = self._work.recipe
         joint = self._joint_problem(None, self.substitute_secret_weights(None))
-        total = recipe.cover_steps * self._seconds_a_step(COVER_STAGE, cover, recipe)
+        total = recipe.cover_steps * self._seconds_a_step(COVER_STAGE, self._cover_problem(), recipe)
         phases = recipe.batches or ((0.0, 1.0),)
         for (begin, share), (end, _) in pairwise((*phases, (1.0, 0.0))):
             alike = replace(recipe, batches=None if recipe.batches is None else ((0.0, share),))
@@ -162,21 +166,24 @@ class Part:
     def _in_joint_stage(self) -> bool:
         return self._resumed is not None and self._resumed.stage == JOINT_STAGE
 
-    def _targets(self, tile: int, pictures: Sequence[Levels]) -> list[Target]:
-        grid, device = self._work.grid, self._work.device
-        return [Target(picture, grid.patch(tile, (picture.shape[0], picture.shape[1])), device) for picture in pictures]
-
     def _train(self, name: str, problem: Problem, shared: Parameters) -> Parameters:
         work, options = self._work, self._work.options
         around = Surroundings(
             seed=work.number(f"{name}/{self.tiles.start}") % 2**63,
             precision=options.precision,
             listener=None if options.listener is None else self._tell,
-            keeper=None if self._checkpoint is None else self._checkpoint.keep,
+            keeper=None if self._checkpoint is None and options.watcher is None else self._keep,
             goal=options.psnr,
         )
         resumed = self._resumed if self._resumed is not None and self._resumed.stage == name else None
         return Stage(name, problem, shared, work.recipe, around, seconds=self._seconds(name), resumed=resumed).run()
+
+    def _keep(self, snapshot: Snapshot) -> None:
+        if self._checkpoint is not None:
+            self._checkpoint.keep(snapshot)
+        watcher = self._work.options.watcher
+        if watcher is not None and snapshot.stage == JOINT_STAGE:
+            watcher(snapshot.step, self.tiles, snapshot.shared.to_weights)
 
     def _tell(self, progress: Progress) -> None:
         if self._work.options.listener is not None:

@@ -12,7 +12,7 @@ from sirensong.image import Levels, from_uint8
 from sirensong.metrics import psnr_of
 from sirensong.siren import Architecture, evaluate
 from sirensong.substitution import Positions, Values
-from sirensong.tiles import Patch
+from sirensong.tiles import Grid, Patch
 from sirensong.training.parameters import Parameters
 
 _CHUNK = 16384  # points rendered at a time
@@ -25,6 +25,11 @@ class Target:
         self.size = patch.size
         self.coords = torch.from_numpy(patch.coords).to(device)
         self.colours = (torch.from_numpy(from_uint8(picture[patch.rows, patch.columns])).reshape(-1, 3) * 2 - 1).to(device)
+
+
+def targets_of(tile: int, pictures: Sequence[Levels], grid: Grid, device: torch.device) -> list[Target]:
+    """A tile's part of each picture."""
+    return [Target(picture, grid.patch(tile, (picture.shape[0], picture.shape[1])), device) for picture in pictures]
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,11 @@ class Problem:
     def trained(self) -> Tensor:
         """Where hidden matrices may change: (L-1, T, H, H), 1 or 0."""
         return self._trained[1].squeeze(2)
+
+
+def cover_problem(architecture: Architecture, tiles: range, picture: Levels, grid: Grid, device: torch.device) -> Problem:
+    """Each tile's function with its part of one picture alone (Eq. 2)."""
+    return Problem(architecture, [Tile(targets_of(tile, [picture], grid, device)) for tile in tiles], [1.0])
 
 
 _TILE_AXES = (0, 1, 0)  # of the first, hidden and last matrices; the functions of a tile are on the next

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sirensong.siren import Weights
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -27,3 +29,6 @@ class Progress:
 
 
 Listener = Callable[[Progress], None]
+
+Watcher = Callable[[int, range, Callable[[], list[Weights]]], None]
+"""Sees joint steps: how many are done, of which tiles, and a function that copies these tiles' stego functions as they are then."""

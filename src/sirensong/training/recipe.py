@@ -100,6 +100,11 @@ class Recipe:
             return None
         return next(share for begin, share in reversed(self.batches) if progress >= begin)
 
+    def epochs(self) -> list[float]:
+        """How often each pixel has been looked at after 0, 1, ... up to all joint steps, on the mean."""
+        shares = (self.batch_at(step / self.joint_steps) or 1.0 for step in range(self.joint_steps))
+        return [0.0, *accumulate(shares)]
+
     def time_share(self, progress: float) -> float:
         """Share of the joint stage's time that is over at `progress`, in [0, 1], of its steps: steps on more pixels take longer."""
         knots, shares = self._clock()
@@ -180,6 +185,21 @@ for each function.
 
 ROBUST = {"pruning": 0.25, "noise": 0.01}
 """Changes to a recipe for functions that survive pruning of a fifth of their weights and rounding to 8 bits."""
+
+FINETUNING = Recipe(
+    name="fine-tuning",
+    cover_steps=200,
+    joint_steps=1,
+    cover_batch=None,
+    batches=None,
+    optimizer="adam",
+    rate=1e-4,
+    adam_rate=1e-4,
+    last_rate=1e-4,
+)
+"""For a published function that is trained on (`sirensong.finetuning`): a cover stage without Muon, whose first steps are large
+whatever is left to learn.
+"""
 
 RECIPES = {recipe.name: recipe for recipe in (FAST, PAPER)}
 

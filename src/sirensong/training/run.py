@@ -23,10 +23,12 @@ from sirensong.stego import StegoFunction, weights_digest
 from sirensong.substitution import Positions, Selection, check_selects
 from sirensong.tiles import Grid
 from sirensong.training.checkpoint import Checkpoint, discard, read_nonce
-from sirensong.training.loop import Snapshot
+from sirensong.training.loop import COVER_STAGE, Snapshot, Stage, Surroundings
 from sirensong.training.options import Options
+from sirensong.training.parameters import Parameters
 from sirensong.training.part import Budget, Part, Work
 from sirensong.training.plan import Plan, plan_for
+from sirensong.training.problem import cover_problem
 from sirensong.training.recipe import Recipe
 
 _FEATURES_AT_ONCE = {"cpu": 48 * 48, "cuda": 1024 * 144}  # of all functions that are trained together, in one layer
@@ -57,8 +59,7 @@ class Run:
         device = _device(options.device)
         if options.threads is not None:
             torch.set_num_threads(options.threads)
-        at_once = max(1, _FEATURES_AT_ONCE[device.type] // (architecture.hidden_features * (1 + functions)))
-        self._parts = [range(start, min(start + at_once, grid.tiles)) for start in range(0, grid.tiles, at_once)]
+        self._parts = _parts(grid, architecture, 1 + functions, device)
 
         context = _context(pictures, (recipe, architecture, grid, options.seconds, len(decoys)))
         resuming = options.checkpoint is not None and options.resume
@@ -71,7 +72,7 @@ class Run:
             if not resuming:
                 discard(options.checkpoint)  # what another run left would be taken for this one's
             secret = b"".join(key.secret for key in bound)
-            self._checkpoint = Checkpoint(options.checkpoint, nonce, secret, context + at_once.to_bytes(2), entropy)
+            self._checkpoint = Checkpoint(options.checkpoint, nonce, secret, context + len(self._parts[0]).to_bytes(2), entropy)
             if resuming:
                 self._resumed = self._checkpoint.read(device)
                 entropy = self._checkpoint.entropy
@@ -86,7 +87,7 @@ class Run:
         for index, tiles in enumerate(self._parts):
             finished = None if checkpoint is None else checkpoint.finished(index)
             if finished is not None:
-                self._put(tiles, *finished)
+                self._take(tiles, *finished)
                 done_before += 1
                 continue
             resumed = None
@@ -97,7 +98,7 @@ class Run:
 
     def keep(self, part: Part, weights: list[Weights], masks: list[Positions] | None) -> None:
         """Take what a part has made, and have the checkpoint keep it."""
-        self._put(part.tiles, weights, masks)
+        self._take(part.tiles, weights, masks)
         if self._checkpoint is not None and len(self._parts) > 1:
             self._checkpoint.finish(weights, masks)
 
@@ -123,12 +124,8 @@ class Run:
             return stego, None
         return stego, Mask(work.architecture, ratio, tuple(self._masks), work.nonce[:CARRIER_BYTES])
 
-    def _put(self, tiles: range, weights: list[Weights], masks: list[Positions] | None) -> None:
-        for tile, function in zip(tiles, weights, strict=True):
-            for layer, own in zip(self._weights, function, strict=True):
-                layer.weight[tile], layer.bias[tile] = own
-        for array in chain.from_iterable(self._weights):
-            release(array)
+    def _take(self, tiles: range, weights: list[Weights], masks: list[Positions] | None) -> None:
+        _put(self._weights, tiles, weights)
         self._masks.extend(masks or ())
 
     def _budget(self, index: int, done_before: int) -> Budget | None:
@@ -139,6 +136,30 @@ class Run:
         started = self._started if index == done_before else time.monotonic()
         left = seconds * (1 - done_before / parts) - (started - self._started)
         return Budget(max(0.0, left) / (parts - index), started)
+
+
+def train_on(stego: StegoFunction, picture: Levels, recipe: Recipe) -> Weights:
+    """Train a published function's weights on one picture alone, as a cover stage that does not begin anew."""
+    device, weights = _device("auto"), _empty(stego.architecture, stego.grid)
+    for tiles in _parts(stego.grid, stego.architecture, 1, device):
+        problem = cover_problem(stego.architecture, tiles, picture, stego.grid, device)
+        start = Parameters.from_weights([stego.tile(tile) for tile in tiles], device)
+        _put(weights, tiles, Stage(COVER_STAGE, problem, start, recipe, Surroundings(seed=0)).run().to_weights())
+    return weights
+
+
+def _parts(grid: Grid, architecture: Architecture, functions: int, device: torch.device) -> list[range]:
+    """Tiles that are trained together, as many as are fast. functions: of each tile."""
+    at_once = max(1, _FEATURES_AT_ONCE[device.type] // (architecture.hidden_features * functions))
+    return [range(start, min(start + at_once, grid.tiles)) for start in range(0, grid.tiles, at_once)]
+
+
+def _put(whole: Weights, tiles: range, weights: list[Weights]) -> None:
+    for tile, function in zip(tiles, weights, strict=True):
+        for layer, own in zip(whole, function, strict=True):
+            layer.weight[tile], layer.bias[tile] = own
+    for array in chain.from_iterable(whole):
+        release(array)
 
 
 def _context(pictures: Sequence[Levels], settings: object) -> bytes:
