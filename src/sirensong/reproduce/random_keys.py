@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from sirensong.keys import SecretKey
+from sirensong.keys import SecretKey, derive
 from sirensong.metrics import measure
 from sirensong.reproduce.attacks import cover_and_secrets
 from sirensong.reproduce.quality import hidden_and_keys
@@ -25,7 +25,7 @@ def _fig14_work(study: Study, index: int) -> Row:
     recipe = replace(study.recipe, selection=Selection.MAGNITUDE)
     hidden, keys = hidden_and_keys(pictures, recipe, index)
     keyed, own = hidden_and_keys(pictures, study.recipe, index)
-    wrong = [SecretKey.generate() for _ in range(_WRONG_KEYS)]
+    wrong = [SecretKey(derive(index.to_bytes(8), b"", f"reproduce/wrong/{place}")) for place in range(_WRONG_KEYS)]
     found = guess(keyed.stego, own[0], wrong)
     known = [measure(pictures[1], reveal(hidden.stego, key, mask=hidden.mask, force=True)).psnr for key in wrong[:100]]
     return {
