@@ -22,7 +22,9 @@ _QUICK = 2  # sets of pictures
 def reproduce(
     name: Annotated[
         str,
-        typer.Argument(help="table1, table2, table3, fig8, fig9, fig10, fig11, fig12a, fig13, fig14, or all", show_default=False),
+        typer.Argument(
+            help="table1, table2, table3, fig8, fig9, fig10, fig11, fig12a, fig12b, fig13, fig14, or all", show_default=False
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="folder for results and report")] = Path("results"),
     data: Annotated[
@@ -33,11 +35,11 @@ def reproduce(
     quick: Annotated[bool, typer.Option("--quick", help="small N, so that all of them take minutes; the report says so")] = False,
 ) -> None:
     """Repeat an experiment of the paper, and report it beside the paper's numbers. What is finished is not done again."""
-    from sirensong.reproduce import attacks, quality
+    from sirensong.reproduce import attacks, quality, siastegnet
     from sirensong.reproduce.report import write_report
     from sirensong.reproduce.study import Study, run_items
 
-    known = {experiment.name: experiment for experiment in (*quality.EXPERIMENTS, *attacks.EXPERIMENTS)}
+    known = {experiment.name: experiment for experiment in (*quality.EXPERIMENTS, *attacks.EXPERIMENTS, *siastegnet.EXPERIMENTS)}
     if name != "all" and name not in known:
         raise SettingError(f"experiments are {', '.join(known)} and all, got {name}")
     if recipe not in RECIPES:
