@@ -1,12 +1,13 @@
 """Figure 12b: who is trained on and who is judged, what the control is, and that the table says where 50 % says nothing."""
 
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from sirensong.errors import SettingError
+from sirensong.errors import MissingDependencyError, SettingError
 from sirensong.reproduce import populations, siastegnet, study
 from sirensong.steganalysis import siastegnet as detector
 from sirensong.training import recipe as recipes
@@ -118,3 +119,10 @@ def test_pictures_grow_with_n_but_none_comes_twice(setting, tmp_path):
         path.unlink()
     with pytest.raises(SettingError, match="needs two pictures"):
         siastegnet._count(dataclasses.replace(setting, data=tmp_path / "data"))
+
+
+def test_it_says_that_torch_is_missing(setting, monkeypatch):
+    monkeypatch.delitem(sys.modules, "sirensong.steganalysis.siastegnet")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingDependencyError, match="SiaStegNet needs torch"):
+        siastegnet._work(setting, "control", 4, 2, 1)

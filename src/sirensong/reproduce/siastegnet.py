@@ -30,7 +30,7 @@ _EVERY = 4  # one picture of so many is held out
 _SHARES = (0.25, 0.5, 1.0)  # of the pairs to train on
 _PASS = 0.9
 _EMBEDDED = 0.5  # bits a pixel, in the control
-_STEPS, _PAIRS, _CROP = 15, 8, 32  # steps at N = 1: they grow with N^2 too
+_STEPS, _PAIRS, _CROP = 20, 8, 32  # steps at N = 1: they grow with N^2 too
 
 
 def _count(study: Study) -> int:
