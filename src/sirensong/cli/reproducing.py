@@ -23,7 +23,8 @@ def reproduce(
     name: Annotated[
         str,
         typer.Argument(
-            help="table1, table2, table3, fig6, fig7, fig8, fig9, fig10, fig11, fig12a, fig13, fig14, or all", show_default=False
+            help="table1, table2, table3, fig6, fig7, fig8, fig9, fig10, fig11, fig12a, fig12b, fig13, fig14, or all",
+            show_default=False,
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="folder for results and report")] = Path("results"),
@@ -35,11 +36,11 @@ def reproduce(
     quick: Annotated[bool, typer.Option("--quick", help="small N, so that all of them take minutes; the report says so")] = False,
 ) -> None:
     """Repeat an experiment of the paper, and report it beside the paper's numbers. What is finished is not done again."""
-    from sirensong.reproduce import attacks, quality, random_keys, visual
+    from sirensong.reproduce import attacks, quality, random_keys, siastegnet, visual
     from sirensong.reproduce.report import write_report
     from sirensong.reproduce.study import Study, run_items
 
-    modules = (quality, visual, attacks, random_keys)
+    modules = (quality, visual, attacks, siastegnet, random_keys)
     every = [experiment for module in modules for experiment in module.EXPERIMENTS]
     known = {experiment.name: experiment for experiment in sorted(every, key=lambda experiment: experiment.place)}
     if name != "all" and name not in known:

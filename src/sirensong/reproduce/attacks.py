@@ -9,11 +9,12 @@ from functools import partial
 
 import numpy as np
 
-from sirensong.carrier import load, save
+from sirensong.carrier import load
 from sirensong.finetuning import finetune
 from sirensong.hide import Hidden
 from sirensong.image import Pixels, to_uint8
 from sirensong.metrics import measure
+from sirensong.reproduce.populations import POPULATIONS, train_function
 from sirensong.reproduce.quality import hidden_and_keys, renders_of
 from sirensong.reproduce.study import Experiment, Figure, Item, Row, Shown, Study, Table
 from sirensong.reveal import sample
@@ -32,6 +33,7 @@ _CHANGES: dict[str, Callable[[StegoFunction, float], StegoFunction]] = {
 }
 _STEPS = {"bits a weight": (16.0, 8.0, 6.0), "Gaussian noise": (0.005, 0.01, 0.02, 0.05)}
 _FINETUNING = (10, 50, 200)  # steps
+_SMALL = 64  # pixels a side, so that there can be many functions
 _BINS, _SIGNIFICANT = 60, 0.001
 _LSB = 0.2  # share of samples whose last bit is replaced, in the positive control
 
@@ -174,39 +176,24 @@ def _fig13(rows: Sequence[Row]) -> list[Shown]:
     return [Table("Figure 13: weight distributions", columns, cells, notes), Figure("Weights", "weight", "density", lines)]
 
 
-_POPULATIONS = {"bare": (0, 0), "decoys": (0, 2), "two secrets": (2, 2), "one secret": (1, 2)}  # secrets, functions
-
-
-def _table3_work(study: Study, name: str, index: int) -> Row:
-    """Train one function of a population, and keep its carrier beside the results."""
-    secrets, functions = _POPULATIONS[name]
-    others = np.random.default_rng([index, *_POPULATIONS[name]]).integers(0, 10_000, secrets + 4)
-    cover, *photographs = [study.picture(study.sets[0], index, 64), *(study.picture(study.sets[-1], int(at), 64) for at in others)]
-    recipe = replace(study.recipe, functions=functions)
-    hidden, _ = hidden_and_keys([cover, *photographs[:secrets]], recipe, index, decoys=photographs[secrets:])
-    path = study.beside("functions", f"{name.replace(' ', '-')}-{index:03}.safetensors")
-    save(path, hidden.stego, overwrite=True)
-    return {"path": str(path)}
-
-
 def _table3_items(study: Study) -> list[Item]:
     count = max(10, 5 * study.images)
     return [
-        Item({"population": name, "index": index}, partial(_table3_work, study, name, index))
-        for name, index in itertools.product(_POPULATIONS, range(count))
+        Item({"population": name, "index": index}, partial(train_function, study, name, index, _SMALL))
+        for name, index in itertools.product(POPULATIONS, range(count))
     ]
 
 
 def _table3(rows: Sequence[Row]) -> list[Shown]:
-    loaded = {name: [load(row["path"]) for row in rows if row["population"] == name] for name in _POPULATIONS}
+    loaded = {name: [load(row["path"]) for row in rows if row["population"] == name] for name in POPULATIONS}
     cells = []
     for clean, stego in (("bare", "two secrets"), ("decoys", "two secrets"), ("decoys", "one secret")):
         for found in detect(loaded[clean], loaded[stego]):
             interval = f"{found.low:.2f} to {found.high:.2f}"
             cells.append([clean, stego, found.name, f"{found.auc:.3f}", interval, "yes" if found.guessing else "no"])
     notes = [
-        f"N = {len(loaded['bare'])} functions of 64x64 pictures a side. The paper has 0.53 (poly) and 0.54 (rbf), accuracies of "
-        "its histogram SVM, against functions of the cover alone.",
+        f"N = {len(loaded['bare'])} functions of {_SMALL}x{_SMALL} pictures a side. The paper has 0.53 (poly) and 0.54 (rbf), "
+        "accuracies of its histogram SVM, against functions of the cover alone.",
         "Decoys here are photographs of the secrets' own data set, as with --decoys FOLDER.",
     ]
     columns = ("clean", "stego", "detector", "AUC", "95 % interval", "0.5 within it")

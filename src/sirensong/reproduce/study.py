@@ -116,9 +116,7 @@ class Study:
         if self.data is None:
             picture = photograph(NAMES[index % len(NAMES)])
             return from_uint8(fill(picture[:, ::-1] if index // len(NAMES) % 2 else picture, side, side))
-        paths = sorted((self.data / data_set).glob("*.png"))
-        if not paths:
-            raise FormatError(f"no pictures in {self.data / data_set}: expected files that end in .png")
+        paths = _pictures(self.data / data_set)
         return from_uint8(fill(read_picture(paths[index % len(paths)]).levels, side, side))
 
     def beside(self, folder: str, name: str) -> Path:
@@ -128,6 +126,17 @@ class Study:
         with told("make", path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
         return path
+
+    def distinct(self, data_set: str) -> int:
+        """How many pictures a data set has before they begin again; a mirrored one is not another."""
+        return len(NAMES) if self.data is None else len(_pictures(self.data / data_set))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    paths = sorted(folder.glob("*.png"))
+    if not paths:
+        raise FormatError(f"no pictures in {folder}: expected files that end in .png")
+    return paths
 
 
 def run_items(experiment: Experiment, study: Study) -> Iterator[tuple[int, int, Row]]:
