@@ -11,12 +11,12 @@ from sirensong import cli
 from sirensong.errors import FormatError
 from sirensong.image import read_picture
 from sirensong.metrics import measure
-from sirensong.reproduce import attacks, quality, random_keys, study, visual
+from sirensong.reproduce import attacks, quality, random_keys, sizes, study, visual
 from sirensong.steganalysis import guessing
 from sirensong.training import recipe as recipes
 
 TINY = dataclasses.replace(recipes.FAST, cover_steps=1, joint_steps=2, tile=None, features=0.25, hidden_layers=2, ratio=0.05)
-MODULES = (quality, visual, attacks, random_keys)
+MODULES = (quality, visual, sizes, attacks, random_keys)
 TINY_WITH_EPOCHS = dataclasses.replace(TINY, joint_steps=6, batches=None)
 EXPERIMENTS = {experiment.name: experiment for module in MODULES for experiment in module.EXPERIMENTS}
 
@@ -107,6 +107,21 @@ def test_table_3_judges_what_it_trained(tmp_path):
     pairs = {("bare", "two secrets"), ("decoys", "two secrets"), ("decoys", "one secret")}
     assert {row[:2] for row in map(tuple, table.rows)} == pairs
     assert all(0 <= float(row[3]) <= 1 for row in table.rows)
+
+
+def test_figure_8_compares_where_the_data_are_large_enough(tmp_path):
+    setting = study.Study(None, 2, TINY, tmp_path)
+    rows = [row for _, _, row in study.run_items(EXPERIMENTS["fig8"], setting)]
+    first, second = rows  # astronaut 512, chelsea 300, coffee 400; rocket 427, then astronaut and chelsea again
+    assert [side for side, found in first.items() if isinstance(found, dict) and "render" in found] == ["64", "128", "256"]
+    assert "pictures" in first["512"]
+    assert "pictures" not in second["512"]
+    assert read_picture(first["64"]["pictures"]).pixels.shape == (192, 64, 3)
+    assert first["128"]["resampled"] == [99.0] * 3  # nothing is resampled
+    np.testing.assert_array_equal(first["128"]["bicubic"], first["128"]["render"])
+    table, grid = EXPERIMENTS["fig8"].show(rows)
+    assert table.rows[-1][1:7] == ["-"] * 6
+    assert [picture.shape[0] for picture in grid.rows[0].pictures] == [64, 128, 256, 512]
 
 
 def test_figure_6_goes_from_the_cover_function_to_what_is_published(tmp_path):

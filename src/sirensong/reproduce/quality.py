@@ -1,4 +1,4 @@
-"""Sections 4.3, 4.5, 4.7 and 4.8: how good the pictures are, for data sets, sizes, ratios and ablations."""
+"""Sections 4.3, 4.7 and 4.8: how good the pictures are, for data sets, ratios and ablations."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from sirensong.hide import Hidden, hide
-from sirensong.image import Pixels, resize
+from sirensong.image import Pixels
 from sirensong.keys import SecretKey, derive
 from sirensong.metrics import measure
-from sirensong.reproduce.study import Experiment, Figure, Item, Row, Shown, Study, Table
+from sirensong.reproduce.study import SIDE, Experiment, Figure, Item, Row, Shown, Study, Table
 from sirensong.reveal import Size, reveal, sample
 from sirensong.training.recipe import Recipe
 
@@ -24,7 +24,6 @@ _PAPER_1 = {  # PSNR, SSIM of stego image, secret 1, secret 2 (Table 1)
     "coco": ((45.98, 0.9987), (45.53, 0.9981), (42.62, 0.9980)),
     "div2k": ((45.62, 0.9987), (44.33, 0.9983), (42.39, 0.9973)),
 }
-_SIZES = (64, 128, 256)
 _RATIOS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5)
 _WAYS: dict[str, Row] = {  # of section 4.8, and keyed selection
     "pre-trained, magnitude": {"selection": "magnitude"},
@@ -45,9 +44,9 @@ def renders_of(hidden: Hidden, keys: Sequence[SecretKey], size: Size | None = No
     return [sample(hidden.stego, size), *(reveal(hidden.stego, key, mask=hidden.mask, size=size) for key in keys)]
 
 
-def pictures_of(study: Study, data_set: str, index: int, secrets: int) -> list[Pixels]:
-    """A cover and so many secrets of one data set, others for each index."""
-    return [study.picture(data_set, index * (secrets + 1) + place) for place in range(secrets + 1)]
+def pictures_of(study: Study, data_set: str, index: int, secrets: int, side: int = SIDE) -> list[Pixels]:
+    """A cover and so many secrets of one data set, others for each index, side x side."""
+    return [study.picture(data_set, index * (secrets + 1) + place, side) for place in range(secrets + 1)]
 
 
 def _qualities(study: Study, data_set: str, index: int, secrets: int, **changes: object) -> Row:
@@ -97,36 +96,6 @@ def _table1(rows: Sequence[Row]) -> list[Shown]:
     return [Table("Table 1: two secrets", columns, cells, ["Cover and secrets are of one data set, as in the paper."])]
 
 
-def _fig8_items(study: Study) -> list[Item]:
-    def work(data_set: str, index: int) -> Row:
-        places = [index * 3 + place for place in range(3)]
-        hidden, keys = hidden_and_keys([study.picture(data_set, place) for place in places], study.recipe, index)
-        found: Row = {}
-        for side in _SIZES:
-            truths = [study.picture(data_set, place, side) for place in places]
-            resampled = [resize(study.picture(data_set, place), side, side) for place in places]
-            renders = renders_of(hidden, keys, (side, side))
-            found[str(side)] = [measure(truth, render).psnr for truth, render in zip(truths, renders, strict=True)]
-            others = [measure(truth, other).psnr for truth, other in zip(truths, resampled, strict=True)]
-            found[f"{side} resampled"] = [min(value, 99.0) for value in others]
-        return found
-
-    return [
-        Item({"set": data_set, "index": index}, partial(work, data_set, index))
-        for data_set, index in itertools.product(study.sets, range(study.images))
-    ]
-
-
-def _fig8(rows: Sequence[Row]) -> list[Shown]:
-    cells = []
-    for side in _SIZES:
-        own, other = _mean(rows, str(side)), _mean(rows, f"{side} resampled")
-        cells.append([f"{side}x{side}", *(f"{value:.2f}" for value in own), f"{np.mean(other):.2f}", str(len(rows))])
-    columns = ("rendered at", "stego", "secret 1", "secret 2", "the 128x128 original, resampled by Lanczos", "N")
-    notes = ["PSNR against the larger or smaller photograph itself, not against a resampled one. The data end at 256x256."]
-    return [Table("Figure 8: other sizes, trained at 128x128", columns, cells, notes)]
-
-
 def _fig10_items(study: Study) -> list[Item]:
     return [
         Item(
@@ -173,7 +142,6 @@ def _fig11(rows: Sequence[Row]) -> list[Shown]:
 
 EXPERIMENTS = (
     Experiment("table1", "4.3", _table1_items, _table1),
-    Experiment("fig8", "4.5", _fig8_items, _fig8),
     Experiment("fig10", "4.7", _fig10_items, _fig10),
     Experiment("fig11", "4.8", _fig11_items, _fig11),
 )

@@ -14,7 +14,6 @@ from sirensong.image import encode_picture
 from sirensong.reproduce.study import Figure, Pictures, Shown, Table
 from sirensong.sheet import contact_sheet
 
-_CELL = 128  # pixels a side of a picture in a grid
 _STYLE = (
     "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto}"
     "img{max-width:100%}"
@@ -84,4 +83,4 @@ def _curves(figure: Figure) -> bytes:
 
 
 def _pictures(grid: Pictures) -> bytes:
-    return encode_picture(contact_sheet(grid.columns, grid.rows, _CELL), "grid.png")
+    return encode_picture(contact_sheet(grid.columns, grid.rows, grid.cell), "grid.png")

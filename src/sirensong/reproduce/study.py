@@ -18,7 +18,7 @@ import sirensong
 from sirensong import sheet
 from sirensong.errors import FormatError
 from sirensong.files import read_bytes, told, write_bytes
-from sirensong.image import Pixels, fill, from_uint8, read_picture
+from sirensong.image import Levels, Pixels, fill, from_uint8, read_picture
 from sirensong.photographs import NAMES, photograph
 from sirensong.training.recipe import Recipe
 
@@ -59,11 +59,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures in a grid. columns: what each column is. rows: what each row is, and its pictures, None for an empty place."""
+    """Pictures in a grid. columns: what each column is. rows: what each row is, and its pictures, None for an empty place.
+
+    cell: side of the square in which each is drawn, in pixels.
+    """
 
     title: str
     columns: Sequence[str]
     rows: Sequence[sheet.Row]
+    cell: int = 128
 
 
 Shown = Table | Figure | Pictures
@@ -113,11 +117,18 @@ class Study:
 
     def picture(self, data_set: str, index: int, side: int = SIDE) -> Pixels:
         """A picture of a data set, its middle square, Lanczos to side x side; they begin again when they end."""
+        return from_uint8(fill(self._original(data_set, index), side, side))
+
+    def side(self, data_set: str, index: int) -> int:
+        """Of a picture's middle square, in pixels, as it is in its file."""
+        return int(min(self._original(data_set, index).shape[:2]))
+
+    def _original(self, data_set: str, index: int) -> Levels:
         if self.data is None:
             picture = photograph(NAMES[index % len(NAMES)])
-            return from_uint8(fill(picture[:, ::-1] if index // len(NAMES) % 2 else picture, side, side))
+            return picture[:, ::-1] if index // len(NAMES) % 2 else picture
         paths = _pictures(self.data / data_set)
-        return from_uint8(fill(read_picture(paths[index % len(paths)]).levels, side, side))
+        return read_picture(paths[index % len(paths)]).levels
 
     def beside(self, folder: str, name: str) -> Path:
         """Where a file that belongs to a result is kept, apart from those of other settings. Makes the folder."""
