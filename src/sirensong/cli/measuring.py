@@ -48,16 +48,17 @@ def measure(
 
 def qualities(stego: StegoFunction, pictures: list[Picture], mask: Mask | None) -> list[tuple[str, Quality]]:
     """Measure each picture as a receiver would render it, at the size that the carrier has it in."""
-    rows = []
-    for picture in pictures:
-        rendered = _render(stego, picture, mask)
-        original = picture.levels
-        if original.shape != rendered.shape:
-            height, width = rendered.shape[:2]
-            print_note(f"{picture.name} is measured at {width}x{height}, as it is in the carrier")
-            original = resize(original, height, width)
-        rows.append((picture.name, compare(original, rendered)))
-    return rows
+    return [(picture.name, _quality(stego, picture, mask)) for picture in pictures]
+
+
+def _quality(stego: StegoFunction, picture: Picture, mask: Mask | None) -> Quality:
+    rendered = _render(stego, picture, mask)
+    original = picture.levels
+    if original.shape != rendered.shape:
+        height, width = rendered.shape[:2]
+        print_note(f"{picture.name} is measured at {width}x{height}, as it is in the carrier")
+        original = resize(original, height, width)
+    return compare(original, rendered)
 
 
 def _render(stego: StegoFunction, picture: Picture, mask: Mask | None) -> Pixels:
