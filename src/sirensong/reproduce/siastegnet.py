@@ -26,7 +26,7 @@ _COMPARISONS = {  # negatives, positives
     "secrets": ("decoys", "two secrets"),
 }
 _NAMES = {"two secrets": "render of a stego function", "decoys": "render of a function with decoys alone"}
-_LEAST = 8  # pictures
+_LEAST = 6  # pictures
 _EVERY = 4  # one picture of so many is held out
 _SHARES = (0.25, 0.5, 1.0)  # of the pairs to train on
 _PASS = 0.9
