@@ -14,14 +14,15 @@ from sirensong.training.recipe import Recipe
 _PROGRAM = 300 * 10**6  # bytes that the program takes by itself, PyTorch above all
 _HEADER = 4000  # bytes of a carrier that are not weights, about
 _COPIES = 12  # of a function's weights and gradients that a step works on, about
+_RENDERED = 15  # bytes a pixel that rendering and measuring a picture takes at the end
 
 
 @dataclass(frozen=True)
 class Plan:
     """Estimates for one hide.
 
-    parameters: weights and biases of all tiles. carrier_bytes: of the file. memory_bytes: at most, while it runs. seconds: of
-    training, on this machine.
+    parameters: weights and biases of all tiles. carrier_bytes: of the file. memory_bytes: at most, while it runs, and when the
+    pictures are measured after it. seconds: of training, on this machine.
     """
 
     grid: Grid
@@ -38,7 +39,8 @@ def plan_for(
     """Put a plan together. tiles_at_once: how many are trained together. seconds: of training, as measured."""
     parameters = grid.tiles * architecture.parameters
     functions = tiles_at_once * len(pictures)
-    points = max(picture.size // 3 for picture in pictures) / grid.tiles * max(share for _, share in recipe.batches or ((0, 1.0),))
+    pixels = max(picture.size // 3 for picture in pictures)
+    points = pixels / grid.tiles * max(share for _, share in recipe.batches or ((0, 1.0),))
     activations = 3 * architecture.hidden_layers * architecture.hidden_features * points
     layers = [4 * grid.tiles * size for out, into in architecture.shapes for size in (out * into, out)]
     kept = sum(size for size in layers if size <= IN_MEMORY)
@@ -48,6 +50,6 @@ def plan_for(
         architecture,
         parameters,
         carrier_bytes=4 * parameters + _HEADER,
-        memory_bytes=_PROGRAM + sum(picture.nbytes for picture in pictures) + kept + buffers,
+        memory_bytes=_PROGRAM + sum(picture.nbytes for picture in pictures) + kept + max(buffers, _RENDERED * pixels),
         seconds=seconds,
     )
