@@ -18,7 +18,7 @@ from scipy import stats
 
 from sirensong import keys
 from sirensong.errors import FileError, FormatError, SettingError
-from sirensong.keys import Passphrase, SecretKey, choose_positions, derive, keystream, normal_values, read_key, write_key
+from sirensong.keys import Draw, Passphrase, SecretKey, choose_positions, derive, keystream, read_key, write_key, xavier_deviation
 
 SECRETS = st.binary(min_size=32, max_size=32)
 UINT64 = np.iinfo(np.uint64).max
@@ -298,6 +298,11 @@ class TestPositions:
         share = count / total
         statistic = ((hits - draws * share) ** 2).sum() / (draws * share * (1 - share)) * (total - 1) / total
         assert 0.005 < stats.chi2.sf(statistic, total - 1) < 0.995
+
+
+def normal_values(secret, nonce, purpose, *, count, fan_in, fan_out):
+    (values,) = keys.normal_values(secret, nonce, [Draw(purpose, count, xavier_deviation(fan_in, fan_out))])
+    return values
 
 
 class TestValues:

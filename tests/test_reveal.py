@@ -9,7 +9,7 @@ import pytest
 import sirensong
 from sirensong.carrier import load, save
 from sirensong.errors import FormatError, NoPictureError, SettingError
-from sirensong.keys import Passphrase, choose_positions, normal_values
+from sirensong.keys import Draw, Passphrase, choose_positions, normal_values, xavier_deviation
 from sirensong.mask import Mask
 from sirensong.reveal import colours, render, reveal, sample, unlock
 from sirensong.siren import Architecture, Layer, evaluate, initial_weights, stack
@@ -57,7 +57,7 @@ def expected(architecture, weights, nonce, key, mask):
                 "random": choose_positions(nonce, nonce, purpose, total=total, count=count),
                 "magnitude": mask.positions[0][index],
             }[selection]
-            values = normal_values(key.secret, nonce, f"{index}/values", count=count, fan_in=into, fan_out=out)
+            (values,) = normal_values(key.secret, nonce, [Draw(f"{index}/values", count, xavier_deviation(into, out))])
             matrix = weights[index].weight.copy()
             for place, value in zip(places, values, strict=True):
                 matrix[place // into, place % into] = value

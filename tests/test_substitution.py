@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from sirensong.errors import SettingError
-from sirensong.keys import SecretKey, choose_positions, normal_values
+from sirensong.keys import Draw, SecretKey, choose_positions, normal_values, xavier_deviation
 from sirensong.siren import Architecture, Layer
 from sirensong.substitution import (
     key_weights,
@@ -160,7 +160,7 @@ class TestKeyWeights:
         positions = keyed_positions(key, nonce, architecture, 0.25)
         values = key_weights(key, nonce, architecture, positions)
         for layer, (places, (out, into)) in enumerate(zip(positions, architecture.shapes, strict=True)):
-            expected = normal_values(key.secret, nonce, f"{layer}/values", count=len(places), fan_in=into, fan_out=out)
+            (expected,) = normal_values(key.secret, nonce, [Draw(f"{layer}/values", len(places), xavier_deviation(into, out))])
             np.testing.assert_array_equal(values[layer], expected)
 
     def test_keys_differ_on_a_common_mask(self, key, other_key, nonce, architecture):

@@ -11,9 +11,9 @@ import hashlib
 import math
 import secrets
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import NormalDist
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sirensong.errors import FileError, FormatError, SettingError
 from sirensong.files import StrPath, read_bytes, write_bytes
+from sirensong.quantiles import quantiles
 
 KEY_BYTES = 32
 NONCE_BYTES = 32
@@ -163,17 +164,37 @@ def choose_positions(secret: bytes, nonce: bytes, purpose: str, *, total: int, c
 
     Each place draws a 64-bit integer; the smallest are chosen, ties to the lower place. Returns places in [0, total), ascending.
     """
+    if not count:
+        return np.zeros(0, np.int64)
     draws = keystream(secret, nonce, purpose, total)
-    largest = np.partition(draws, count - 1)[count - 1] if count else 0
-    below, ties = np.flatnonzero(draws < largest), np.flatnonzero(draws == largest)
-    return np.sort(np.concatenate((below, ties[: count - len(below)])))
+    largest = np.partition(draws, count - 1)[count - 1]
+    chosen = np.flatnonzero(draws <= largest)
+    if len(chosen) > count:  # others have drawn the same as the last
+        ties = np.flatnonzero(draws == largest)
+        chosen = np.setdiff1d(chosen, ties[count - len(chosen) :])
+    return chosen
 
 
-def normal_values(secret: bytes, nonce: bytes, purpose: str, *, count: int, fan_in: int, fan_out: int) -> npt.NDArray[np.float32]:
-    """Key weights: Xavier-normal, N(0, 2 / (fan_in + fan_out)) (Eq. 6).
+@dataclass(frozen=True)
+class Draw:
+    """Some normal values. purpose: names their stream. count: how many. deviation: their standard deviation."""
 
-    The upper 52 bits of each 64-bit integer, k, stand for the quantile at (k + 1/2) / 2^52. Returns (count,), float32.
+    purpose: str
+    count: int
+    deviation: float
+
+
+def xavier_deviation(fan_in: int, fan_out: int) -> float:
+    """Standard deviation of key weights: that of N(0, 2 / (fan_in + fan_out)) (Eq. 6)."""
+    return math.sqrt(2 / (fan_in + fan_out))
+
+
+def normal_values(secret: bytes, nonce: bytes, draws: Sequence[Draw]) -> tuple[npt.NDArray[np.float32], ...]:
+    """Normal values with mean 0: the upper 52 bits of each 64-bit integer, k, stand for the quantile at (k + 1/2) / 2^52.
+
+    Returns (count,), float32, for each draw.
     """
-    quantiles = ((keystream(secret, nonce, purpose, count) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
-    normal = NormalDist(0.0, math.sqrt(2 / (fan_in + fan_out)))
-    return np.array([normal.inv_cdf(quantile) for quantile in quantiles.tolist()], dtype=np.float32)
+    integers = np.concatenate([keystream(secret, nonce, draw.purpose, draw.count) for draw in draws])
+    normals = quantiles(((integers >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52)
+    parts = np.split(normals, np.cumsum([draw.count for draw in draws])[:-1])
+    return tuple((part * draw.deviation).astype(np.float32) for part, draw in zip(parts, draws, strict=True))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sirensong.errors import SettingError
-from sirensong.keys import SecretKey, choose_positions, normal_values
+from sirensong.keys import Draw, SecretKey, choose_positions, normal_values, xavier_deviation
 from sirensong.siren import Architecture, Layer, Weights
 
 Positions = tuple[npt.NDArray[np.int64], ...]
@@ -90,10 +90,11 @@ def magnitude_positions(weights: Weights, ratio: float) -> Positions:
 
 def key_weights(key: SecretKey, nonce: bytes, architecture: Architecture, positions: Positions, tile: int = 0) -> Values:
     """The key weights W_se (Eq. 6): Xavier-normal values, one for each position in a tile, in the order of positions."""
-    return tuple(
-        normal_values(key.secret, nonce, f"{matrix}/values", count=len(places), fan_in=into, fan_out=out)
+    draws = [
+        Draw(f"{matrix}/values", len(places), xavier_deviation(into, out))
         for places, (matrix, (out, into)) in zip(positions, _numbered(architecture, tile), strict=True)
-    )
+    ]
+    return normal_values(key.secret, nonce, draws)
 
 
 def substitute(weights: Weights, positions: Positions, values: Sequence[npt.NDArray[np.float32]]) -> Weights:
