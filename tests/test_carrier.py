@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import save as pack
 
+from sirensong import mapped
 from sirensong.carrier import LARGEST_CARRIER, load, save, to_bytes
 from sirensong.errors import FileError, FormatError
 from sirensong.keys import SecretKey
@@ -503,3 +504,29 @@ class TestMetadata:
     def test_a_whole_omega_is_fine(self, path, carrier, stego):
         path.write_bytes(with_fields(carrier, omega=20))
         assert_equal(load(path), stego)
+
+
+@pytest.mark.parametrize("in_memory", [2**26, 0])
+def test_where_a_tensor_lies_is_read_from_the_header(stego, tmp_path, monkeypatch, in_memory):
+    """Tensors in another order, behind a header of an odd length, are found; also where they are mapped."""
+    monkeypatch.setattr(mapped, "IN_MEMORY", in_memory)
+    data = to_bytes(stego)
+    header, body = header_of(data), data[header_end(data) :]
+    metadata, moved = {"__metadata__": header.pop("__metadata__")}, b""
+    for name, about in reversed(header.items()):
+        start, end = about["data_offsets"]
+        metadata[name] = about | {"data_offsets": [len(moved), len(moved) + end - start]}
+        moved += body[start:end]
+    text = json.dumps(metadata).encode()
+    (tmp_path / "a").write_bytes(with_header(struct.pack("<Q", 0) + moved, text + b" " * (len(text) % 2 == 0)))
+    assert_equal(load(tmp_path / "a"), stego)
+
+
+def test_of_a_tensor_that_is_named_twice_the_last_counts(stego, tmp_path):
+    """In the library's reading of the header and in ours."""
+    header = header_of(to_bytes(stego))
+    right, wrong = json.dumps(header)[1:-1], json.dumps({"layers.0.weight": header["layers.0.bias"]})[1:-1]
+    (tmp_path / "a").write_bytes(with_header(to_bytes(stego), f"{{{wrong}, {right}}}".encode()))
+    assert_equal(load(tmp_path / "a"), stego)
+    (tmp_path / "b").write_bytes(with_header(to_bytes(stego), f"{{{right}, {wrong}}}".encode()))
+    assert_refused(tmp_path / "b")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sirensong import mapped
-from sirensong.errors import FileError
+from sirensong.errors import FileError, FormatError
 
 
 @pytest.fixture
@@ -74,6 +74,14 @@ def test_memory_is_given_back(tmp_path):
         assert resident() - before < 2**26
     assert sum(float(piece[0, 0]) for piece in mapped.pieces(array)) == sum(range(0, 2**18, 2**14))
     assert resident() - before < 2**26
+
+
+@pytest.mark.parametrize("count", [10, 5000])
+def test_a_file_that_ends_too_early_is_told(small_memory, tmp_path, count):
+    (tmp_path / "a").write_bytes(bytes(4 * count))
+    mapped.read(tmp_path / "a", 0, (count,))
+    with pytest.raises(FormatError, match=r"a is damaged: it ends too early"):
+        mapped.read(tmp_path / "a", 1, (count,))
 
 
 def test_a_missing_file_is_told(tmp_path):

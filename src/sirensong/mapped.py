@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import mmap
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from sirensong.errors import FormatError
 from sirensong.files import StrPath, told
 
 Array = npt.NDArray[np.float32]
@@ -39,12 +41,15 @@ def zeros(shape: tuple[int, ...]) -> Array:
 
 
 def read(path: StrPath, offset: int, shape: tuple[int, ...]) -> Array:
-    """Little-endian float32 numbers from a byte offset of a file on, not to be written to. Raises FileError.
+    """Little-endian float32 numbers from a byte offset of a file on, not to be written to.
 
-    Where they are large the file stays in use: it may be replaced or deleted meanwhile, but not changed in place.
+    Raises FileError if it cannot be read, FormatError if it ends before them. Where they are large the file stays in use: it may be
+    replaced or deleted meanwhile, but not changed in place.
     """
     count = math.prod(shape)
     with told("read", path), Path(path).open("rb") as file:
+        if os.fstat(file.fileno()).st_size < offset + 4 * count:
+            raise FormatError(f"{os.fspath(path)} is damaged: it ends too early")
         if 4 * count > IN_MEMORY:
             return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), "<f4", count, offset).reshape(shape)
         array = np.fromfile(file, "<f4", count, offset=offset).reshape(shape)
