@@ -1,17 +1,18 @@
 """Sampling and revealing: each selection, wrong keys and masks, changed weights, any size."""
 
 import dataclasses
-import sys
 
 import numpy as np
 import pytest
 
 import sirensong
+from sirensong import rendering, slots
 from sirensong.carrier import load, save
 from sirensong.errors import FormatError, NoPictureError, SettingError
 from sirensong.keys import Draw, Passphrase, choose_positions, normal_values, xavier_deviation
 from sirensong.mask import Mask
-from sirensong.reveal import colours, render, reveal, sample, unlock
+from sirensong.rendering import colours, render, render_levels
+from sirensong.reveal import reveal, sample, unlock
 from sirensong.siren import Architecture, Layer, evaluate, initial_weights, stack
 from sirensong.slots import Slot
 from sirensong.stego import weights_digest
@@ -19,7 +20,10 @@ from sirensong.substitution import Selection, magnitude_positions
 from sirensong.tiles import Grid
 
 RATIO = 0.1
-reveal_module = sys.modules["sirensong.reveal"]  # the package's `reveal` is the function
+
+
+def patches(grid, size):
+    return [grid.patch(tile, size) for tile in range(grid.tiles)]
 
 
 def slot_for(weights, selection, ratio=RATIO, size=(4, 7)):
@@ -205,7 +209,6 @@ class TestWrongKey:
             reveal(dataclasses.replace(stego, nonce=stego.nonce[::-1]), key)
 
     def test_a_damaged_slot_of_a_later_release_is_told_apart(self, make_stego, weights, key, monkeypatch):
-        slots = sys.modules["sirensong.slots"]
         with monkeypatch.context() as patch:
             patch.setattr(slots, "_VERSION", 2)
             stego = make_stego([(key, slot_for(weights, Selection.KEYED))])
@@ -242,13 +245,11 @@ class TestRender:
     @pytest.mark.parametrize("chunk", [1, 7, 64, 1000])
     @pytest.mark.parametrize("size", [(13, 17), (1, 50), (50, 1)])
     def test_chunks_do_not_show(self, stego, monkeypatch, chunk, size):
-        monkeypatch.setattr(reveal_module, "_ACTIVATIONS", 10**9)
+        monkeypatch.setattr(rendering, "_ACTIVATIONS", 10**9)
         whole = sample(stego, size)
         sizes = []
-        monkeypatch.setattr(reveal_module, "_ACTIVATIONS", 12 * chunk)  # of 12 features
-        monkeypatch.setattr(
-            reveal_module, "evaluate", lambda layers, points: sizes.append(points.shape) or evaluate(layers, points)
-        )
+        monkeypatch.setattr(rendering, "_ACTIVATIONS", 12 * chunk)  # of 12 features
+        monkeypatch.setattr(rendering, "evaluate", lambda layers, points: sizes.append(points.shape) or evaluate(layers, points))
         np.testing.assert_allclose(sample(stego, size), whole, atol=1e-6)
         assert sum(points for _, points, _ in sizes) == size[0] * size[1]
         assert max(points for _, points, _ in sizes) <= chunk
@@ -284,13 +285,29 @@ class TestTiles:
     @pytest.mark.parametrize("group", [1, 100, 10**6])
     @pytest.mark.parametrize("size", [None, (40, 30), (200, 300), (1, 1), (5, 2)])
     def test_a_render_blends_the_tiles(self, tiled, functions, size, group, monkeypatch):
-        monkeypatch.setattr(reveal_module, "_GROUP", group)
+        monkeypatch.setattr(rendering, "_GROUP", group)
         height, width = size or (6, 9)
         expected = np.zeros((height, width, 3))
-        for patch, weights in zip(self.GRID.patches((height, width)), functions, strict=True):
+        for patch, weights in zip(patches(self.GRID, (height, width)), functions, strict=True):
             output = evaluate(weights, patch.coords).reshape(*patch.size, 3)
             expected[patch.rows, patch.columns] += patch.blend[..., None] * output
         np.testing.assert_allclose(sample(tiled, size), np.clip((expected + 1) / 2, 0, 1), atol=1e-5)
+
+    @pytest.mark.parametrize("grid", [Grid(1, 1), Grid(5, 3), Grid(16, 1)])
+    @pytest.mark.parametrize("size", [(40, 30), (7, 3), (3, 60), (1, 1), (65, 4)])
+    def test_bands_do_not_show(self, make_stego, architecture, grid, size, monkeypatch):
+        """A picture is finished some rows of tiles at a time, whether or not these have pixels."""
+        functions = [initial_weights(architecture, np.random.default_rng(seed)) for seed in range(grid.tiles)]
+        stego = make_stego([], weights=functions, grid=grid)
+        whole = render(stego, size)
+        for band in (1, 50, 300):
+            monkeypatch.setattr(rendering, "_BAND", band)
+            rows = [rows for rows, _ in rendering._bands(stego, size)]
+            assert [row for band in rows for row in range(band.start, band.stop)] == list(range(size[0]))
+            np.testing.assert_allclose(render(stego, size), whole, atol=1e-6)
+            levels = render_levels(stego, size)
+            assert levels.dtype == np.uint8
+            assert np.abs(levels - whole * 255).max() <= 0.5001
 
     def test_inside_a_tile_only_its_function_is_seen(self, tiled, functions):
         picture = sample(tiled, (20, 30))
@@ -310,7 +327,7 @@ class TestTiles:
     def test_a_secret_is_revealed_across_tiles(self, tiled, key):
         secret = unlock(tiled, key)
         expected = np.zeros((11, 14, 3))
-        for tile, patch in enumerate(self.GRID.patches((11, 14))):
+        for tile, patch in enumerate(patches(self.GRID, (11, 14))):
             output = evaluate(secret.tile(tile), patch.coords).reshape(*patch.size, 3)
             expected[patch.rows, patch.columns] += patch.blend[..., None] * output
         assert secret.intact

@@ -12,6 +12,10 @@ SIDES = st.integers(1, 60)
 TILES = st.integers(1, 5)
 
 
+def patches(grid, size):
+    return [grid.patch(tile, size) for tile in range(grid.tiles)]
+
+
 def coordinates(height, width):
     return Grid().patch(0, (height, width)).coords
 
@@ -55,14 +59,14 @@ class TestManyTiles:
     @given(rows=TILES, columns=TILES, height=SIDES, width=SIDES)
     def test_their_shares_of_every_pixel_add_up_to_one(self, rows, columns, height, width):
         total = np.zeros((height, width))
-        for patch in Grid(rows, columns).patches((height, width)):
+        for patch in patches(Grid(rows, columns), (height, width)):
             total[patch.rows, patch.columns] += patch.blend
         np.testing.assert_allclose(total, 1, atol=1e-5)
 
     @given(rows=TILES, columns=TILES, height=SIDES, width=SIDES)
     def test_each_looks_at_its_part_and_a_little_beyond(self, rows, columns, height, width):
         whole = coordinates(height, width).reshape(height, width, 2)
-        for tile, patch in enumerate(Grid(rows, columns).patches((height, width))):
+        for tile, patch in enumerate(patches(Grid(rows, columns), (height, width))):
             row, column = divmod(tile, columns)
             own = patch.coords.reshape(*patch.size, 2)
             expected = (whole[patch.rows, patch.columns] + 1) * (columns, rows) - (2 * column + 1, 2 * row + 1)
@@ -70,7 +74,7 @@ class TestManyTiles:
             assert (np.abs(own) <= 1 + 2 * OVERLAP).all()
 
     def test_shares_fade_across_a_border_at_a_half(self):
-        left, right = Grid(1, 2).patches((1, 800))
+        left, right = patches(Grid(1, 2), (1, 800))
         overlap = 2 * 400 * OVERLAP
         assert left.columns == slice(0, 400 + round(overlap / 2))
         assert right.columns == slice(400 - round(overlap / 2), 800)
@@ -79,7 +83,7 @@ class TestManyTiles:
         np.testing.assert_allclose(right.blend[0, : len(shares)], 1 - shares, atol=1e-6)
 
     def test_a_picture_smaller_than_the_grid_leaves_tiles_without_pixels(self):
-        sizes = [patch.coords.shape for patch in Grid(1, 8).patches((1, 4))]
+        sizes = [patch.coords.shape for patch in patches(Grid(1, 8), (1, 4))]
         assert sizes == [(0, 2), (1, 2)] * 4 or sum(size[0] for size in sizes) >= 4
 
 

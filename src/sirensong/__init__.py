@@ -19,7 +19,8 @@ from sirensong.image import to_pil
 from sirensong.keys import Passphrase, SecretKey, read_key, write_key
 from sirensong.mask import Mask, read_mask, write_mask
 from sirensong.metrics import Quality, measure
-from sirensong.reveal import SecretFunction, render, reveal, sample, unlock
+from sirensong.rendering import render, render_levels
+from sirensong.reveal import SecretFunction, reveal, sample, unlock
 from sirensong.siren import Architecture
 from sirensong.stego import StegoFunction
 from sirensong.tiles import Grid
@@ -56,6 +57,7 @@ __all__ = [
     "read_key",
     "read_mask",
     "render",
+    "render_levels",
     "reveal",
     "sample",
     "save",

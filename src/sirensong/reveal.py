@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Protocol
-
-import numpy as np
-from threadpoolctl import threadpool_limits
 
 from sirensong.errors import NoPictureError, SettingError
-from sirensong.image import LARGEST_SIDE, Pixels
+from sirensong.image import Pixels
 from sirensong.keys import Key, SecretKey
 from sirensong.mask import Mask
-from sirensong.siren import Array, Weights, evaluate, stack
+from sirensong.rendering import Size, render
+from sirensong.siren import Weights
 from sirensong.slots import DIGEST_BYTES, Slot, open_slots
 from sirensong.stego import StegoFunction
 from sirensong.substitution import (
@@ -28,27 +20,7 @@ from sirensong.substitution import (
     random_positions,
     substitute,
 )
-from sirensong.tiles import Grid, Patch
-
-LARGEST_RENDER = 200_000_000  # pixels
-_ACTIVATIONS = 2**18  # numbers in a layer that a thread evaluates at a time, so that they stay in its core's cache
-_GROUP = 2**13  # pixels of small tiles that are evaluated together
-
-Size = tuple[int, int]
-"""(height, width) in pixels."""
-
-_Group = list[tuple[int, Patch]]
-
-
-class Function(Protocol):
-    """What can be rendered: a SIREN for each tile of a grid."""
-
-    @property
-    def grid(self) -> Grid:
-        """Where the tiles are."""
-
-    def tile(self, index: int) -> Weights:
-        """The SIREN of one tile."""
+from sirensong.tiles import Grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,57 +108,3 @@ def _check_mask(stego: StegoFunction, rule: Slot, mask: Mask | None) -> None:
         raise SettingError("this picture needs the carrier's mask besides the key", hint="pass --mask song.mask, from the sender")
     if not mask.fits(stego.architecture, stego.grid.tiles, rule.ratio, stego.nonce):
         raise SettingError("the mask belongs to another carrier")
-
-
-def render(function: Function, size: Size) -> Pixels:
-    """Evaluate a function at the pixel centres of a picture of any size (Eq. 12), blending tiles where they meet.
-
-    size: (height, width). Returns (height, width, 3) in [0, 1]. Raises SettingError for a size below 1 or too large.
-    """
-    height, width = size
-    if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE and height * width <= LARGEST_RENDER):
-        raise SettingError(f"cannot render {width}x{height}: sides are 1 to {LARGEST_SIDE} pixels, {LARGEST_RENDER} in all at most")
-    pixels = np.zeros((height, width, 3), np.float32)
-    for patch, output in _outputs(function, size):
-        pixels[patch.rows, patch.columns] += output.reshape(*patch.size, 3) * patch.blend[..., None]
-    return colours(pixels)
-
-
-def _outputs(function: Function, size: Size) -> Iterator[tuple[Patch, Array]]:
-    """Each tile's patch and output, made on all cores: a thread a chunk, and one core for each thread's products."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(cores) as pool:
-
-        def begin(group: _Group) -> tuple[_Group, Iterator[Array]]:
-            weights = stack([function.tile(tile) for tile, _ in group])
-            coords = np.stack([patch.coords for _, patch in group])
-            tiles, features, _ = weights[0].weight.shape
-            points = max(1, _ACTIVATIONS // (tiles * features))
-            chunks = (coords[:, start : start + points] for start in range(0, coords.shape[1], points))
-            return group, pool.map(lambda chunk: evaluate(weights, chunk), chunks)
-
-        begun = map(begin, _groups(function.grid, size))
-        ahead = deque(islice(begun, 1))
-        while ahead:
-            ahead.extend(islice(begun, 1))  # no core waits while the next tiles' weights are made
-            group, outputs = ahead.popleft()
-            for (_, patch), output in zip(group, np.concatenate(list(outputs), axis=1), strict=True):
-                yield patch, output
-
-
-def _groups(grid: Grid, size: Size) -> Iterator[_Group]:
-    """Tiles with patches of one size, a few together: small ones alone would spend their time between NumPy's calls."""
-    waiting: dict[Size, _Group] = {}
-    for tile, patch in enumerate(grid.patches(size)):
-        group = waiting.setdefault(patch.size, [])
-        group.append((tile, patch))
-        if len(patch.coords) * (len(group) + 1) > _GROUP:
-            yield waiting.pop(patch.size)
-    yield from (group for (height, width), group in waiting.items() if height and width)
-
-
-def colours(output: Array) -> Array:
-    """A function's output, where -1 is no light and 1 full light, as colours in [0, 1], in place. What lies outside is clipped."""
-    output += 1
-    output /= 2
-    return np.clip(output, 0, 1, out=output)

@@ -6,7 +6,6 @@ grows with the pixels. A tile reaches a little into its neighbours, and there th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -64,10 +63,6 @@ class Grid:
         columns, x, across = _span(size[1], self.columns, column)
         coords = np.stack(np.broadcast_arrays(x[None, :], y[:, None]), axis=-1).reshape(-1, 2)
         return Patch(rows, columns, coords, down[:, None] * across[None, :])
-
-    def patches(self, size: tuple[int, int]) -> Iterator[Patch]:
-        """Every tile's part, in order."""
-        return (self.patch(tile, size) for tile in range(self.tiles))
 
 
 @lru_cache(maxsize=2 * LARGEST_GRID)

@@ -7,7 +7,7 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from sirensong.image import to_uint8
 from sirensong.keys import SecretKey
-from sirensong.reveal import colours
+from sirensong.rendering import colours
 from sirensong.siren import Architecture, evaluate, initial_weights
 from sirensong.substitution import key_weights, keyed_positions, magnitude_positions, substitute
 from sirensong.tiles import Grid

@@ -21,11 +21,12 @@ from sirensong.cli.arguments import (
 )
 from sirensong.cli.console import print_json, print_note, quality_table
 from sirensong.errors import SettingError
-from sirensong.image import Pixels, resize
+from sirensong.image import Levels, resize
 from sirensong.mask import Mask, read_mask
 from sirensong.metrics import Quality
 from sirensong.metrics import measure as compare
-from sirensong.reveal import render, sample, unlock
+from sirensong.rendering import render_levels
+from sirensong.reveal import unlock
 from sirensong.stego import StegoFunction
 
 
@@ -61,11 +62,11 @@ def _quality(stego: StegoFunction, picture: Picture, mask: Mask | None) -> Quali
     return compare(original, rendered)
 
 
-def _render(stego: StegoFunction, picture: Picture, mask: Mask | None) -> Pixels:
+def _render(stego: StegoFunction, picture: Picture, mask: Mask | None) -> Levels:
     if picture.key is None:
-        return sample(stego)
+        return render_levels(stego, (stego.height, stego.width))
     function = unlock(stego, picture.key, mask=mask)
-    return render(function, (function.height, function.width))
+    return render_levels(function, (function.height, function.width))
 
 
 def report(carrier: Path, rows: list[tuple[str, Quality]], *, json: bool) -> None:

@@ -14,17 +14,17 @@ from sirensong.errors import NoPictureError, SettingError
 from sirensong.files import refuse_existing
 from sirensong.image import check_ending, write_picture
 from sirensong.mask import read_mask
-from sirensong.reveal import render, unlock
-from sirensong.reveal import sample as sample_cover
+from sirensong.rendering import render_levels
+from sirensong.reveal import unlock
 
 
 def sample(carrier: Carrier, output: Output, size: SizeOption = None, scale: Scale = None, overwrite: Overwrite = False) -> None:
     """Render the cover picture of a carrier, at any size."""
     _check_output(output, overwrite)
     stego = load(carrier)
-    pixels = sample_cover(stego, render_size((stego.height, stego.width), size, scale))
-    write_picture(output, pixels, overwrite=overwrite)
-    _tell(output, pixels.shape)
+    picture = render_levels(stego, render_size((stego.height, stego.width), size, scale))
+    write_picture(output, picture, overwrite=overwrite)
+    _tell(output, picture.shape)
 
 
 def reveal(
@@ -53,9 +53,9 @@ def reveal(
         print_note(f"the key opens nothing in {carrier}; this is the noise that it makes")
     elif not secret.intact:
         print_note(f"the weights of {carrier} have changed since it was made; the picture may have suffered")
-    pixels = render(secret, render_size((secret.height, secret.width), size, scale))
-    write_picture(output, pixels, overwrite=overwrite)
-    _tell(output, pixels.shape)
+    picture = render_levels(secret, render_size((secret.height, secret.width), size, scale))
+    write_picture(output, picture, overwrite=overwrite)
+    _tell(output, picture.shape)
 
 
 def _check_output(output: Path, overwrite: bool) -> None:

@@ -14,8 +14,9 @@ from sirensong.hide import Hidden, hide
 from sirensong.image import Pixels
 from sirensong.keys import SecretKey, derive
 from sirensong.metrics import measure
+from sirensong.rendering import Size
 from sirensong.reproduce.study import SIDE, Experiment, Figure, Item, Row, Shown, Study, Table
-from sirensong.reveal import Size, reveal, sample
+from sirensong.reveal import reveal, sample
 from sirensong.training.recipe import Recipe
 
 _METRICS = ("psnr", "ssim", "rmse", "mae")

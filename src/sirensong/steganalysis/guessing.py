@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from sirensong.image import Pixels
 from sirensong.keys import Passphrase, SecretKey
-from sirensong.reveal import Function, SecretFunction, render, unlock
+from sirensong.rendering import Function, render
+from sirensong.reveal import SecretFunction, unlock
 from sirensong.siren import Layer, Weights
 from sirensong.stego import StegoFunction
 from sirensong.tiles import Grid
