@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from sirensong.errors import FormatError, SettingError, SirensongError
 from sirensong.files import StrPath, read_bytes, write_bytes
@@ -119,7 +119,8 @@ def _from_pil(image: Image.Image, name: str) -> Picture:
     notes = []
     if getattr(image, "n_frames", 1) > 1:
         notes.append(f"{name}: only the first of {getattr(image, 'n_frames', 1)} frames is used")
-    upright = ImageOps.exif_transpose(image)
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    upright = ImageOps.exif_transpose(image) if turned else image  # which would copy it too, and so would the last conversion
     mode = upright.mode
     if mode.startswith(("I", "F")):
         wide = np.asarray(upright)
@@ -137,7 +138,7 @@ def _from_pil(image: Image.Image, name: str) -> Picture:
         upright = Image.alpha_composite(ground, opaque)
     elif mode not in _LOSSLESS and mode != "P":
         notes.append(f"{name}: colours converted from {mode} to RGB")
-    return Picture(np.asarray(upright.convert("RGB")), tuple(notes))
+    return Picture(np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB")), tuple(notes))
 
 
 def _from_array(array: npt.NDArray[Any]) -> Picture:
