@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from sirensong.carrier import load
-from sirensong.errors import FormatError, MissingDependencyError, SirensongError
+from sirensong.errors import FormatError, SirensongError
 from sirensong.files import StrPath, read_bytes
 from sirensong.hide import hide
 from sirensong.image import Levels, read_picture
@@ -21,11 +20,10 @@ from sirensong.metrics import measure
 from sirensong.reveal import reveal, sample
 from sirensong.siren import Architecture
 from sirensong.training.recipe import Recipe
+from sirensong.workers import spread
 
 _LARGEST_LIST = 16 * 1024 * 1024
 _COLUMNS = ("output", "cover", "secrets")
-_ATTEMPTS = 3  # of a job whose worker dies
-_PATIENCE = 10  # seconds to wait for a cluster
 
 
 @dataclass(frozen=True)
@@ -145,15 +143,9 @@ def run_job(job: Job, order: Order) -> Outcome:
 def run_jobs(jobs: Sequence[Job], order: Order, *, workers: int | None = None, cluster: str | None = None) -> Iterator[Outcome]:
     """Do all jobs whose output is not there yet, several at once, and yield each outcome as it comes.
 
-    workers: processes on this machine, one a core if None. cluster: address of a Dask scheduler, such as tcp://host:8786, whose
-    workers do the jobs instead and must see the same files. A job whose worker dies is done again, up to three times. Raises
-    MissingDependencyError without joblib or, for a cluster, Dask; SirensongError if the cluster cannot be reached or has no
-    workers, or if workers die again and again.
+    workers, cluster: as `sirensong.workers.spread` takes them; the cluster's must see the same files. A job whose worker dies is
+    done again. Raises what `spread` raises.
     """
-    try:
-        import joblib
-    except ImportError as error:
-        raise MissingDependencyError("batches need joblib", hint="pip install 'sirensong[hide,lab]'") from error
     waiting = {}
     for job in jobs:
         if job.output.exists():
@@ -162,20 +154,7 @@ def run_jobs(jobs: Sequence[Job], order: Order, *, workers: int | None = None, c
             yield Outcome(job.output.name, error=f"{mask_path(job.output)} exists, without its carrier")
         else:
             waiting[job.output.name] = job
-    with contextlib.ExitStack() as stack:
-        death, count = _enter_backend(stack, joblib, cluster, workers)
-        for _ in range(_ATTEMPTS):
-            parallel = joblib.Parallel(n_jobs=count, return_as="generator_unordered", batch_size=1)
-            try:
-                for outcome in parallel(joblib.delayed(run_job)(job, order) for job in list(waiting.values())):
-                    del waiting[outcome.output]
-                    yield outcome
-            except death:
-                continue
-            return
-    raise SirensongError(
-        f"workers died {_ATTEMPTS} times, with {len(waiting)} jobs left", hint="the same command goes on with these"
-    )
+    yield from (outcome for _, outcome in spread(partial(run_job, order=order), waiting, workers=workers, cluster=cluster))
 
 
 def _done_before(job: Job) -> Outcome:
@@ -184,28 +163,3 @@ def _done_before(job: Job) -> Outcome:
     except SirensongError as error:
         return Outcome(job.output.name, error=error.message)
     return Outcome(job.output.name, done_before=True)
-
-
-def _enter_backend(
-    stack: contextlib.ExitStack, joblib: Any, cluster: str | None, workers: int | None
-) -> tuple[type[Exception], int]:
-    """Have joblib use processes of this machine, or a Dask cluster.
-
-    Returns how it tells of dead workers, and how many there are.
-    """
-    if cluster is None:
-        from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-        stack.enter_context(joblib.parallel_config(backend="loky", inner_max_num_threads=1))
-        return TerminatedWorkerError, workers or joblib.cpu_count()
-    try:
-        import distributed
-    except ImportError as error:
-        raise MissingDependencyError("a cluster needs dask", hint="pip install 'sirensong[hide,lab]'") from error
-    try:
-        client = stack.enter_context(distributed.Client(cluster, timeout=_PATIENCE))
-        client.wait_for_workers(1, timeout=_PATIENCE)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise SirensongError(f"cannot reach workers of the cluster {cluster}: {str(error).splitlines()[0].lower()}") from error
-    stack.enter_context(joblib.parallel_config(backend="dask", client=client))
-    return distributed.KilledWorker, -1

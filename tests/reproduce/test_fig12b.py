@@ -41,7 +41,7 @@ def verdicts(*rows):
 
 
 def test_it_runs_and_is_not_done_again(setting, monkeypatch):
-    rows = [found for _, _, found in study.run_items(FIG12B, setting)]
+    rows = study.run_items(FIG12B, setting)
     assert [found["pairs"] for found in rows if "comparison" in found] == [1, 2, 3] * 3
     assert len(list((setting.output / "functions").rglob("*.safetensors"))) == 8
     table, figure = FIG12B.show(rows)
@@ -51,7 +51,7 @@ def test_it_runs_and_is_not_done_again(setting, monkeypatch):
     assert all(x == [1, 2, 3] for x, _ in figure.lines.values())
     monkeypatch.setattr(siastegnet, "train_function", pytest.fail)
     monkeypatch.setattr(siastegnet, "_work", pytest.fail)
-    assert [found for _, _, found in study.run_items(FIG12B, setting)] == rows
+    assert study.run_items(FIG12B, setting) == rows
 
 
 def test_no_picture_is_trained_on_and_judged(setting, monkeypatch):

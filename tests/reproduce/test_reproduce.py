@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -39,7 +42,8 @@ def data(tmp_path):
 
 
 def test_table_1_stands_beside_the_papers_numbers(data, tmp_path, capsys):
-    assert cli.run(["reproduce", "table1", "--data", str(data), "--images", "2", "-o", str(tmp_path / "results")]) == 0
+    command = ["reproduce", "table1", "--workers", "1", "--data", str(data), "--images", "2", "-o", str(tmp_path / "results")]
+    assert cli.run(command) == 0
     assert "report.md" in capsys.readouterr().out
     report = (tmp_path / "results" / "report.md").read_text()
     assert "N = 2" in report
@@ -56,21 +60,56 @@ def test_table_1_stands_beside_the_papers_numbers(data, tmp_path, capsys):
 
 def test_finished_items_are_not_done_again(tmp_path, monkeypatch):
     setting = study.Study(None, 2, TINY, tmp_path)
-    items = study.run_items(EXPERIMENTS["table1"], setting)
-    first = next(items)
-    items.close()
-    calls = []
-    monkeypatch.setattr(quality, "_qualities", lambda *given, **_: calls.append(given) or first[2] | {"psnr": [1.0, 2.0, 3.0]})
-    done = list(study.run_items(EXPERIMENTS["table1"], setting))
-    assert done[0] == first
+    told, calls = [], []
+
+    def kill(done, total):
+        told.append((done, total))
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        study.run_items(EXPERIMENTS["table1"], setting, advance=kill)
+    (line,) = (tmp_path / "table1.jsonl").read_text().splitlines()
+    first = json.loads(line)
+    monkeypatch.setattr(
+        quality, "_qualities", lambda *given, **_: calls.append(given) or first["found"] | {"psnr": [1.0, 2.0, 3.0]}
+    )
+    rows = study.run_items(EXPERIMENTS["table1"], setting, advance=lambda *done: told.append(done))
+    assert rows[0] == first["key"] | first["found"]
+    assert rows[1]["psnr"] == [1.0, 2.0, 3.0]
     assert len(calls) == 1
-    assert [entry[:2] for entry in done] == [(1, 2), (2, 2)]
-    list(study.run_items(EXPERIMENTS["table1"], dataclasses.replace(setting, images=3)))
+    assert told == [(0, 2), (1, 2), (1, 2), (2, 2)]
+    study.run_items(EXPERIMENTS["table1"], dataclasses.replace(setting, images=3))
     assert len(calls) == 2  # a larger N adds to what is there
-    list(study.run_items(EXPERIMENTS["table1"], dataclasses.replace(setting, recipe=recipes.PAPER)))
+    study.run_items(EXPERIMENTS["table1"], dataclasses.replace(setting, recipe=recipes.PAPER))
     assert len(calls) == 4  # another recipe's results are others
-    assert len(list(study.run_items(EXPERIMENTS["table1"], setting))) == 2
+    assert len(study.run_items(EXPERIMENTS["table1"], setting)) == 2
     assert len(calls) == 4  # and do not replace these
+
+
+SPREAD = """
+import dataclasses, json, pathlib, sys
+import sirensong as ss
+from sirensong.reproduce import quality, study
+recipe = dataclasses.replace(ss.FAST, joint_steps=2, cover_steps=2)
+setting = study.Study(None, 2, recipe, pathlib.Path(sys.argv[1]))
+told = []
+rows = study.run_items(quality.EXPERIMENTS[0], setting, workers=int(sys.argv[2]), advance=lambda *done: told.append(done))
+print(json.dumps([rows, told]))
+"""
+
+
+def test_items_are_the_same_on_several_processes(tmp_path):
+    """In processes of their own, as a user's: what loky warns of when its workers stop is not this test's."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    results = []
+    for workers in ("1", "2"):
+        (tmp_path / workers).mkdir()
+        command = [sys.executable, "-c", SPREAD, str(tmp_path / workers), workers]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, timeout=120)
+        results.append(json.loads(done.stdout))
+    assert results[0] == results[1]
+    assert results[0][1] == [[0, 2], [1, 2], [2, 2]]
 
 
 def test_an_item_repeats_by_its_seed(tmp_path):
@@ -82,13 +121,13 @@ def test_an_item_repeats_by_its_seed(tmp_path):
 def test_damaged_results_are_told(tmp_path):
     (tmp_path / "table1.jsonl").write_text("{")
     with pytest.raises(FormatError, match="a line is not JSON"):
-        list(study.run_items(EXPERIMENTS["table1"], study.Study(None, 1, TINY, tmp_path)))
+        study.run_items(EXPERIMENTS["table1"], study.Study(None, 1, TINY, tmp_path))
 
 
 @pytest.mark.parametrize("name", ["table2", "fig6", "fig8", "fig9", "fig10", "fig11", "fig12a", "fig13", "fig14"])
 def test_every_experiment_runs_and_shows(name, tmp_path):
     setting = study.Study(None, 1, TINY, tmp_path)
-    rows = [row for _, _, row in study.run_items(EXPERIMENTS[name], setting)]
+    rows = study.run_items(EXPERIMENTS[name], setting)
     shown = EXPERIMENTS[name].show(rows)
     tables = [part for part in shown if isinstance(part, study.Table)]
     assert tables
@@ -101,7 +140,7 @@ def test_every_experiment_runs_and_shows(name, tmp_path):
 
 def test_table_3_judges_what_it_trained(tmp_path):
     setting = study.Study(None, 1, TINY, tmp_path)
-    rows = [row for _, _, row in study.run_items(EXPERIMENTS["table3"], setting)]
+    rows = study.run_items(EXPERIMENTS["table3"], setting)
     (table,) = EXPERIMENTS["table3"].show(rows)
     assert len(list((tmp_path / "functions").rglob("*.safetensors"))) == 40
     pairs = {("bare", "two secrets"), ("decoys", "two secrets"), ("decoys", "one secret")}
@@ -111,7 +150,7 @@ def test_table_3_judges_what_it_trained(tmp_path):
 
 def test_figure_8_compares_where_the_data_are_large_enough(tmp_path):
     setting = study.Study(None, 2, TINY, tmp_path)
-    rows = [row for _, _, row in study.run_items(EXPERIMENTS["fig8"], setting)]
+    rows = study.run_items(EXPERIMENTS["fig8"], setting)
     first, second = rows  # astronaut 512, chelsea 300, coffee 400; rocket 427, then astronaut and chelsea again
     assert [side for side, found in first.items() if isinstance(found, dict) and "render" in found] == ["64", "128", "256"]
     assert "pictures" in first["512"]
@@ -126,7 +165,7 @@ def test_figure_8_compares_where_the_data_are_large_enough(tmp_path):
 
 def test_figure_6_goes_from_the_cover_function_to_what_is_published(tmp_path):
     setting = study.Study(None, 2, TINY_WITH_EPOCHS, tmp_path)
-    first, second = (row for _, _, row in study.run_items(EXPERIMENTS["fig6"], setting))
+    first, second = study.run_items(EXPERIMENTS["fig6"], setting)
     assert first["epochs"] == [0, 5, 6]  # what training does not reach is left out
     pictures = [setting.picture("scikit-image", place) for place in range(3)]
     hidden, keys = quality.hidden_and_keys(pictures, TINY_WITH_EPOCHS, 0)
@@ -149,9 +188,9 @@ def test_figure_6_goes_from_the_cover_function_to_what_is_published(tmp_path):
 def test_figure_7_shows_what_table_2_trained(tmp_path, monkeypatch):
     setting = study.Study(None, 2, TINY_WITH_EPOCHS, tmp_path)
     monkeypatch.setattr(visual, "_SECRETS", (3, 5))
-    assert len(list(study.run_items(EXPERIMENTS["table2"], setting))) == 4
+    assert len(study.run_items(EXPERIMENTS["table2"], setting)) == 4
     monkeypatch.setattr(visual, "hidden_on_the_way", None)  # nothing is trained again
-    rows = [row for _, _, row in study.run_items(EXPERIMENTS["fig7"], setting)]
+    rows = study.run_items(EXPERIMENTS["fig7"], setting)
     grids = EXPERIMENTS["fig7"].show(rows)
     assert [(grid.title, len(grid.rows)) for grid in grids] == [("3 secrets", 4), ("5 secrets", 6)]
     np.testing.assert_allclose(grids[1].rows[5].pictures[0], setting.picture("scikit-image", 5), atol=1e-6)
@@ -159,7 +198,9 @@ def test_figure_7_shows_what_table_2_trained(tmp_path, monkeypatch):
 
 
 def test_reports_show_pictures(data, tmp_path):
-    assert cli.run(["reproduce", "fig6", "--data", str(data), "--images", "1", "-o", str(tmp_path / "results")]) == 0
+    assert (
+        cli.run(["reproduce", "fig6", "--workers", "1", "--data", str(data), "--images", "1", "-o", str(tmp_path / "results")]) == 0
+    )
     markdown, page = ((tmp_path / "results" / f"report.{ending}").read_text() for ending in ("md", "html"))
     for name in study.DATA_SETS:
         assert f"![Training on {name}](fig6-training-on-{name}.png)" in markdown
@@ -170,8 +211,13 @@ def test_reports_show_pictures(data, tmp_path):
 
 def test_figure_14_shows_ranks_by_statistic_and_the_hill(tmp_path):
     setting = study.Study(None, 2, TINY, tmp_path)
-    rows = [row for _, _, row in study.run_items(EXPERIMENTS["fig14"], setting)]
-    _, ranks, climb, figure = EXPERIMENTS["fig14"].show(rows)
+    rows = study.run_items(EXPERIMENTS["fig14"], setting)
+    _, grid, distances, ranks, climb, figure = EXPERIMENTS["fig14"].show(rows)
+    assert len(grid.rows[0].pictures) == len(grid.columns) == 6
+    assert measure(*grid.rows[0].pictures[:2]).psnr == pytest.approx(rows[0]["right"], abs=0.1)
+    best = measure(grid.rows[0].pictures[0], grid.rows[0].pictures[2]).psnr
+    assert best == pytest.approx(distances.lines["set 0"][1][-1], abs=0.1)
+    assert all(line == sorted(line) for _, line in distances.lines.values())
     assert ranks.columns == ("set", *guessing.STATISTICS, "sum of all")
     assert all(1 <= int(cell) <= 6 for cells in ranks.rows[:2] for cell in cells[1:])
     assert float(ranks.rows[2][1]) == sum(int(cells[1]) for cells in ranks.rows[:2]) / 2
@@ -185,7 +231,7 @@ def test_figure_14_shows_ranks_by_statistic_and_the_hill(tmp_path):
 
 def test_the_positive_control_finds_replaced_bits(tmp_path):
     setting = study.Study(None, 4, TINY, tmp_path)
-    rows = [row for _, _, row in study.run_items(EXPERIMENTS["fig12a"], setting)]
+    rows = study.run_items(EXPERIMENTS["fig12a"], setting)
     assert all(row["photograph with replaced bits"] > row["photograph"] for row in rows)
 
 

@@ -22,8 +22,9 @@ from sirensong.steganalysis.stegexpose import (
     Verdict,
     analyse,
     analyse_file,
-    analyse_folder,
+    analyse_files,
     chi_square,
+    files_in,
     from_grey,
     primary_sets,
     rs_analysis,
@@ -485,17 +486,17 @@ def test_a_folder(tmp_path):
     (tmp_path / "a.txt").write_text("notes")
     (tmp_path / "empty.png").touch()
     (tmp_path / "folder.png").mkdir()
-    verdicts = analyse_folder(tmp_path, fast=True, threshold=0.1)
+    verdicts = analyse_files(files_in(tmp_path), fast=True, threshold=0.1)
     assert [verdict.name for verdict in verdicts] == ["a.png", "b.bmp", "c.png"]
     alone = [analyse_file(tmp_path / verdict.name, fast=True, threshold=0.1) for verdict in verdicts]
     assert to_csv(verdicts) == to_csv(alone)
     assert {verdict.threshold for verdict in verdicts} == {0.1}
-    assert analyse_folder(tmp_path / "folder.png") == []
+    assert analyse_files(files_in(tmp_path / "folder.png")) == []
 
 
 def test_what_is_not_there(tmp_path):
     with pytest.raises(FileError, match="cannot read"):
-        analyse_folder(tmp_path / "nowhere")
+        files_in(tmp_path / "nowhere")
     with pytest.raises(FileError, match="cannot read"):
         analyse_file(tmp_path / "nothing.png")
 
@@ -578,7 +579,7 @@ def test_against_the_original(mode):
     if not folder.is_dir():
         pytest.skip(f"{folder} is not there")
     top, expected = rows((GOLDEN / f"stegexpose_{mode}.csv").read_text(encoding="utf-8"))
-    our_top, ours = rows(to_csv(stegexpose.analyse_folder(folder, fast=mode == "fast")))
+    our_top, ours = rows(to_csv(stegexpose.analyse_files(files_in(folder), fast=mode == "fast")))
     assert our_top == top
     assert ours.keys() == expected.keys()
     for name, row in expected.items():
@@ -595,7 +596,7 @@ def test_the_command_prints_the_csv(tmp_path, capsys):
     Image.fromarray(picture).save(tmp_path / "a.png")
     (tmp_path / "notes.txt").write_text("no picture")
     assert cli.run(["attack", "stegexpose", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == to_csv(analyse_folder(tmp_path))
+    assert capsys.readouterr().out == to_csv(analyse_files(files_in(tmp_path)))
     assert cli.run(["attack", "stegexpose", str(tmp_path), "--fast", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert row["name"] == "a.png"

@@ -4,13 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import auc, roc_auc_score, roc_curve
 
 from sirensong import cli
 from sirensong.carrier import save
 from sirensong.errors import SettingError
 from sirensong.siren import initial_weights, stack
-from sirensong.steganalysis.weights import area, detect, histogram, statistics
+from sirensong.steganalysis.weights import area, detect, histogram, roc, statistics
 from sirensong.stego import StegoFunction
 from sirensong.tiles import Grid
 
@@ -78,6 +78,17 @@ def test_the_area_is_scikit_learns(seed):
     negative, positive = rng.integers(0, 9, 40).astype(float), rng.integers(2, 11, 30).astype(float)
     expected = roc_auc_score([0] * 40 + [1] * 30, [*negative, *positive])
     assert area(negative, positive) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_curve_is_scikit_learns(seed):
+    rng = np.random.default_rng(seed)
+    negative, positive = rng.integers(0, 9, 40).astype(float), rng.integers(2, 11, 30).astype(float)
+    expected = roc_curve([0] * 40 + [1] * 30, [*negative, *positive], drop_intermediate=False)
+    found = roc(negative, positive)
+    np.testing.assert_allclose(found[0], expected[0])
+    np.testing.assert_allclose(found[1], expected[1])
+    assert auc(*found) == pytest.approx(area(negative, positive))
 
 
 def test_too_few_functions_are_refused(population):

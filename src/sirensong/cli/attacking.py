@@ -16,7 +16,7 @@ from rich.table import Table
 
 from sirensong.carrier import load, save
 from sirensong.cli.arguments import Carrier, Json, MaskFile, Output, Overwrite, open_picture
-from sirensong.cli.console import out, print_facts, print_json
+from sirensong.cli.console import err, out, print_facts, print_json, tracked, training_bar
 from sirensong.errors import FileError, SettingError, SirensongError
 from sirensong.files import refuse_existing
 from sirensong.finetuning import finetune as tuned
@@ -92,7 +92,9 @@ def finetune(
     keys, given = [read_key(path) for path in key or []], None if mask is None else read_mask(mask)
 
     def change(stego: StegoFunction) -> StegoFunction:
-        return tuned(stego, to_uint8(sample(stego)) if cover is None else open_picture(cover).levels, steps, rate=rate)
+        picture = to_uint8(sample(stego)) if cover is None else open_picture(cover).levels
+        with training_bar(0) as listener:
+            return tuned(stego, picture, steps, rate=rate, listener=listener)
 
     _change(carrier, output, overwrite, json, change, partial(_reveal_all, keys=keys, mask=given))
 
@@ -137,7 +139,9 @@ def weights(clean: _Folder, suspected: _Folder, json: Json = False) -> None:
     """Try to tell two folders of carriers apart by their weights: the paper's histogram SVM, and stronger detectors."""
     from sirensong.steganalysis.weights import detect
 
-    found = detect(_load_all(clean), _load_all(suspected))
+    populations = _load_all(clean), _load_all(suspected)
+    with err.status("training detectors"):
+        found = detect(*populations)
     if json:
         print_json([vars(detection) | {"guessing": detection.guessing} for detection in found])
         return
@@ -164,8 +168,9 @@ def guess(
         raise SettingError(f"expected at least 2 wrong keys, got {keys}")
     stego, right = load(carrier), read_key(key)
     wrong = [SecretKey.generate() for _ in range(keys)]
-    found = guessing.guess(stego, right, wrong)
-    curves = guessing.hill(stego, right, wrong[: guessing.CLIMBERS], guessing.SHARES)
+    found = guessing.guess(stego, right, tracked(wrong, "wrong keys"))
+    with err.status("partly right keys"):
+        curves = guessing.hill(stego, right, wrong[: guessing.CLIMBERS], guessing.SHARES)
     facts = {
         "wrong_keys": keys,
         **{f"rank by {name}": rank for name, rank in found.ranks.items()},
@@ -196,9 +201,9 @@ def stegexpose(
     json: Json = False,
 ) -> None:
     """Look for LSB replacement in a folder's pictures, as StegExpose does, and print its CSV."""
-    from sirensong.steganalysis.stegexpose import analyse_folder, to_csv
+    from sirensong.steganalysis.stegexpose import analyse_files, files_in, to_csv
 
-    verdicts = analyse_folder(folder, fast=fast, threshold=threshold)
+    verdicts = analyse_files(tracked(files_in(folder), "pictures"), fast=fast, threshold=threshold)
     if json:
         print_json([{name: _number(value) for name, value in vars(verdict).items()} for verdict in verdicts])
         return
@@ -215,4 +220,4 @@ def _load_all(folder: Path) -> list[StegoFunction]:
     paths = sorted(folder.glob("*.safetensors"))
     if not paths:
         raise SirensongError(f"no carriers in {folder}: expected files that end in .safetensors")
-    return [load(path) for path in paths]
+    return [load(path) for path in tracked(paths, f"carriers in {folder}")]

@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.progress import Progress
 
 from sirensong.batch import Order, Outcome, read_jobs, run_jobs
 from sirensong.cli.console import err, out, print_json, print_note
 from sirensong.errors import FileError, SettingError, SirensongError
+
+Workers = Annotated[int | None, typer.Option("--workers", help="processes that work at once  [default: one a core]")]
+Cluster = Annotated[str | None, typer.Option("--cluster", metavar="tcp://HOST:PORT", help="a Dask scheduler whose workers do it")]
+
+
+def check_workers(workers: int | None) -> None:
+    """Raise SettingError for a number of workers that cannot be."""
+    if workers is not None and workers < 1:
+        raise SettingError(f"workers must be at least 1, got {workers}")
 
 
 def refuse_single(*given: object) -> None:
@@ -27,8 +38,7 @@ def run_batch(path: Path, folder: Path, order: Order, *, workers: int | None, cl
 
     Raises SirensongError after the report if any job failed.
     """
-    if workers is not None and workers < 1:
-        raise SettingError(f"workers must be at least 1, got {workers}")
+    check_workers(workers)
     if not folder.is_dir():
         raise FileError(f"no folder {folder}", hint="make it first; -o is a folder with --batch")
     jobs, outcomes = read_jobs(path, folder)

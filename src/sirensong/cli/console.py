@@ -6,13 +6,13 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, track
 from rich.table import Table
 
 from sirensong.metrics import Quality
@@ -61,6 +61,14 @@ def quality_table(rows: Iterable[tuple[str, Quality]], title: str) -> None:
         ssim = "-" if math.isnan(quality.ssim) else f"{quality.ssim:.4f}"
         table.add_row(escape(name), f"{quality.psnr:.2f}", ssim, f"{quality.rmse:.2f}", f"{quality.mae:.2f}")
     out.print(table)
+
+
+_Thing = TypeVar("_Thing")
+
+
+def tracked(things: Sequence[_Thing], what: str) -> Iterable[_Thing]:
+    """The same things, with a bar of how many are done on a terminal."""
+    return track(things, what, console=err, transient=True, disable=not err.is_terminal)
 
 
 _STAGES = {"cover": "cover function", "joint": "all functions"}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from sirensong.cli.batching import Cluster, Workers, check_workers
 from sirensong.cli.console import err, out
 from sirensong.errors import FileError, SettingError
 from sirensong.files import told
@@ -34,6 +36,8 @@ def reproduce(
     images: Annotated[int, typer.Option("--images", help="N: sets of pictures for each number")] = 10,
     recipe: Annotated[str, typer.Option("--recipe", metavar="fast|paper", help="how to train")] = "fast",
     quick: Annotated[bool, typer.Option("--quick", help="small N, so that all of them take minutes; the report says so")] = False,
+    workers: Workers = None,
+    cluster: Cluster = None,
 ) -> None:
     """Repeat an experiment of the paper, and report it beside the paper's numbers. What is finished is not done again."""
     from sirensong.reproduce import attacks, quality, random_keys, siastegnet, sizes, visual
@@ -49,6 +53,7 @@ def reproduce(
         raise SettingError(f"recipe is {' or '.join(RECIPES)}, got {recipe}")
     if images < 1:
         raise SettingError(f"images must be at least 1, got {images}")
+    check_workers(workers)
     if data is not None and not data.is_dir():
         raise FileError(f"no folder {data}")
     with told("make", output):
@@ -57,11 +62,8 @@ def reproduce(
     parts, begun = [], time.monotonic()
     with _bar() as advance:
         for experiment in known.values() if name == "all" else [known[name]]:
-            rows = []
-            for done, total, row in run_items(experiment, study):
-                rows.append(row)
-                advance(experiment.name, done, total)
-            parts.append((f"{experiment.name}", experiment.show(rows)))
+            rows = run_items(experiment, study, workers=workers, cluster=cluster, advance=partial(advance, experiment.name))
+            parts.append((experiment.name, experiment.show(rows)))
     scale = f"quick: N = {study.images}, too small to conclude from" if quick else f"N = {study.images}"
     heading = f"Sirensong: the paper's experiments ({scale}; recipe {recipe}; {'own data' if data else 'scikit-image'})"
     report = write_report(output, heading, parts)

@@ -23,7 +23,7 @@ from sirensong.cli.arguments import (
     open_secrets,
     parse_size,
 )
-from sirensong.cli.batching import refuse_single, run_batch
+from sirensong.cli.batching import Cluster, Workers, refuse_single, run_batch
 from sirensong.cli.console import duration, out, print_facts, print_note, training_bar
 from sirensong.cli.measuring import qualities, report
 from sirensong.decoys import KINDS
@@ -90,8 +90,6 @@ DryRun = Annotated[
 Resume = Annotated[bool, typer.Option("--resume", help="go on from the checkpoint of a run that was stopped")]
 
 BatchFile = Annotated[Path | None, typer.Option("--batch", help="a CSV list of jobs: output,cover,secrets; -o is then a folder")]
-Workers = Annotated[int | None, typer.Option("--workers", help="processes for a batch  [default: one a core]")]
-Cluster = Annotated[str | None, typer.Option("--cluster", metavar="tcp://HOST:PORT", help="a Dask scheduler to do a batch")]
 
 
 def hide(

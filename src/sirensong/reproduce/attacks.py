@@ -20,7 +20,7 @@ from sirensong.reproduce.study import Experiment, Figure, Item, Row, Shown, Stud
 from sirensong.reveal import sample
 from sirensong.robustness import disturb, prune, quantise
 from sirensong.steganalysis.stegexpose import analyse
-from sirensong.steganalysis.weights import area, detect
+from sirensong.steganalysis.weights import area, detect, roc
 from sirensong.stego import StegoFunction
 from sirensong.training.recipe import FINETUNING, ROBUST
 
@@ -128,8 +128,10 @@ def _fig12a(rows: Sequence[Row]) -> list[Shown]:
         f"N = {len(rows)} pictures of 128x128, at which chi square is never computed (see the module). StegExpose looks for LSB "
         "replacement, which no render has: 0.5 here says little, and the positive control says that it works where there is some."
     ]
+    curves = {f"{other}, against {one}": roc(column(one), column(other)) for one, other, _ in pairs}
     return [
-        Table("Figure 12a: StegExpose, area under the ROC curve", ("negatives", "positives", "AUC", "what it says"), cells, notes)
+        Table("Figure 12a: StegExpose, area under the ROC curve", ("negatives", "positives", "AUC", "what it says"), cells, notes),
+        Figure("StegExpose, ROC", "share of negatives that are suspected", "share of positives", curves),
     ]
 
 

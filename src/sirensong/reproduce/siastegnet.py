@@ -55,6 +55,7 @@ def _items(study: Study) -> list[Item]:
         Item(
             {"comparison": name, "pairs": pairs, "pictures": count, "steps": steps, "index": 0},
             partial(_work, study, name, count, pairs, steps),
+            stage=1,
         )
         for name, pairs in itertools.product(_COMPARISONS, sizes)
     ]

@@ -7,7 +7,7 @@ import json
 import platform
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from sirensong.files import read_bytes, told, write_bytes
 from sirensong.image import Levels, Pixels, fill, from_uint8, read_picture
 from sirensong.photographs import NAMES, photograph
 from sirensong.training.recipe import Recipe
+from sirensong.workers import spread
 
 SIDE = 128
 DATA_SETS = ("celebahq", "coco", "div2k")
@@ -31,10 +32,15 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Item:
-    """One piece of work. key: its name among an experiment's items, in JSON's types; the index in it is the seed. work: does it."""
+    """One piece of work.
+
+    key: its name among an experiment's items, in JSON's types; the index in it is the seed. work: does it. stage: items of a later
+    one need what those of earlier ones have left on disk.
+    """
 
     key: Row
     work: Callable[[], Row]
+    stage: int = 0
 
 
 @dataclass(frozen=True)
@@ -150,27 +156,55 @@ def _pictures(folder: Path) -> list[Path]:
     return paths
 
 
-def run_items(experiment: Experiment, study: Study) -> Iterator[tuple[int, int, Row]]:
-    """Do what is not done yet, and yield (done, total, row) for each item. Results go to NAME.jsonl, a line an item."""
+def run_items(
+    experiment: Experiment,
+    study: Study,
+    *,
+    workers: int | None = 1,
+    cluster: str | None = None,
+    advance: Callable[[int, int], None] | None = None,
+) -> list[Row]:
+    """Do what is not done yet, and return a row for each item, in their order. Results go to NAME.jsonl, a line an item.
+
+    workers, cluster: as `sirensong.workers.spread` takes them; with one worker all is done here. advance: is told how many items
+    are done, and of how many, after each. Raises what the work or `spread` raises; what is finished by then is kept.
+    """
     path = study.output / f"{experiment.results or experiment.name}.jsonl"
     kept = {_name(row["key"], row["settings"]): row for row in _read(path)}
-    items = experiment.items(study)
-    for done, item in enumerate(items, start=1):
-        name = _name(item.key, study.settings)
-        if name not in kept:
-            begun = time.perf_counter()
-            found = item.work()
-            kept[name] = {
-                "key": item.key,
-                "seed": item.key["index"],
-                "found": found,
-                "seconds": round(time.perf_counter() - begun, 2),
-                "settings": study.settings,
-                "versions": {"sirensong": sirensong.__version__, "numpy": np.__version__, "python": platform.python_version()},
-            }
-            lines = (json.dumps(row) for row in kept.values())
-            write_bytes(path, ("\n".join(lines) + "\n").encode(), overwrite=True)
-        yield done, len(items), kept[name]["key"] | kept[name]["found"]
+    items = {_name(item.key, study.settings): item for item in experiment.items(study)}
+    left = {name: item for name, item in items.items() if name not in kept}
+    if advance is not None:
+        advance(len(items) - len(left), len(items))
+    for stage in sorted({item.stage for item in left.values()}):
+        due = {name: item for name, item in left.items() if item.stage == stage}
+        alone = workers == 1 and cluster is None
+        done = map(_done, due.items()) if alone else spread(_timed, due, workers=workers, cluster=cluster)
+        for name, (found, seconds) in done:
+            kept[name] = _line(items[name], study, found, seconds)
+            write_bytes(path, ("\n".join(map(json.dumps, kept.values())) + "\n").encode(), overwrite=True)
+            if advance is not None:
+                advance(sum(name in kept for name in items), len(items))
+    return [kept[name]["key"] | kept[name]["found"] for name in items]
+
+
+def _timed(item: Item) -> tuple[Row, float]:
+    begun = time.perf_counter()
+    return item.work(), time.perf_counter() - begun
+
+
+def _done(named: tuple[str, Item]) -> tuple[str, tuple[Row, float]]:
+    return named[0], _timed(named[1])
+
+
+def _line(item: Item, study: Study, found: Row, seconds: float) -> Row:
+    return {
+        "key": item.key,
+        "seed": item.key["index"],
+        "found": found,
+        "seconds": round(seconds, 2),
+        "settings": study.settings,
+        "versions": {"sirensong": sirensong.__version__, "numpy": np.__version__, "python": platform.python_version()},
+    }
 
 
 def _name(key: Row, settings: Row) -> str:

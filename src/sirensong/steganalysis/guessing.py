@@ -8,7 +8,7 @@ one, the guesser could find the key piece by piece: there would be a hill to cli
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -79,11 +79,11 @@ def _slope(grey: Scores) -> float:
     return float(np.polyfit(np.log(frequency[inside]), np.log(power[inside] + 1e-12), 1)[0])
 
 
-def guess(stego: StegoFunction, key: SecretKey, wrong: Sequence[SecretKey]) -> Guess:
+def guess(stego: StegoFunction, key: SecretKey, wrong: Iterable[SecretKey]) -> Guess:
     """Rank the right key's render among those of wrong keys, blind. Raises NoPictureError if the key is not right."""
     begun = time.perf_counter()
     others = np.stack([naturalness(_look(unlock(stego, other, force=True))) for other in wrong])
-    seconds = (time.perf_counter() - begun) / len(wrong)
+    seconds = (time.perf_counter() - begun) / len(others)
     mine = naturalness(_look(unlock(stego, key)))
     begun = time.perf_counter()
     Passphrase("a guess").bind(stego.nonce)
@@ -92,7 +92,7 @@ def guess(stego: StegoFunction, key: SecretKey, wrong: Sequence[SecretKey]) -> G
     standard = (every - others.mean(0)) / np.maximum(others.std(0), 1e-12)
     columns = dict(zip((*STATISTICS, "sum of all"), np.column_stack([every, standard.sum(1)]).T, strict=True))
     ranks = {name: 1 + int((values[1:] >= values[0]).sum()) for name, values in columns.items()}
-    return Guess(len(wrong), ranks, seconds, argon2id)
+    return Guess(len(others), ranks, seconds, argon2id)
 
 
 def hill(stego: StegoFunction, key: SecretKey, wrong: Sequence[SecretKey], shares: Sequence[float]) -> dict[str, Scores]:

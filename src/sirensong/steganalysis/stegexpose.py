@@ -305,13 +305,17 @@ def _decode(data: bytes, name: str) -> Samples:
     return samples
 
 
-def analyse_folder(folder: StrPath, *, fast: bool = False, threshold: float = THRESHOLD) -> list[Verdict]:
-    """Run the detectors on the pictures of a folder, sorted by name; files in which `analyse_file` finds no picture are left out.
-
-    Raises FileError if the folder or a file cannot be read, SettingError for another threshold.
-    """
+def files_in(folder: StrPath) -> list[Path]:
+    """The files of a folder, sorted by name. Raises FileError if it cannot be read."""
     with told("read", folder):
-        paths = sorted(path for path in Path(folder).iterdir() if path.is_file())
+        return sorted(path for path in Path(folder).iterdir() if path.is_file())
+
+
+def analyse_files(paths: Iterable[Path], *, fast: bool = False, threshold: float = THRESHOLD) -> list[Verdict]:
+    """Run the detectors on pictures; files in which `analyse_file` finds none are left out.
+
+    Raises FileError if a file cannot be read, SettingError for another threshold.
+    """
     verdicts = []
     for path in paths:
         with contextlib.suppress(FormatError):

@@ -160,3 +160,10 @@ def area(negative: Features, positive: Features) -> float:
     order = np.sort(negative)
     below = np.searchsorted(order, positive, "left") + np.searchsorted(order, positive, "right")
     return float(below.mean() / 2 / len(negative))
+
+
+def roc(negative: Features, positive: Features) -> tuple[list[float], list[float]]:
+    """The ROC curve: shares of negatives and of positives that reach each score, from the highest down. Both from 0 to 1."""
+    thresholds = np.unique(np.concatenate([negative, positive]))[::-1]
+    shares = [[0.0, *(float((scores >= threshold).mean()) for threshold in thresholds)] for scores in (negative, positive)]
+    return shares[0], shares[1]

@@ -27,7 +27,7 @@ from sirensong.training.loop import COVER_STAGE, JOINT_STAGE, Snapshot, Stage, S
 from sirensong.training.options import Options
 from sirensong.training.parameters import Parameters
 from sirensong.training.problem import Problem, Tile, cover_problem, targets_of
-from sirensong.training.progress import Progress
+from sirensong.training.progress import of_tiles
 from sirensong.training.recipe import Recipe
 
 _SAMPLE = 8  # steps that are timed
@@ -171,7 +171,7 @@ class Part:
         around = Surroundings(
             seed=work.number(f"{name}/{self.tiles.start}") % 2**63,
             precision=options.precision,
-            listener=None if options.listener is None else self._tell,
+            listener=of_tiles(options.listener, self.tiles, work.grid.tiles),
             keeper=None if self._checkpoint is None and options.watcher is None else self._keep,
             goal=options.psnr,
         )
@@ -184,11 +184,6 @@ class Part:
         watcher = self._work.options.watcher
         if watcher is not None and snapshot.stage == JOINT_STAGE:
             watcher(snapshot.step, self.tiles, snapshot.shared.to_weights)
-
-    def _tell(self, progress: Progress) -> None:
-        if self._work.options.listener is not None:
-            where = replace(progress, tiles_done=self.tiles.start, tiles_at_once=len(self.tiles), tiles=self._work.grid.tiles)
-            self._work.options.listener(where)
 
     def _seconds(self, name: str) -> float | None:
         """A stage's part of the time budget: the cover's is that of its evaluations, the rest is the joint stage's.

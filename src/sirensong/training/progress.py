@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sirensong.siren import Weights
 
@@ -29,6 +29,14 @@ class Progress:
 
 
 Listener = Callable[[Progress], None]
+
+
+def of_tiles(listener: Listener | None, tiles: range, all_tiles: int) -> Listener | None:
+    """A listener that hears which tiles the progress is of."""
+    if listener is None:
+        return None
+    return lambda progress: listener(replace(progress, tiles_done=tiles.start, tiles_at_once=len(tiles), tiles=all_tiles))
+
 
 Watcher = Callable[[int, range, Callable[[], list[Weights]]], None]
 """Sees joint steps: how many are done, of which tiles, and a function that copies these tiles' stego functions as they are then."""

@@ -29,6 +29,7 @@ from sirensong.training.parameters import Parameters
 from sirensong.training.part import Budget, Part, Work
 from sirensong.training.plan import Plan, plan_for
 from sirensong.training.problem import cover_problem
+from sirensong.training.progress import Listener, of_tiles
 from sirensong.training.recipe import Recipe
 
 _FEATURES_AT_ONCE = {"cpu": 48 * 48, "cuda": 1024 * 144}  # of all functions that are trained together, in one layer
@@ -138,13 +139,14 @@ class Run:
         return Budget(max(0.0, left) / (parts - index), started)
 
 
-def train_on(stego: StegoFunction, picture: Levels, recipe: Recipe) -> Weights:
+def train_on(stego: StegoFunction, picture: Levels, recipe: Recipe, listener: Listener | None) -> Weights:
     """Train a published function's weights on one picture alone, as a cover stage that does not begin anew."""
     device, weights = _device("auto"), _empty(stego.architecture, stego.grid)
     for tiles in _parts(stego.grid, stego.architecture, 1, device):
         problem = cover_problem(stego.architecture, tiles, picture, stego.grid, device)
         start = Parameters.from_weights([stego.tile(tile) for tile in tiles], device)
-        _put(weights, tiles, Stage(COVER_STAGE, problem, start, recipe, Surroundings(seed=0)).run().to_weights())
+        around = Surroundings(seed=0, listener=of_tiles(listener, tiles, stego.grid.tiles))
+        _put(weights, tiles, Stage(COVER_STAGE, problem, start, recipe, around).run().to_weights())
     return weights
 
 
