@@ -28,6 +28,7 @@ EXPERIMENTS = {experiment.name: experiment for module in MODULES for experiment 
 def tiny(monkeypatch):
     monkeypatch.setitem(recipes.RECIPES, "fast", TINY)
     monkeypatch.setattr(random_keys, "_WRONG_KEYS", 5)
+    monkeypatch.setattr(random_keys, "_GHOSTS", 3)
     monkeypatch.setattr(attacks, "_FINETUNING", (1, 2))
 
 
@@ -209,10 +210,23 @@ def test_reports_show_pictures(data, tmp_path):
         assert sheet.shape == (30 + 3 * 170, 5 * 140 + 12, 3)
 
 
+def test_outlines_are_found_where_they_are(tmp_path):
+    setting = study.Study(None, 1, TINY, tmp_path)
+    one, other = (setting.picture("scikit-image", place) for place in (0, 1))
+    inverted, mixed = 1 - one, (one + other) / 2
+    alike, unlike, unrelated = random_keys._outlines(setting, [one, other], [inverted])
+    assert alike == pytest.approx(1)  # a gradient's size does not tell light from dark
+    assert abs(unlike) < 0.2
+    assert abs(unrelated) < 0.3
+    assert min(random_keys._outlines(setting, [one, other], [mixed])[:2]) > 0.2
+
+
 def test_figure_14_shows_ranks_by_statistic_and_the_hill(tmp_path):
     setting = study.Study(None, 2, TINY, tmp_path)
     rows = study.run_items(EXPERIMENTS["fig14"], setting)
-    _, grid, distances, ranks, climb, figure = EXPERIMENTS["fig14"].show(rows)
+    _, grid, distances, ghosts, ranks, climb, figure = EXPERIMENTS["fig14"].show(rows)
+    assert [row[0] for row in ghosts.rows] == ["magnitude, known mask", "keyed"]
+    assert all(-1 <= float(cell) <= 1 for row in ghosts.rows for cell in row[1:])
     assert len(grid.rows[0].pictures) == len(grid.columns) == 6
     assert measure(*grid.rows[0].pictures[:2]).psnr == pytest.approx(rows[0]["right"], abs=0.1)
     best = measure(grid.rows[0].pictures[0], grid.rows[0].pictures[2]).psnr
