@@ -110,8 +110,8 @@ def _ghosts(rows: Sequence[Row]) -> Table:
         cells.append([selection, *(f"{value + 0.0:.2f}" for value in means)])
     notes = [
         f"Correlation of brightness gradients, mean over {_GHOSTS} wrong keys and {len(rows)} sets; an unrelated photograph says "
-        "what none is. PSNR does not see this: with one mask for all keys, what replaces the cover's largest weights is of less account "
-        "than that they are gone, and any key brings out all secrets' outlines at once."
+        "what none is. PSNR does not see this: with one mask for all keys, what replaces the cover's largest weights is of less "
+        "account than that they are gone, and any key brings out all secrets' outlines at once."
     ]
     columns = ("selection", "cover", "secret 1", "secret 2", "an unrelated photograph")
     return Table("Figure 14: outlines of the pictures in wrong keys' renders", columns, cells, notes)
