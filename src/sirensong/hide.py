@@ -31,7 +31,7 @@ Secrets = Mapping[Key, ImageLike] | Sequence[tuple[Key, ImageLike]]
 
 @dataclass(frozen=True)
 class Hidden:
-    """What `hide` makes. stego: to publish. mask: of magnitude selection, as confidential as a key; None otherwise."""
+    """What `hide` makes. stego: to publish. mask: of magnitude selection, which is confidential; None otherwise."""
 
     stego: StegoFunction
     mask: Mask | None = field(default=None, repr=False)

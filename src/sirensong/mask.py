@@ -1,4 +1,7 @@
-"""The mask of magnitude-based selection as a sparse vector (section 3.6), in a file as confidential as a key (docs/format.md)."""
+"""The mask of magnitude-based selection as a sparse vector (section 3.6), in a file (docs/format.md).
+
+With it alone, renders show the outlines of the secret pictures (SECURITY.md).
+"""
 
 from __future__ import annotations
 

@@ -337,5 +337,7 @@ def _train(files: _Files, arguments: dict[str, Any]) -> Mask | None:
     if written is None:
         return None
     dense = hidden.stego.grid.tiles * hidden.stego.architecture.matrix_entries // 8
-    print_note(f"{written}: {written.stat().st_size} bytes (the dense mask is {dense}); as confidential as a key")
+    print_note(
+        f"{written}: {written.stat().st_size} bytes (the dense mask is {dense}); whoever has it sees outlines of the secrets"
+    )
     return read_mask(written)
