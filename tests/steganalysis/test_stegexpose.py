@@ -16,21 +16,17 @@ from scipy.special import chdtrc
 
 from sirensong import cli
 from sirensong.errors import FileError, FormatError, SettingError
-from sirensong.steganalysis import stegexpose
 from sirensong.steganalysis.stegexpose import (
     DETECTORS,
     Verdict,
     analyse,
-    analyse_file,
-    analyse_files,
     chi_square,
-    files_in,
     from_grey,
     primary_sets,
     rs_analysis,
     sample_pairs,
-    to_csv,
 )
+from sirensong.steganalysis.stegexpose_files import analyse_file, analyse_files, files_in, to_csv
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 SCORES = ("primary_sets", "chi_square", "sample_pairs", "rs_analysis")  # in the table's order
@@ -579,7 +575,7 @@ def test_against_the_original(mode):
     if not folder.is_dir():
         pytest.skip(f"{folder} is not there")
     top, expected = rows((GOLDEN / f"stegexpose_{mode}.csv").read_text(encoding="utf-8"))
-    our_top, ours = rows(to_csv(stegexpose.analyse_files(files_in(folder), fast=mode == "fast")))
+    our_top, ours = rows(to_csv(analyse_files(files_in(folder), fast=mode == "fast")))
     assert our_top == top
     assert ours.keys() == expected.keys()
     for name, row in expected.items():

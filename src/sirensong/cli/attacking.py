@@ -201,7 +201,7 @@ def stegexpose(
     json: Json = False,
 ) -> None:
     """Look for LSB replacement in a folder's pictures, as StegExpose does, and print its CSV."""
-    from sirensong.steganalysis.stegexpose import analyse_files, files_in, to_csv
+    from sirensong.steganalysis.stegexpose_files import analyse_files, files_in, to_csv
 
     verdicts = analyse_files(tracked(files_in(folder), "pictures"), fast=fast, threshold=threshold)
     if json:
