@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -192,6 +193,15 @@ def to_uint8(pixels: npt.NDArray[Any]) -> Levels:
 def to_pil(pixels: Pixels | Levels) -> Image.Image:
     """Colours (height, width, 3), in [0, 1] or in 8 bits, to a PIL image, 8-bit RGB."""
     return Image.fromarray(to_uint8(pixels))
+
+
+def digest(pictures: Sequence[npt.NDArray[Any]], settings: object) -> bytes:
+    """SHA-256 of pictures and of settings, by their repr: equal for equal work."""
+    sha = hashlib.sha256(repr(settings).encode())
+    for picture in pictures:
+        sha.update(repr(picture.shape).encode())
+        sha.update(np.ascontiguousarray(picture).data)
+    return sha.digest()
 
 
 def resize(pixels: _Either, height: int, width: int) -> _Either:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from sirensong.errors import MissingDependencyError, SettingError
-from sirensong.reproduce import populations, siastegnet, study
+from sirensong.reproduce import functions, siastegnet, study
 from sirensong.steganalysis import siastegnet as detector
 from sirensong.training import recipe as recipes
 
@@ -49,7 +49,7 @@ def test_it_runs_and_is_not_done_again(setting, monkeypatch):
     assert "4 pictures" in table.notes[0]
     assert "1 of them held out" in table.notes[0]
     assert all(x == [1, 2, 3] for x, _ in figure.lines.values())
-    monkeypatch.setattr(siastegnet, "train_function", pytest.fail)
+    monkeypatch.setattr(siastegnet, "keep", pytest.fail)
     monkeypatch.setattr(siastegnet, "_work", pytest.fail)
     assert study.run_items(FIG12B, setting) == rows
 
@@ -70,8 +70,7 @@ def test_no_picture_is_trained_on_and_judged(setting, monkeypatch):
 
 
 def test_a_render_is_looked_at_in_grey(setting):
-    populations.train_function(setting, "decoys", 2, siastegnet.SIDE)
-    path = populations.carrier_path(setting, "decoys", 2, siastegnet.SIDE)
+    path = functions.member(setting, "decoys", 2, siastegnet.SIDE)
     seen = siastegnet._look(setting, "decoys", 2)
     colours = siastegnet.sample(siastegnet.load(path)).clip(0, 1) * 255
     luma = colours @ [0.299, 0.587, 0.114]

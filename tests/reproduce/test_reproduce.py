@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import sirensong
 from sirensong import cli
 from sirensong.errors import FormatError
 from sirensong.image import read_picture
 from sirensong.metrics import measure
-from sirensong.reproduce import attacks, quality, random_keys, sizes, study, visual
+from sirensong.reproduce import ablations, attacks, functions, random_keys, sizes, study, visual
 from sirensong.steganalysis import guessing
 from sirensong.training import recipe as recipes
 
 TINY = dataclasses.replace(recipes.FAST, cover_steps=1, joint_steps=2, tile=None, features=0.25, hidden_layers=2, ratio=0.05)
-MODULES = (quality, visual, sizes, attacks, random_keys)
+MODULES = (visual, sizes, ablations, attacks, random_keys)
 TINY_WITH_EPOCHS = dataclasses.replace(TINY, joint_steps=6, batches=None)
 EXPERIMENTS = {experiment.name: experiment for module in MODULES for experiment in module.EXPERIMENTS}
 
@@ -51,11 +52,14 @@ def test_table_1_stands_beside_the_papers_numbers(data, tmp_path, capsys):
     (line,) = [line for line in report.splitlines() if line.startswith("| coco | secret 2")]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert cells[6:] == ["42.62", "0.9980", "2"]
-    rows = [json.loads(line) for line in (tmp_path / "results" / "table1.jsonl").read_text().splitlines()]
-    own = [row["found"]["psnr"][2] for row in rows if row["key"]["set"] == "coco"]
+    rows = [json.loads(line) for line in (tmp_path / "results" / "fig6.jsonl").read_text().splitlines()]
+    own = [row["found"]["end"][2]["psnr"] for row in rows if row["key"]["set"] == "coco"]
     assert cells[2] == f"{np.mean(own):.2f}"
     assert {row["key"]["set"] for row in rows} == set(study.DATA_SETS)
-    assert all(row["seed"] == row["key"]["index"] and "sirensong" in row["versions"] for row in rows)
+    for row in rows:
+        assert row["seed"] == row["key"]["index"]
+        assert row["settings"]["sirensong"] == sirensong.__version__
+        assert row["versions"].keys() == {"numpy", "torch", "python"}
     assert "<table>" in (tmp_path / "results" / "report.html").read_text()
 
 
@@ -70,11 +74,10 @@ def test_finished_items_are_not_done_again(tmp_path, monkeypatch):
 
     with pytest.raises(KeyboardInterrupt):
         study.run_items(EXPERIMENTS["table1"], setting, advance=kill)
-    (line,) = (tmp_path / "table1.jsonl").read_text().splitlines()
+    (line,) = (tmp_path / "fig6.jsonl").read_text().splitlines()
     first = json.loads(line)
-    monkeypatch.setattr(
-        quality, "_qualities", lambda *given, **_: calls.append(given) or first["found"] | {"psnr": [1.0, 2.0, 3.0]}
-    )
+    other = first["found"] | {"psnr": [1.0, 2.0, 3.0]}
+    monkeypatch.setattr(visual, "progress", lambda *given, **_: calls.append(given) or other)
     rows = study.run_items(EXPERIMENTS["table1"], setting, advance=lambda *done: told.append(done))
     assert rows[0] == first["key"] | first["found"]
     assert rows[1]["psnr"] == [1.0, 2.0, 3.0]
@@ -91,11 +94,11 @@ def test_finished_items_are_not_done_again(tmp_path, monkeypatch):
 SPREAD = """
 import dataclasses, json, pathlib, sys
 import sirensong as ss
-from sirensong.reproduce import quality, study
+from sirensong.reproduce import ablations, study
 recipe = dataclasses.replace(ss.FAST, joint_steps=2, cover_steps=2)
-setting = study.Study(None, 2, recipe, pathlib.Path(sys.argv[1]))
+setting = study.Study(None, 1, recipe, pathlib.Path(sys.argv[1]))
 told = []
-rows = study.run_items(quality.EXPERIMENTS[0], setting, workers=int(sys.argv[2]), advance=lambda *done: told.append(done))
+rows = study.run_items(ablations.EXPERIMENTS[1], setting, workers=int(sys.argv[2]), advance=lambda *done: told.append(done))
 print(json.dumps([rows, told]))
 """
 
@@ -110,17 +113,43 @@ def test_items_are_the_same_on_several_processes(tmp_path):
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, timeout=120)
         results.append(json.loads(done.stdout))
     assert results[0] == results[1]
-    assert results[0][1] == [[0, 2], [1, 2], [2, 2]]
+    assert results[0][1] == [[done, 4] for done in range(5)]
 
 
 def test_an_item_repeats_by_its_seed(tmp_path):
-    setting = study.Study(None, 2, TINY, tmp_path)
-    work = [item.work for item in EXPERIMENTS["table1"].items(setting)]
-    assert work[0]() == work[0]() != work[1]()
+    found = []
+    for place in ("here", "there"):  # what is kept of the one is not seen from the other
+        items = EXPERIMENTS["fig10"].items(study.Study(None, 2, TINY, tmp_path / place))
+        found.append([item.work() for item in items[:2]])
+    assert found[0] == found[1]
+    assert found[0][0] != found[0][1]
+
+
+def test_a_function_is_trained_once_for_all_experiments(tmp_path, monkeypatch):
+    """The two secrets of Table 1 in other sizes, pruned, looked at by StegExpose, with another mask for all."""
+    setting = study.Study(None, 1, TINY, tmp_path)
+    trained = []
+    hide = functions.hide
+    monkeypatch.setattr(functions, "hide", lambda *given, **named: trained.append(named["recipe"]) or hide(*given, **named))
+    counts = []
+    for name in ("table1", "fig6", "fig8", "fig12a", "fig13", "fig14", "fig11"):
+        study.run_items(EXPERIMENTS[name], setting)
+        counts.append(len(trained))
+    assert counts == [1, 1, 1, 2, 2, 3, 4]  # one without secrets, one with a mask, one more ablation: random positions
+    hidden, keys = functions.hidden_and_keys(setting, setting.pictures("scikit-image", 0), 0, selection="magnitude")
+    again = hide(
+        setting.picture("scikit-image", 0),
+        list(zip(keys, setting.pictures("scikit-image", 0)[1:], strict=True)),
+        recipe=dataclasses.replace(TINY, selection="magnitude"),
+        seed=0,
+    )
+    assert len(trained) == 4
+    assert hidden.stego.digest == again.stego.digest
+    assert hidden.mask.positions[0][0].tolist() == again.mask.positions[0][0].tolist()
 
 
 def test_damaged_results_are_told(tmp_path):
-    (tmp_path / "table1.jsonl").write_text("{")
+    (tmp_path / "fig6.jsonl").write_text("{")
     with pytest.raises(FormatError, match="a line is not JSON"):
         study.run_items(EXPERIMENTS["table1"], study.Study(None, 1, TINY, tmp_path))
 
@@ -143,7 +172,7 @@ def test_table_3_judges_what_it_trained(tmp_path):
     setting = study.Study(None, 1, TINY, tmp_path)
     rows = study.run_items(EXPERIMENTS["table3"], setting)
     (table,) = EXPERIMENTS["table3"].show(rows)
-    assert len(list((tmp_path / "functions").rglob("*.safetensors"))) == 40
+    assert len(list((tmp_path / "functions").rglob("*.safetensors"))) == 24  # six of each of four populations
     pairs = {("bare", "two secrets"), ("decoys", "two secrets"), ("decoys", "one secret")}
     assert {row[:2] for row in map(tuple, table.rows)} == pairs
     assert all(0 <= float(row[3]) <= 1 for row in table.rows)
@@ -168,9 +197,8 @@ def test_figure_6_goes_from_the_cover_function_to_what_is_published(tmp_path):
     setting = study.Study(None, 2, TINY_WITH_EPOCHS, tmp_path)
     first, second = study.run_items(EXPERIMENTS["fig6"], setting)
     assert first["epochs"] == [0, 5, 6]  # what training does not reach is left out
-    pictures = [setting.picture("scikit-image", place) for place in range(3)]
-    hidden, keys = quality.hidden_and_keys(pictures, TINY_WITH_EPOCHS, 0)
-    renders = quality.renders_of(hidden, keys)
+    pictures = setting.pictures("scikit-image", 0)
+    renders = functions.renders_of(*functions.hidden_and_keys(setting, pictures, 0))
     assert first["psnr"][-1] == [measure(picture, render).psnr for picture, render in zip(pictures, renders, strict=True)]
     assert first["psnr"][0] != first["psnr"][1] != first["psnr"][2]
 

@@ -40,11 +40,11 @@ def reproduce(
     cluster: Cluster = None,
 ) -> None:
     """Repeat an experiment of the paper, and report it beside the paper's numbers. What is finished is not done again."""
-    from sirensong.reproduce import attacks, quality, random_keys, siastegnet, sizes, visual
+    from sirensong.reproduce import ablations, attacks, random_keys, siastegnet, sizes, visual
     from sirensong.reproduce.report import write_report
     from sirensong.reproduce.study import Study, run_items
 
-    modules = (quality, visual, sizes, attacks, siastegnet, random_keys)
+    modules = (visual, sizes, ablations, attacks, siastegnet, random_keys)
     every = [experiment for module in modules for experiment in module.EXPERIMENTS]
     known = {experiment.name: experiment for experiment in sorted(every, key=lambda experiment: experiment.place)}
     if name != "all" and name not in known:

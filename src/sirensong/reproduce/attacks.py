@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -12,10 +11,9 @@ import numpy as np
 from sirensong.carrier import load
 from sirensong.finetuning import finetune
 from sirensong.hide import Hidden
-from sirensong.image import Pixels, to_uint8
+from sirensong.image import to_uint8
 from sirensong.metrics import measure
-from sirensong.reproduce.populations import POPULATIONS, train_function
-from sirensong.reproduce.quality import hidden_and_keys, renders_of
+from sirensong.reproduce.functions import POPULATIONS, hidden_and_keys, keep, renders_of
 from sirensong.reproduce.study import Experiment, Figure, Item, Row, Shown, Study, Table
 from sirensong.reveal import sample
 from sirensong.robustness import disturb, prune, quantise
@@ -33,19 +31,15 @@ _CHANGES: dict[str, Callable[[StegoFunction, float], StegoFunction]] = {
 }
 _STEPS = {"bits a weight": (16.0, 8.0, 6.0), "Gaussian noise": (0.005, 0.01, 0.02, 0.05)}
 _FINETUNING = (10, 50, 200)  # steps
+_FUNCTIONS = 6  # of each population, at N = 1
 _SMALL = 64  # pixels a side, so that there can be many functions
 _BINS, _SIGNIFICANT = 60, 0.001
 _LSB = 0.2  # share of samples whose last bit is replaced, in the positive control
 
 
-def cover_and_secrets(study: Study, index: int) -> list[Pixels]:
-    """A cover, and two secrets of the last data set (div2k in section 4.6)."""
-    return [study.picture(study.sets[-1], 3 * index + place) for place in range(3)]
-
-
 def _fig9_work(study: Study, index: int, robust: bool) -> Row:
-    pictures = cover_and_secrets(study, index)
-    hidden, keys = hidden_and_keys(pictures, replace(study.recipe, **(ROBUST if robust else {})), index)  # type: ignore[arg-type]
+    pictures = study.pictures(study.sets[-1], index)
+    hidden, keys = hidden_and_keys(study, pictures, index, **(ROBUST if robust else {}))
     changes = {
         f"{name}: {step:g}": partial(change, hidden.stego, step)
         for name, change in _CHANGES.items()
@@ -93,9 +87,9 @@ def _fig9(rows: Sequence[Row]) -> list[Shown]:
 
 
 def _fig12a_work(study: Study, index: int) -> Row:
-    pictures = cover_and_secrets(study, index)
-    hidden, _ = hidden_and_keys(pictures, study.recipe, index)
-    clean, _ = hidden_and_keys(pictures[:1], replace(study.recipe, functions=0), index)
+    pictures = study.pictures(study.sets[-1], index)
+    hidden, _ = hidden_and_keys(study, pictures, index)
+    clean, _ = hidden_and_keys(study, pictures[:1], index, functions=0)
     rng = np.random.default_rng(index)
     photograph = to_uint8(pictures[0])
     replaced = np.where(
@@ -138,9 +132,9 @@ def _fig12a(rows: Sequence[Row]) -> list[Shown]:
 def _fig13_work(study: Study, index: int) -> Row:
     from scipy.stats import ks_2samp
 
-    pictures = cover_and_secrets(study, index)
-    clean, _ = hidden_and_keys(pictures[:1], replace(study.recipe, functions=0), index)
-    hidden, _ = hidden_and_keys(pictures, study.recipe, index)
+    pictures = study.pictures(study.sets[-1], index)
+    clean, _ = hidden_and_keys(study, pictures[:1], index, functions=0)
+    hidden, _ = hidden_and_keys(study, pictures, index)
     found: Row = {"layers": []}
     for mine, theirs in zip(clean.stego.weights, hidden.stego.weights, strict=True):
         test = ks_2samp(mine.weight.ravel(), theirs.weight.ravel())
@@ -179,10 +173,9 @@ def _fig13(rows: Sequence[Row]) -> list[Shown]:
 
 
 def _table3_items(study: Study) -> list[Item]:
-    count = max(10, 5 * study.images)
     return [
-        Item({"population": name, "index": index}, partial(train_function, study, name, index, _SMALL))
-        for name, index in itertools.product(POPULATIONS, range(count))
+        Item({"population": name, "index": index}, partial(keep, study, name, index, _SMALL))
+        for name, index in itertools.product(POPULATIONS, range(_FUNCTIONS * study.images))
     ]
 
 

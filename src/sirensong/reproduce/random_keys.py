@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,8 +10,7 @@ import numpy as np
 from sirensong.image import Pixels, read_picture, write_picture
 from sirensong.keys import SecretKey, derive
 from sirensong.metrics import measure
-from sirensong.reproduce.attacks import cover_and_secrets
-from sirensong.reproduce.quality import hidden_and_keys
+from sirensong.reproduce.functions import hidden_and_keys
 from sirensong.reproduce.study import Experiment, Figure, Item, Pictures, Row, Shown, Study, Table
 from sirensong.reveal import reveal
 from sirensong.sheet import Row as Line
@@ -26,10 +24,9 @@ _QUANTILES = tuple(percent / 100 for percent in range(0, 101, 5))
 
 
 def _fig14_work(study: Study, index: int) -> Row:
-    pictures = cover_and_secrets(study, index)
-    recipe = replace(study.recipe, selection=Selection.MAGNITUDE)
-    hidden, keys = hidden_and_keys(pictures, recipe, index)
-    keyed, own = hidden_and_keys(pictures, study.recipe, index)
+    pictures = study.pictures(study.sets[-1], index)
+    hidden, keys = hidden_and_keys(study, pictures, index, selection=Selection.MAGNITUDE)
+    keyed, own = hidden_and_keys(study, pictures, index)
     wrong = [SecretKey(derive(index.to_bytes(8), b"", f"reproduce/wrong/{place}")) for place in range(_WRONG_KEYS)]
     found = guess(keyed.stego, own[0], wrong)
     right, *others = (reveal(hidden.stego, key, mask=hidden.mask, force=True) for key in (keys[0], *wrong))

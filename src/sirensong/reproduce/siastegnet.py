@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sirensong.carrier import load
 from sirensong.errors import SettingError
 from sirensong.image import to_pil
-from sirensong.reproduce.populations import POPULATIONS, carrier_path, train_function
+from sirensong.reproduce.functions import POPULATIONS, keep, member
 from sirensong.reproduce.study import SIDE, Experiment, Figure, Item, Row, Shown, Study, Table
 from sirensong.reveal import sample
 from sirensong.training.loading import loading
@@ -45,7 +45,7 @@ def _count(study: Study) -> int:
 def _items(study: Study) -> list[Item]:
     count = _count(study)
     functions = [
-        Item({"function": name, "index": index}, partial(train_function, study, name, index, SIDE))
+        Item({"function": name, "index": index}, partial(keep, study, name, index, SIDE))
         for index, name in itertools.product(range(count), ("two secrets", "decoys"))
     ]
     known = int((~_held_out(count)).sum())
@@ -82,9 +82,7 @@ def _work(study: Study, comparison: str, count: int, pairs: int, steps: int) -> 
 
 def _look(study: Study, kind: str, index: int) -> Greys:
     """A picture of a kind as the network sees it: 8-bit grey, ITU-R 601's luma of the 8-bit colours."""
-    pixels = (
-        sample(load(carrier_path(study, kind, index, SIDE))) if kind in POPULATIONS else study.picture(study.sets[0], index, SIDE)
-    )
+    pixels = sample(load(member(study, kind, index, SIDE))) if kind in POPULATIONS else study.picture(study.sets[0], index, SIDE)
     grey = np.asarray(to_pil(pixels).convert("L"))
     return matched(grey, np.random.default_rng(index)) if kind == _COMPARISONS["control"][1] else grey
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from sirensong.image import Pixels, from_uint8, read_picture, to_pil, write_picture
 from sirensong.metrics import measure
-from sirensong.reproduce.quality import hidden_and_keys, pictures_of, renders_of
+from sirensong.reproduce.functions import hidden_and_keys, renders_of
 from sirensong.reproduce.study import SIDE, Experiment, Item, Pictures, Row, Shown, Study, Table
 from sirensong.sheet import Row as Line
 
@@ -22,18 +22,18 @@ _CELL = 256
 
 
 def _work(study: Study, data_set: str, index: int) -> Row:
-    pictures = pictures_of(study, data_set, index, 2)
-    hidden, keys = hidden_and_keys(pictures, study.recipe, index)
+    pictures = study.pictures(data_set, index)
+    hidden, keys = hidden_and_keys(study, pictures, index)
     found: Row = {}
     for side in _SIDES:
         renders = renders_of(hidden, keys, (side, side))
         resampled = [_bicubic(picture, side) for picture in pictures]
         found[str(side)] = {"bicubic": _psnr(resampled, renders)}
         if all(study.side(data_set, index * 3 + place) >= side for place in range(3)):
-            truths = pictures_of(study, data_set, index, 2, side)
+            truths = study.pictures(data_set, index, side=side)
             found[str(side)] |= {"render": _psnr(truths, renders), "resampled": _psnr(truths, resampled)}
         if index == 0:
-            path = study.beside("pictures", f"{data_set}-{side}.png")
+            path = study.beside("pictures", f"{data_set}-{side}-pixels.png")
             write_picture(path, np.vstack(renders), overwrite=True)
             found[str(side)]["pictures"] = str(path)
     return found

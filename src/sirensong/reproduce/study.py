@@ -9,10 +9,9 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 import sirensong
 from sirensong import sheet
@@ -114,7 +113,7 @@ class Study:
     @property
     def settings(self) -> dict[str, str]:
         """What a result depends on besides its own key."""
-        return {"recipe": repr(self.recipe), "data": str(self.data)}
+        return {"sirensong": sirensong.__version__, "recipe": repr(self.recipe), "data": str(self.data)}
 
     @property
     def sets(self) -> tuple[str, ...]:
@@ -124,6 +123,10 @@ class Study:
     def picture(self, data_set: str, index: int, side: int = SIDE) -> Pixels:
         """A picture of a data set, its middle square, Lanczos to side x side; they begin again when they end."""
         return from_uint8(fill(self._original(data_set, index), side, side))
+
+    def pictures(self, data_set: str, index: int, secrets: int = 2, side: int = SIDE) -> list[Pixels]:
+        """A cover and so many secrets of one data set, others for each index."""
+        return [self.picture(data_set, index * (secrets + 1) + place, side) for place in range(secrets + 1)]
 
     def side(self, data_set: str, index: int) -> int:
         """Of a picture's middle square, in pixels, as it is in its file."""
@@ -178,7 +181,8 @@ def run_items(
     for stage in sorted({item.stage for item in left.values()}):
         due = {name: item for name, item in left.items() if item.stage == stage}
         alone = workers == 1 and cluster is None
-        done = map(_done, due.items()) if alone else spread(_timed, due, workers=workers, cluster=cluster)
+        here = ((name, _timed(item)) for name, item in due.items())
+        done = here if alone else spread(_timed, due, workers=workers, cluster=cluster)
         for name, (found, seconds) in done:
             kept[name] = _line(items[name], study, found, seconds)
             write_bytes(path, ("\n".join(map(json.dumps, kept.values())) + "\n").encode(), overwrite=True)
@@ -192,10 +196,6 @@ def _timed(item: Item) -> tuple[Row, float]:
     return item.work(), time.perf_counter() - begun
 
 
-def _done(named: tuple[str, Item]) -> tuple[str, tuple[Row, float]]:
-    return named[0], _timed(named[1])
-
-
 def _line(item: Item, study: Study, found: Row, seconds: float) -> Row:
     return {
         "key": item.key,
@@ -203,7 +203,7 @@ def _line(item: Item, study: Study, found: Row, seconds: float) -> Row:
         "found": found,
         "seconds": round(seconds, 2),
         "settings": study.settings,
-        "versions": {"sirensong": sirensong.__version__, "numpy": np.__version__, "python": platform.python_version()},
+        "versions": {name: version(name) for name in ("numpy", "torch")} | {"python": platform.python_version()},
     }
 
 

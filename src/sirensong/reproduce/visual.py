@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 
 import numpy as np
@@ -14,13 +14,18 @@ from sirensong.hide import Hidden
 from sirensong.image import Pixels, read_picture, write_picture
 from sirensong.keys import SecretKey
 from sirensong.metrics import measure
-from sirensong.reproduce.quality import hidden_and_keys, pictures_of, renders_of
+from sirensong.reproduce.functions import hidden_and_keys, renders_of
 from sirensong.reproduce.study import SIDE, Experiment, Figure, Item, Pictures, Row, Shown, Study, Table
 from sirensong.sheet import Row as Line
 from sirensong.sheet import difference
 from sirensong.siren import Weights, stack
-from sirensong.training.recipe import Recipe
 
+_PAPER_1 = {  # PSNR, SSIM of stego image, secret 1, secret 2 (Table 1)
+    "celebahq": ((46.86, 0.9990), (44.55, 0.9969), (45.42, 0.9985)),
+    "coco": ((45.98, 0.9987), (45.53, 0.9981), (42.62, 0.9980)),
+    "div2k": ((45.62, 0.9987), (44.33, 0.9983), (42.39, 0.9973)),
+}
+_METRICS = {"psnr": ".2f", "ssim": ".4f", "rmse": ".2f", "mae": ".2f"}  # and how they are shown
 _PAPER_2 = {3: (47.77, 43.89), 4: (46.39, 42.09), 5: (44.68, 39.75)}  # PSNR of stego image and of secrets (Table 2)
 _EPOCHS, _EPOCHS_OF_MORE = (0, 5, 10, 50), (0, 10)
 _SECRETS = (3, 4, 5, 8, 16)
@@ -28,13 +33,13 @@ _MAGNIFIED, _DIFFERENCES = 20, 2  # times, of the last renders
 
 
 def hidden_on_the_way(
-    pictures: Sequence[Pixels], recipe: Recipe, seed: int, epochs: Sequence[float]
+    study: Study, pictures: Sequence[Pixels], seed: int, epochs: Sequence[float]
 ) -> tuple[list[tuple[float, Hidden]], list[SecretKey]]:
     """Hide, and give what would be published after some epochs of the joint stage too, and after all of them; with the keys.
 
     An epoch is as many steps as look at as many pixels as a picture has. Epochs that training does not reach are left out.
     """
-    done = recipe.epochs()
+    done = study.recipe.epochs()
     due: dict[int, float] = {bisect_left(done, epoch - 1e-9): epoch for epoch in epochs}
     seen: dict[float, list[Weights]] = {}
 
@@ -42,20 +47,26 @@ def hidden_on_the_way(
         if step in due:
             seen.setdefault(due[step], []).extend(functions())
 
-    hidden, keys = hidden_and_keys(pictures, recipe, seed, watcher=watch)
+    hidden, keys = hidden_and_keys(study, pictures, seed, watcher=watch)
     earlier = [(epoch, replace(hidden, stego=replace(hidden.stego, weights=stack(functions)))) for epoch, functions in seen.items()]
     return [*sorted(earlier, key=lambda entry: entry[0]), (done[-1], hidden)], keys
 
 
 def progress(study: Study, data_set: str, index: int, secrets: int, epochs: Sequence[float]) -> Row:
-    """PSNR of stego image and secrets after each epoch; of the first set the pictures too, in one file beside the results."""
-    pictures = pictures_of(study, data_set, index, secrets)
-    way, keys = hidden_on_the_way(pictures, study.recipe, index, epochs)
+    """PSNR of stego image and secrets after each epoch, every metric at the end.
+
+    Of the first set the pictures too, in one file beside the results.
+    """
+    pictures = study.pictures(data_set, index, secrets)
+    way, keys = hidden_on_the_way(study, pictures, index, epochs)
     columns = [renders_of(hidden, keys) for _, hidden in way]
-    psnr = [[measure(picture, render).psnr for picture, render in zip(pictures, renders, strict=True)] for renders in columns]
-    found: Row = {"epochs": [epoch for epoch, _ in way], "psnr": psnr}
+    found: Row = {
+        "epochs": [epoch for epoch, _ in way],
+        "psnr": [[measure(picture, render).psnr for picture, render in zip(pictures, renders, strict=True)] for renders in columns],
+        "end": [asdict(measure(picture, render)) for picture, render in zip(pictures, columns[-1], strict=True)],
+    }
     if index == 0:
-        path = study.beside("pictures", f"{data_set}-{secrets}.png")
+        path = study.beside("pictures", f"{data_set}-{secrets}-secrets.png")
         write_picture(path, np.hstack([np.vstack(column) for column in (pictures, *columns)]), overwrite=True)
         found["pictures"] = str(path)
     return found
@@ -84,6 +95,19 @@ def _fig6_items(study: Study) -> list[Item]:
         Item({"set": data_set, "index": index}, partial(progress, study, data_set, index, 2, _EPOCHS))
         for data_set, index in itertools.product(study.sets, range(study.images))
     ]
+
+
+def _table1(rows: Sequence[Row]) -> list[Shown]:
+    cells = []
+    for data_set in dict.fromkeys(row["set"] for row in rows):
+        own = [row["end"] for row in rows if row["set"] == data_set]
+        for place, name in enumerate(("stego", "secret 1", "secret 2")):
+            means = [format(np.mean([end[place][metric] for end in own]), form) for metric, form in _METRICS.items()]
+            psnr, ssim = _PAPER_1[data_set][place] if data_set in _PAPER_1 else (None, None)
+            paper = ["-", "-"] if psnr is None else [f"{psnr:.2f}", f"{ssim:.4f}"]
+            cells.append([data_set, name, *means, *paper, str(len(own))])
+    columns = ("data set", "image", "PSNR", "SSIM", "RMSE", "MAE", "paper's PSNR", "paper's SSIM", "N")
+    return [Table("Table 1: two secrets", columns, cells, ["Cover and secrets are of one data set, as in the paper."])]
 
 
 def _fig6(rows: Sequence[Row]) -> list[Shown]:
@@ -138,6 +162,7 @@ def _fig7(rows: Sequence[Row]) -> list[Shown]:
 
 
 EXPERIMENTS = (
+    Experiment("table1", "4.3", _fig6_items, _table1, results="fig6"),
     Experiment("fig6", "4.3", _fig6_items, _fig6),
     Experiment("table2", "4.4", _table2_items, _table2),
     Experiment("fig7", "4.4", _fig7_items, _fig7, results="table2"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 
@@ -183,7 +184,7 @@ plain gradient descent at that rate does not get there. Which epoch of the joint
 for each function.
 """
 
-ROBUST = {"pruning": 0.25, "noise": 0.01}
+ROBUST: dict[str, Any] = {"pruning": 0.25, "noise": 0.01}
 """Changes to a recipe for functions that survive pruning of a fifth of their weights and rounding to 8 bits."""
 
 FINETUNING = Recipe(

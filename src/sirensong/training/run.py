@@ -13,7 +13,7 @@ import torch
 
 from sirensong.decoys import decoy
 from sirensong.errors import SettingError
-from sirensong.image import ImageLike, Levels, fill, read_picture
+from sirensong.image import ImageLike, Levels, digest, fill, read_picture
 from sirensong.keys import KEY_BYTES, Key, SecretKey, derive
 from sirensong.mapped import release, zeros
 from sirensong.mask import CARRIER_BYTES, Mask
@@ -62,7 +62,7 @@ class Run:
             torch.set_num_threads(options.threads)
         self._parts = _parts(grid, architecture, 1 + functions, device)
 
-        context = _context(pictures, (recipe, architecture, grid, options.seconds, len(decoys)))
+        context = digest(pictures, (recipe, architecture, grid, options.seconds, len(decoys)))  # all but the keys
         resuming = options.checkpoint is not None and options.resume
         entropy = b"" if resuming else _entropy(options.seed, keys, context)
         nonce = read_nonce(options.checkpoint) if resuming and options.checkpoint is not None else derive(entropy, b"", "nonce")
@@ -162,15 +162,6 @@ def _put(whole: Weights, tiles: range, weights: list[Weights]) -> None:
             layer.weight[tile], layer.bias[tile] = own
     for array in chain.from_iterable(whole):
         release(array)
-
-
-def _context(pictures: Sequence[Levels], settings: object) -> bytes:
-    """Digest of what is to be made: pictures and settings, but not the keys."""
-    sha = hashlib.sha256(repr(settings).encode())
-    for picture in pictures:
-        sha.update(repr(picture.shape).encode())
-        sha.update(np.ascontiguousarray(picture).data)
-    return sha.digest()
 
 
 def _entropy(seed: int | None, keys: Sequence[Key], context: bytes) -> bytes:
