@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 
 import sirensong as ss
-from sirensong.siren import Layer, initial_weights
+from sirensong.siren import Layer, initial_weights, stack
 from sirensong.training.optimizer import Descent
 from sirensong.training.parameters import Parameters
 from sirensong.training.problem import Problem, Target, Tile
@@ -75,7 +76,7 @@ def _step(architecture: ss.Architecture, tiles: int, points: int) -> tuple[float
     target = Target(picture, ss.Grid().patch(0, (32, 32)), CPU)
     problem = Problem(architecture, [Tile([target] * 3)] * tiles, [1 / 3] * 3)
     rng = np.random.default_rng(0)
-    shared = Parameters.from_weights([initial_weights(architecture, rng) for _ in range(tiles)], CPU)
+    shared = Parameters.from_weights(stack([initial_weights(architecture, rng) for _ in range(tiles)]), CPU)
     one_pass = TrainingPass(architecture, 3 * tiles, points, device=CPU)
     descent = Descent(FAST, problem, shared)
     coords, colours = torch.rand(3 * tiles, points, 2) * 2 - 1, torch.rand(3 * tiles, points, 3)
@@ -98,5 +99,6 @@ def _function(architecture: ss.Architecture, grid: ss.Grid) -> ss.StegoFunction:
 
 def _render(function: ss.StegoFunction | ss.SecretFunction, size: tuple[int, int], repetitions: int) -> tuple[float, float]:
     """Operations in the products of a render, and its seconds."""
-    entries = sum(layer.weight.size for layer in function.tile(0))
-    return size[0] * size[1] * 2 * entries, _best(lambda: ss.render(function, size), repetitions)
+    entries = sum(layer.weight.size for layer in function.tiles([0]))
+    points = sum(math.prod(function.grid.patch(tile, size).size) for tile in range(function.grid.tiles))  # with what tiles share
+    return points * 2 * entries, _best(lambda: ss.render(function, size), repetitions)

@@ -9,7 +9,7 @@ from sirensong.finetuning import finetune
 from sirensong.keys import SecretKey
 from sirensong.metrics import measure
 from sirensong.reveal import reveal, sample, unlock
-from sirensong.siren import evaluate, initial_weights
+from sirensong.siren import evaluate, initial_weights, unstack
 from sirensong.slots import Slot
 from sirensong.substitution import Selection
 from sirensong.tiles import Grid
@@ -35,10 +35,12 @@ def test_the_first_step_is_adams_on_the_squared_error(song, picture):
     tuned = finetune(song, picture, 1, rate=RATE)
     for tile in range(2):
         patch = song.grid.patch(tile, picture.shape[:2])
-        layers = [tuple(torch.from_numpy(array.copy()).requires_grad_() for array in layer) for layer in song.tile(tile)]
+        layers = [
+            tuple(torch.from_numpy(array.copy()).requires_grad_() for array in layer) for layer in unstack(song.tiles([tile]))[0]
+        ]
         colours = torch.from_numpy(picture[patch.rows, patch.columns].reshape(-1, 3) * 2 - 1)
         (evaluate(layers, torch.from_numpy(patch.coords)) - colours).square().mean().backward()
-        for layer, before, after in zip(layers, song.tile(tile), tuned.tile(tile), strict=True):
+        for layer, before, after in zip(layers, *(unstack(stego.tiles([tile]))[0] for stego in (song, tuned)), strict=True):
             for gradient, old, new in zip((tensor.grad.numpy() for tensor in layer), before, after, strict=True):
                 clear = np.abs(gradient) > 1e-4
                 assert clear.mean() > 0.5

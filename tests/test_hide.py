@@ -17,6 +17,7 @@ from sirensong.image import fill, resize, to_uint8
 from sirensong.mask import mask_to_bytes
 from sirensong.photographs import photograph as photograph_of
 from sirensong.robustness import prune, quantise
+from sirensong.siren import unstack
 from sirensong.tiles import Grid
 from sirensong.training import checkpoint as checkpoints
 from sirensong.training import run as runs
@@ -94,7 +95,7 @@ def test_magnitude_selection_leaves_the_cover_functions_largest_weights_alone(pi
 
     monkeypatch.setattr(Stage, "run", watch)
     hidden = hide(pictures, keys, dataclasses.replace(QUICK, selection="magnitude", joint_steps=5))
-    for before, after, places in zip(seen["cover"], hidden.stego.tile(0), hidden.mask.positions[0], strict=True):
+    for before, after, places in zip(seen["cover"], unstack(hidden.stego.tiles([0]))[0], hidden.mask.positions[0], strict=True):
         same = (before.weight == after.weight).ravel()
         assert same[places].all()
         assert np.abs(before.weight.ravel()[places]).min() >= np.delete(np.abs(before.weight.ravel()), places).max()
@@ -342,7 +343,9 @@ def test_watchers_see_every_joint_step_of_every_tile(keys, monkeypatch):
     assert all([tile for tile, _ in functions] == [0, 1, 2, 3] for functions in seen.values())
     assert stego.digest == hide(pictures, keys[:1], recipe, seed=3).stego.digest
     for tile in range(4):
-        for layer, (first, last, published) in enumerate(zip(seen[0][tile][1], seen[4][tile][1], stego.tile(tile), strict=True)):
+        for layer, (first, last, published) in enumerate(
+            zip(seen[0][tile][1], seen[4][tile][1], unstack(stego.tiles([tile]))[0], strict=True)
+        ):
             np.testing.assert_array_equal(first.weight, covers[tile][layer].weight)
             np.testing.assert_array_equal(last.weight, published.weight)
             assert (seen[3][tile][1][layer].weight != published.weight).any()

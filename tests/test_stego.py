@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sirensong.errors import SettingError
-from sirensong.siren import Architecture, Layer
+from sirensong.siren import Architecture, Layer, unstack
 from sirensong.stego import weights_digest
 from sirensong.tiles import Grid
 
@@ -15,7 +15,7 @@ from sirensong.tiles import Grid
 def test_it_keeps_what_it_is_given(stego, architecture, weights, nonce):
     assert stego.architecture is architecture
     assert stego.grid == Grid(1, 1)
-    for mine, theirs in zip(stego.tile(0), weights, strict=True):
+    for mine, theirs in zip(unstack(stego.tiles([0]))[0], weights, strict=True):
         np.testing.assert_array_equal(mine.weight, theirs.weight)
         np.testing.assert_array_equal(mine.bias, theirs.bias)
     assert (stego.height, stego.width) == (6, 9)

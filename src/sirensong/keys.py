@@ -13,6 +13,7 @@ import secrets
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Protocol
 
@@ -196,5 +197,7 @@ def normal_values(secret: bytes, nonce: bytes, draws: Sequence[Draw]) -> tuple[n
     """
     integers = np.concatenate([keystream(secret, nonce, draw.purpose, draw.count) for draw in draws])
     normals = quantiles(((integers >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52)
-    parts = np.split(normals, np.cumsum([draw.count for draw in draws])[:-1])
-    return tuple((part * draw.deviation).astype(np.float32) for part, draw in zip(parts, draws, strict=True))
+    normals *= np.repeat([draw.deviation for draw in draws], [draw.count for draw in draws])
+    values = normals.astype(np.float32)
+    ends = accumulate(draw.count for draw in draws)
+    return tuple(values[end - draw.count : end] for end, draw in zip(ends, draws, strict=True))

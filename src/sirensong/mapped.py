@@ -10,7 +10,7 @@ import math
 import mmap
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,13 +57,11 @@ def read(path: StrPath, offset: int, shape: tuple[int, ...]) -> Array:
     return array
 
 
-def take(array: Array, index: int) -> Array:
-    """One entry along the first axis: a view, or a copy of what lives in a file."""
-    entry: Array = array[index]
-    if _mapping(array) is not None:
-        entry = entry.copy()
-        release(array)
-    return entry
+def take(array: Array, entries: Sequence[int]) -> Array:
+    """A copy of some entries along the first axis."""
+    taken: Array = array[list(entries)]
+    release(array)
+    return taken
 
 
 def pieces(array: Array) -> Iterator[Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sirensong.errors import NoPictureError, SettingError
@@ -9,7 +10,7 @@ from sirensong.image import Pixels
 from sirensong.keys import Key, SecretKey
 from sirensong.mask import Mask
 from sirensong.rendering import Size, render
-from sirensong.siren import Weights
+from sirensong.siren import Weights, unstack
 from sirensong.slots import DIGEST_BYTES, Slot, open_slots
 from sirensong.stego import StegoFunction
 from sirensong.substitution import (
@@ -57,11 +58,14 @@ class SecretFunction:
         """Where the tiles are."""
         return self.stego.grid
 
-    def tile(self, index: int) -> Weights:
-        """The secret function's SIREN of one tile (Eq. 11)."""
-        stego, positions = self.stego, self._positions(index)
-        values = key_weights(self.key, stego.nonce, stego.architecture, positions, index)
-        return substitute(stego.tile(index), positions, values)
+    def tiles(self, indices: Sequence[int]) -> Weights:
+        """The secret function's SIRENs of some tiles, layer by layer (Eq. 11)."""
+        stego, positions = self.stego, {index: self._positions(index) for index in indices}
+        values = key_weights(self.key, stego.nonce, stego.architecture, positions)
+        weights = stego.tiles(indices)
+        for own, places, inserted in zip(unstack(weights), positions.values(), values, strict=True):
+            substitute(own, places, inserted)
+        return weights
 
     def _positions(self, tile: int) -> Positions:
         stego, rule = self.stego, self.rule

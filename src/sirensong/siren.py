@@ -117,6 +117,11 @@ def _affine(layer: tuple[Any, Any], activation: Any) -> Any:
     return result
 
 
+def unstack(weights: Weights) -> list[Weights]:
+    """What `stack` has put together: views."""
+    return [tuple(Layer(layer.weight[index], layer.bias[index]) for layer in weights) for index in range(len(weights[0].weight))]
+
+
 def stack(functions: Sequence[Weights]) -> Weights:
     """Put several SIRENs of one architecture into one value, layer by layer."""
     return tuple(

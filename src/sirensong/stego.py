@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,9 +49,9 @@ class StegoFunction:
         if len(self.nonce) != NONCE_BYTES or len(self.slots) != SLOTS * SLOT_BYTES:
             raise SettingError(f"expected a nonce of {NONCE_BYTES} bytes and {SLOTS} slots of {SLOT_BYTES}")
 
-    def tile(self, index: int) -> Weights:
-        """The SIREN of one tile."""
-        return tuple(Layer(take(layer.weight, index), take(layer.bias, index)) for layer in self.weights)
+    def tiles(self, indices: Sequence[int]) -> Weights:
+        """The SIRENs of some tiles, layer by layer, as copies."""
+        return tuple(Layer(take(layer.weight, indices), take(layer.bias, indices)) for layer in self.weights)
 
     @property
     def parameters(self) -> int:

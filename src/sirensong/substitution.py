@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sirensong.errors import SettingError
 from sirensong.keys import Draw, SecretKey, choose_positions, normal_values, xavier_deviation
-from sirensong.siren import Architecture, Layer, Weights
+from sirensong.siren import Architecture, Weights
 
 Positions = tuple[npt.NDArray[np.int64], ...]
 """Selected weights of each weight matrix of one function, first to last: flat indices, row by row, ascending."""
@@ -88,20 +88,18 @@ def magnitude_positions(weights: Weights, ratio: float) -> Positions:
     return tuple(chosen)
 
 
-def key_weights(key: SecretKey, nonce: bytes, architecture: Architecture, positions: Positions, tile: int = 0) -> Values:
-    """The key weights W_se (Eq. 6): Xavier-normal values, one for each position in a tile, in the order of positions."""
+def key_weights(key: SecretKey, nonce: bytes, architecture: Architecture, positions: Mapping[int, Positions]) -> list[Values]:
+    """The key weights W_se (Eq. 6): Xavier-normal values, one for each position in each tile, in the order of positions."""
     draws = [
         Draw(f"{matrix}/values", len(places), xavier_deviation(into, out))
-        for places, (matrix, (out, into)) in zip(positions, _numbered(architecture, tile), strict=True)
+        for tile, own in positions.items()
+        for places, (matrix, (out, into)) in zip(own, _numbered(architecture, tile), strict=True)
     ]
-    return normal_values(key.secret, nonce, draws)
+    values, matrices = normal_values(key.secret, nonce, draws), len(architecture.shapes)
+    return [values[first : first + matrices] for first in range(0, len(values), matrices)]
 
 
-def substitute(weights: Weights, positions: Positions, values: Sequence[npt.NDArray[np.float32]]) -> Weights:
-    """The secret function's weights: W_se at the selected positions, the shared weights elsewhere (Eq. 5, 11)."""
-    replaced = []
+def substitute(weights: Weights, positions: Positions, values: Values) -> None:
+    """Make a function's weights, in place, the secret function's: W_se at the selected positions (Eq. 5, 11)."""
     for layer, places, inserted in zip(weights, positions, values, strict=True):
-        weight = layer.weight.copy()
-        weight.ravel()[places] = inserted
-        replaced.append(Layer(weight, layer.bias))
-    return tuple(replaced)
+        np.put(layer.weight, places, inserted)

@@ -6,7 +6,7 @@ grows with the pixels. A tile reaches a little into its neighbours, and there th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -24,20 +24,38 @@ Array = npt.NDArray[np.float32]
 class Patch:
     """The part of a picture that a tile answers for.
 
-    rows, columns: where it is, in pixels. coords: (pixels, 2), x and y of each pixel's centre as the tile's function takes them,
-    row by row; the tile itself is [-1, 1] on both axes, and beyond is what it shares with its neighbours. blend: (rows, columns),
-    the tile's share of each pixel, in [0, 1]; those of all tiles add up to 1.
+    rows, columns: where it is, in pixels. x, y: of each column's and row's pixel centres, as the tile's function takes them; the
+    tile itself is [-1, 1] on both axes, and beyond is what it shares with its neighbours. across, down: the tile's share of each
+    column and row, in [0, 1]; that of a pixel is their product, and those of all tiles add up to 1.
     """
 
     rows: slice
     columns: slice
-    coords: Array
-    blend: Array
+    x: Array
+    y: Array
+    across: Array
+    down: Array
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) in pixels."""
-        return self.blend.shape[0], self.blend.shape[1]
+        return len(self.y), len(self.x)
+
+    def part(self, rows: slice) -> Patch:
+        """Some of its rows, counted from its own first."""
+        y = self.y[rows]
+        top = self.rows.start + range(len(self.y))[rows].start
+        return replace(self, rows=slice(top, top + len(y)), y=y, down=self.down[rows])
+
+    @property
+    def coords(self) -> Array:
+        """X and y of each pixel's centre, row by row: (pixels, 2)."""
+        return np.stack(np.meshgrid(self.x, self.y), axis=-1).reshape(-1, 2)
+
+    @property
+    def blend(self) -> Array:
+        """The tile's share of each pixel: (rows, columns)."""
+        return np.outer(self.down, self.across)
 
 
 @dataclass(frozen=True)
@@ -61,8 +79,7 @@ class Grid:
         row, column = divmod(tile, self.columns)
         rows, y, down = _span(size[0], self.rows, row)
         columns, x, across = _span(size[1], self.columns, column)
-        coords = np.stack(np.broadcast_arrays(x[None, :], y[:, None]), axis=-1).reshape(-1, 2)
-        return Patch(rows, columns, coords, down[:, None] * across[None, :])
+        return Patch(rows, columns, x, y, across, down)
 
 
 @lru_cache(maxsize=2 * LARGEST_GRID)

@@ -55,11 +55,11 @@ def test_a_mixture_goes_from_the_wrong_function_to_the_right_one(song, key, othe
     right, wrong = unlock(song, key), unlock(song, other_key, force=True)
     for part in ("matrices", "weights"):
         for share, expected in ((0.0, wrong), (1.0, right)):
-            mixed = guessing._Mixed(right, wrong, share, part, np.random.default_rng(1)).tile(0)
-            for mine, theirs in zip(mixed, expected.tile(0), strict=True):
+            mixed = guessing._Mixed(right, wrong, share, part, 1).tiles([0])
+            for mine, theirs in zip(mixed, expected.tiles([0]), strict=True):
                 np.testing.assert_array_equal(mine.weight, theirs.weight)
-    half = guessing._Mixed(right, wrong, 0.5, "matrices", np.random.default_rng(1)).tile(0)
-    from_right = [np.array_equal(mine.weight, theirs.weight) for mine, theirs in zip(half, right.tile(0), strict=True)]
+    half = guessing._Mixed(right, wrong, 0.5, "matrices", 1).tiles([0])
+    from_right = [np.array_equal(mine.weight, theirs.weight) for mine, theirs in zip(half, right.tiles([0]), strict=True)]
     assert sum(from_right) == 2
 
 

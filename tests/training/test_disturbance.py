@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from sirensong.siren import Architecture, initial_weights
+from sirensong.siren import Architecture, initial_weights, stack
 from sirensong.training.disturbance import Disturbance
 from sirensong.training.parameters import Parameters
 
@@ -12,7 +12,7 @@ CPU = torch.device("cpu")
 
 def parameters():
     architecture = Architecture(hidden_features=20, hidden_layers=3)
-    return Parameters.from_weights([initial_weights(architecture, np.random.default_rng(seed)) for seed in range(2)], CPU)
+    return Parameters.from_weights(stack([initial_weights(architecture, np.random.default_rng(seed)) for seed in range(2)]), CPU)
 
 
 def test_the_least_weights_of_each_matrix_are_missing_in_a_share_that_changes():

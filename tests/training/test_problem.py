@@ -8,7 +8,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from sirensong.image import to_uint8
 from sirensong.keys import SecretKey
 from sirensong.rendering import colours
-from sirensong.siren import Architecture, evaluate, initial_weights
+from sirensong.siren import Architecture, Layer, evaluate, initial_weights, stack
 from sirensong.substitution import key_weights, keyed_positions, magnitude_positions, substitute
 from sirensong.tiles import Grid
 from sirensong.training.parameters import Parameters
@@ -33,20 +33,30 @@ def targets(count, seed=9):
 
 
 def keyed_substitutions():
-    chosen = [keyed_positions(key, NONCE, ARCHITECTURE, 0.2) for key in KEYS]
-    return [(positions, key_weights(key, NONCE, ARCHITECTURE, positions)) for key, positions in zip(KEYS, chosen, strict=True)]
+    return [with_values(key, keyed_positions(key, NONCE, ARCHITECTURE, 0.2)) for key in KEYS]
+
+
+def with_values(key, positions):
+    (values,) = key_weights(key, NONCE, ARCHITECTURE, {0: positions})
+    return positions, values
+
+
+def substituted(weights, positions, values):
+    copy = tuple(Layer(layer.weight.copy(), layer.bias) for layer in weights)
+    substitute(copy, positions, values)
+    return copy
 
 
 def test_each_function_has_the_weights_that_a_receiver_would_substitute(weights):
     substitutions = keyed_substitutions()
     others = initial_weights(ARCHITECTURE, np.random.default_rng(6))
     problem = Problem(ARCHITECTURE, [Tile(targets(3), substitutions), Tile(targets(3), substitutions[::-1])], [1 / 3] * 3)
-    every = problem.weights(Parameters.from_weights([weights, others], CPU)).to_weights()
+    every = problem.weights(Parameters.from_weights(stack([weights, others]), CPU)).to_weights()
     expected = [
         weights,
-        *(substitute(weights, positions, values) for positions, values in substitutions),
+        *(substituted(weights, positions, values) for positions, values in substitutions),
         others,
-        *(substitute(others, positions, values) for positions, values in substitutions[::-1]),
+        *(substituted(others, positions, values) for positions, values in substitutions[::-1]),
     ]
     for mine, layers in zip(every, expected, strict=True):
         for layer, other in zip(mine, layers, strict=True):
@@ -60,10 +70,10 @@ def test_the_shared_gradient_of_each_tile_is_that_of_autograd_through_the_substi
     tiles = []
     for own in functions:
         mask = magnitude_positions(own, 0.2) if frozen else None
-        substitutions = [(mask, key_weights(key, NONCE, ARCHITECTURE, mask)) for key in KEYS] if frozen else keyed_substitutions()
+        substitutions = [with_values(key, mask) for key in KEYS] if frozen else keyed_substitutions()
         tiles.append(Tile(targets(3, seed=len(tiles)), substitutions, mask))
     problem = Problem(ARCHITECTURE, tiles, [0.5, 0.25, 0.25])
-    shared = Parameters.from_weights(functions, CPU)
+    shared = Parameters.from_weights(stack(functions), CPU)
     coords, colours = (torch.stack([getattr(target, name) for target in problem.targets]) for name in ("coords", "colours"))
     _, gradient = TrainingPass(ARCHITECTURE, 6, 48, device=CPU).run(problem.weights(shared), coords, colours, problem.loss_weights)
 
@@ -92,7 +102,7 @@ def gradient_by_autograd(weights, tile):
 def test_each_functions_psnr_is_that_of_its_render(weights):
     tile = Tile(targets(3), keyed_substitutions())
     problem = Problem(ARCHITECTURE, [tile], [1 / 3] * 3)
-    shared = Parameters.from_weights([weights], CPU)
+    shared = Parameters.from_weights(stack([weights]), CPU)
     for psnr, layers, target in zip(problem.psnr(shared), problem.weights(shared).to_weights(), tile.targets, strict=True):
         render = colours(evaluate(layers, target.coords.numpy())).reshape(*target.size, 3)
         picture = ((target.colours.numpy() + 1) / 2).reshape(*target.size, 3)
@@ -101,7 +111,7 @@ def test_each_functions_psnr_is_that_of_its_render(weights):
 
 def test_parameters_survive_the_way_to_torch_and_back(weights):
     functions = [weights, initial_weights(ARCHITECTURE, np.random.default_rng(6))]
-    back = Parameters.from_weights(functions, CPU).to_weights()
+    back = Parameters.from_weights(stack(functions), CPU).to_weights()
     for mine, other in zip(back, functions, strict=True):
         for layer, expected in zip(mine, other, strict=True):
             np.testing.assert_array_equal(layer.weight, expected.weight)

@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 
 import sirensong as ss
 from sirensong.carrier import to_bytes
-from sirensong.siren import initial_weights
+from sirensong.siren import initial_weights, stack
 from sirensong.training import replay
 from sirensong.training.loop import JOINT_STAGE, Stage, Surroundings
 from sirensong.training.parameters import Parameters
@@ -123,7 +123,7 @@ def test_a_stages_buffers_go_with_it():
     picture = np.zeros((8, 8, 3), np.uint8)
     architecture = ss.Architecture(8, 2, 10)
     problem = Problem(architecture, [Tile([Target(picture, ss.Grid().patch(0, (8, 8)), torch.device("cpu"))])], [1.0])
-    shared = Parameters.from_weights([initial_weights(architecture, np.random.default_rng(1))], torch.device("cpu"))
+    shared = Parameters.from_weights(stack([initial_weights(architecture, np.random.default_rng(1))]), torch.device("cpu"))
     gc.disable()
     try:
         stage = Stage(JOINT_STAGE, problem, shared, RECIPE, Surroundings(1))

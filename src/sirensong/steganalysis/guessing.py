@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from sirensong.image import Pixels
 from sirensong.keys import Passphrase, SecretKey
 from sirensong.rendering import Function, render
 from sirensong.reveal import SecretFunction, unlock
-from sirensong.siren import Layer, Weights
+from sirensong.siren import Weights
 from sirensong.stego import StegoFunction
 from sirensong.tiles import Grid
 
@@ -101,12 +101,14 @@ def hill(stego: StegoFunction, key: SecretKey, wrong: Sequence[SecretKey], share
     A share of the matrices, or of the selected weights in each matrix, is the right key's, and the rest a wrong one's. Returns for
     "matrices" and "weights" the mean over the wrong keys at each share. Raises NoPictureError if the key is not right.
     """
-    right, rng = unlock(stego, key), np.random.default_rng(0)
+    right = unlock(stego, key)
     others = [unlock(stego, other, force=True) for other in wrong]
     base = np.stack([naturalness(_look(other)) for other in others])
     curves = {}
     for part in ("matrices", "weights"):
-        looks = [[naturalness(_look(_Mixed(right, other, share, part, rng))) for other in others] for share in shares]
+        looks = [
+            [naturalness(_look(_Mixed(right, other, share, part, seed))) for seed, other in enumerate(others)] for share in shares
+        ]
         standard = (np.array(looks) - base.mean(0)) / np.maximum(base.std(0), 1e-12)
         curves[part] = standard.sum(2).mean(1)
     return curves
@@ -124,21 +126,20 @@ class _Mixed:
     wrong: SecretFunction
     share: float
     part: str
-    rng: np.random.Generator = field(repr=False)
+    seed: int
 
     @property
     def grid(self) -> Grid:
         """Where the tiles are."""
         return self.right.grid
 
-    def tile(self, index: int) -> Weights:
-        """The mixture's SIREN of one tile."""
-        right, wrong = self.right.tile(index), self.wrong.tile(index)
-        if self.part == "matrices":
-            chosen = set(self.rng.permutation(len(right))[: round(self.share * len(right))].tolist())
-            return tuple(right[layer] if layer in chosen else wrong[layer] for layer in range(len(right)))
-        mixed = []
-        for mine, other in zip(right, wrong, strict=True):
-            taken = self.rng.random(mine.weight.shape) < self.share
-            mixed.append(Layer(np.where(taken, mine.weight, other.weight), mine.bias))
-        return tuple(mixed)
+    def tiles(self, indices: Sequence[int]) -> Weights:
+        """The mixture's SIRENs of some tiles, layer by layer."""
+        right, wrong = self.right.tiles(indices), self.wrong.tiles(indices)
+        for place, index in enumerate(indices):
+            rng = np.random.default_rng([self.seed, index])
+            chosen = rng.permutation(len(right)) < round(self.share * len(right))
+            for mine, other, whole in zip(right, wrong, chosen, strict=True):
+                taken = whole if self.part == "matrices" else rng.random(mine.weight[place].shape) < self.share
+                mine.weight[place] = np.where(taken, mine.weight[place], other.weight[place])
+        return right

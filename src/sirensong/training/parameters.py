@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sirensong.siren import Layer, Weights, stack
+from sirensong.siren import Layer, Weights, unstack
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,9 @@ class Parameters:
     last_bias: Tensor
 
     @classmethod
-    def from_weights(cls, functions: Sequence[Weights], device: torch.device) -> Parameters:
-        """Stack the layers of K functions."""
-        *inner, (last, last_bias) = stack(functions)
+    def from_weights(cls, weights: Weights, device: torch.device) -> Parameters:
+        """Take those of K functions, layer by layer."""
+        *inner, (last, last_bias) = weights
         arrays = (
             inner[0].weight,
             np.stack([layer.weight for layer in inner[1:]]),
@@ -42,11 +41,7 @@ class Parameters:
     def to_weights(self) -> list[Weights]:
         """Each function's layers as NumPy arrays of their own."""
         first, hidden, last, biases, last_bias = (tensor.cpu().numpy().copy() for tensor in self.tensors())
-        matrices, shifts = [first, *hidden, last], [*biases, last_bias]
-        return [
-            tuple(Layer(matrix[function], shift[function]) for matrix, shift in zip(matrices, shifts, strict=True))
-            for function in range(len(first))
-        ]
+        return unstack(tuple(map(Layer, [first, *hidden, last], [*biases, last_bias])))
 
     def tensors(self) -> tuple[Tensor, ...]:
         """The five tensors, in the order of their fields."""

@@ -11,7 +11,7 @@ import torch
 
 from sirensong.image import Levels
 from sirensong.keys import SecretKey, derive
-from sirensong.siren import Architecture, Weights, initial_weights
+from sirensong.siren import Architecture, Weights, initial_weights, stack
 from sirensong.substitution import (
     Positions,
     Selection,
@@ -98,16 +98,12 @@ class Part:
     def substitute_secret_weights(self, masks: list[Positions] | None) -> list[list[tuple[Positions, Values]]]:
         """Positions and key weights of each tile's secret functions (section 3.4, Eq. 5, 6)."""
         work, ratio = self._work, self._work.recipe.ratio
-        substitutions = []
-        for index, tile in enumerate(self.tiles):
-            chosen = [
-                keyed_positions(key, work.nonce, work.architecture, ratio, tile) if masks is None else masks[index]
-                for key in work.keys
-            ]
-            values = [
-                key_weights(key, work.nonce, work.architecture, places, tile) for key, places in zip(work.keys, chosen, strict=True)
-            ]
-            substitutions.append(list(zip(chosen, values, strict=True)))
+        substitutions: list[list[tuple[Positions, Values]]] = [[] for _ in self.tiles]
+        for key in work.keys:
+            chosen = masks or [keyed_positions(key, work.nonce, work.architecture, ratio, tile) for tile in self.tiles]
+            values = key_weights(key, work.nonce, work.architecture, dict(zip(self.tiles, chosen, strict=True)))
+            for of_tile, own in zip(substitutions, zip(chosen, values, strict=True), strict=True):
+                of_tile.append(own)
         return substitutions
 
     def train_jointly(
@@ -139,7 +135,7 @@ class Part:
             initial_weights(work.architecture, np.random.default_rng(work.number(f"initial weights/{tile}")), work.recipe.gain)
             for tile in self.tiles
         ]
-        return Parameters.from_weights(starts, work.device)
+        return Parameters.from_weights(stack(starts), work.device)
 
     def estimate_seconds(self) -> float:
         """How long the part will take, from a few steps of each kind; what they train is thrown away."""

@@ -144,7 +144,7 @@ def train_on(stego: StegoFunction, picture: Levels, recipe: Recipe, listener: Li
     device, weights = _device("auto"), _empty(stego.architecture, stego.grid)
     for tiles in _parts(stego.grid, stego.architecture, 1, device):
         problem = cover_problem(stego.architecture, tiles, picture, stego.grid, device)
-        start = Parameters.from_weights([stego.tile(tile) for tile in tiles], device)
+        start = Parameters.from_weights(stego.tiles(tiles), device)
         around = Surroundings(seed=0, listener=of_tiles(listener, tiles, stego.grid.tiles))
         _put(weights, tiles, Stage(COVER_STAGE, problem, start, recipe, around).run().to_weights())
     return weights
