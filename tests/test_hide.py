@@ -13,9 +13,10 @@ import sirensong as ss
 from sirensong import mapped
 from sirensong.carrier import to_bytes
 from sirensong.errors import FormatError, NoPictureError, SettingError
-from sirensong.image import fill, resize, to_uint8
+from sirensong.image import fill, resize, to_uint8, write_picture
 from sirensong.mask import mask_to_bytes
 from sirensong.photographs import photograph as photograph_of
+from sirensong.raster import Sealed
 from sirensong.robustness import prune, quantise
 from sirensong.siren import unstack
 from sirensong.tiles import Grid
@@ -306,18 +307,27 @@ def test_finished_tiles_are_not_done_again(selection, tmp_path, keys, monkeypatc
     assert psnr(ss.reveal(whole.stego, keys[0], mask=whole.mask), ss.reveal(resumed.stego, keys[0], mask=resumed.mask)) == np.inf
 
 
-def test_a_function_too_large_for_memory_is_the_same(tmp_path, keys, monkeypatch, torch_threads):
+def test_what_is_too_large_for_memory_is_the_same(tmp_path, keys, monkeypatch, torch_threads):
+    """Weights in files, and pictures sealed in files."""
     torch_threads(1)
-    pictures = [photograph(seed, 32, 48) for seed in range(2)]
+    pictures = [tmp_path / f"{seed}.png" for seed in range(2)]
+    for seed, path in enumerate(pictures):
+        write_picture(path, photograph(seed, 32, 48))
     recipe = dataclasses.replace(TILED, cover_steps=2, joint_steps=2)
     in_memory = hide(pictures, keys[:1], recipe, seed=3)
     in_memory.save(tmp_path / "memory.safetensors")
+    rendered = ss.render_levels(in_memory.stego, (32, 48))
     monkeypatch.setattr(mapped, "IN_MEMORY", 1000)
     hide(pictures, keys[:1], recipe, seed=3).save(tmp_path / "file.safetensors")
     assert (tmp_path / "memory.safetensors").read_bytes() == (tmp_path / "file.safetensors").read_bytes()
     read_back = ss.load(tmp_path / "file.safetensors")
     assert read_back.digest == in_memory.stego.digest
     np.testing.assert_array_equal(ss.sample(read_back), ss.sample(in_memory.stego))
+    large = ss.render_levels(read_back, (32, 48))
+    assert isinstance(large, Sealed)
+    np.testing.assert_array_equal(large, rendered)
+    write_picture(tmp_path / "large.png", large)
+    np.testing.assert_array_equal(Image.open(tmp_path / "large.png"), rendered)
     np.testing.assert_array_equal(ss.reveal(read_back, keys[0]), ss.reveal(in_memory.stego, keys[0]))
 
 

@@ -13,10 +13,11 @@ from sirensong.carrier import load
 from sirensong.errors import FormatError, SirensongError
 from sirensong.files import StrPath, read_bytes
 from sirensong.hide import hide
-from sirensong.image import Levels, read_picture
+from sirensong.image import read_picture
 from sirensong.keys import read_key
 from sirensong.mask import mask_path
 from sirensong.metrics import measure
+from sirensong.raster import Raster
 from sirensong.reveal import reveal, sample
 from sirensong.siren import Architecture
 from sirensong.training.recipe import Recipe
@@ -57,7 +58,7 @@ class Order:
     build: recipe and network for a cover. within: (height, width) to make pictures smaller to. seed, device, decoys: as in hide.
     """
 
-    build: Callable[[Levels], tuple[Recipe, Architecture]]
+    build: Callable[[Raster], tuple[Recipe, Architecture]]
     within: tuple[int, int] | None = None
     seed: int | None = None
     device: str = "auto"

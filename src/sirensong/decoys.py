@@ -12,23 +12,24 @@ import numpy as np
 import numpy.typing as npt
 
 from sirensong.errors import SettingError
-from sirensong.image import Levels, resize, to_uint8
+from sirensong.image import resize, to_uint8
 from sirensong.photographs import NAMES, photograph
+from sirensong.raster import Levels, Raster
 
 _LEAVES = 600  # a picture has few gaps left after these, which a last layer of the ground fills
 _SMALLEST, _LARGEST = 0.02, 0.6  # radii of leaves, in picture sides
 
 
-def transformed_cover(cover: Levels, rng: np.random.Generator) -> Levels:
+def transformed_cover(cover: Raster, rng: np.random.Generator) -> Levels:
     """The cover turned, mirrored, its colours exchanged and perhaps inverted. cover: (height, width, 3). Returns the same shape."""
     height, width = cover.shape[:2]
-    turned = np.rot90(cover, int(rng.integers(4)) if height == width else 2 * int(rng.integers(2)))
+    turned = np.rot90(np.asarray(cover), int(rng.integers(4)) if height == width else 2 * int(rng.integers(2)))
     mirrored = turned[:, ::-1] if rng.random() < 0.5 else turned
     exchanged = mirrored[..., rng.permutation(3)]
     return np.ascontiguousarray(255 - exchanged if rng.random() < 0.5 else exchanged)
 
 
-def other_photographs(cover: Levels, rng: np.random.Generator) -> Levels:
+def other_photographs(cover: Raster, rng: np.random.Generator) -> Raster:
     """A part of one of scikit-image's photographs, mirrored and its colours exchanged by chance. Returns the cover's shape.
 
     Raises MissingDependencyError without scikit-image.
@@ -39,12 +40,12 @@ def other_photographs(cover: Levels, rng: np.random.Generator) -> Levels:
     scale = largest * rng.uniform(0.4, 1)
     high, wide = max(1, int(height * scale)), max(1, int(width * scale))
     top, left = (int(rng.integers(whole - part + 1)) for whole, part in zip(picture.shape, (high, wide), strict=False))
-    part = resize(picture[top : top + high, left : left + wide], height, width)
+    part = picture[top : top + high, left : left + wide]
     mirrored = part[:, ::-1] if rng.random() < 0.5 else part
-    return np.ascontiguousarray(mirrored[..., rng.permutation(3)])
+    return resize(mirrored[..., rng.permutation(3)], height, width)
 
 
-def dead_leaves(cover: Levels, rng: np.random.Generator) -> Levels:
+def dead_leaves(cover: Raster, rng: np.random.Generator) -> Levels:
     """Discs over discs, of all sizes, each of one colour with some texture: edges and spectrum are like a photograph's.
 
     Lee, Mumford and Huang's model (2001) with radii whose density falls as their cube. Returns the cover's shape.
@@ -63,12 +64,12 @@ def dead_leaves(cover: Levels, rng: np.random.Generator) -> Levels:
     return to_uint8(picture)
 
 
-def spectral_noise(cover: Levels, rng: np.random.Generator) -> Levels:
+def spectral_noise(cover: Raster, rng: np.random.Generator) -> Levels:
     """Coloured noise whose amplitudes fall as one over the frequency, as those of photographs do. Returns the cover's shape."""
     return to_uint8(_spectrum(cover, rng))
 
 
-KINDS: dict[str, Callable[[Levels, np.random.Generator], Levels]] = {
+KINDS: dict[str, Callable[[Raster, np.random.Generator], Raster]] = {
     "photographs": other_photographs,
     "cover": transformed_cover,
     "leaves": dead_leaves,
@@ -76,14 +77,14 @@ KINDS: dict[str, Callable[[Levels, np.random.Generator], Levels]] = {
 }
 
 
-def decoy(kind: str, cover: Levels, rng: np.random.Generator) -> Levels:
+def decoy(kind: str, cover: Raster, rng: np.random.Generator) -> Raster:
     """A picture as large as the cover. kind: "photographs", "cover", "leaves" or "noise". Raises SettingError for another."""
     if kind not in KINDS:
         raise SettingError(f"decoys are {', '.join(KINDS)}, got {kind}")
     return KINDS[kind](cover, rng)
 
 
-def _spectrum(cover: Levels, rng: np.random.Generator) -> npt.NDArray[np.floating]:
+def _spectrum(cover: Raster, rng: np.random.Generator) -> npt.NDArray[np.floating]:
     height, width = cover.shape[:2]
     frequency = np.hypot(np.fft.fftfreq(height)[:, None] * height, np.fft.rfftfreq(width)[None, :] * width)
     frequency[0, 0] = 1

@@ -12,6 +12,8 @@ from sirensong.errors import FileError, FormatError
 
 StrPath = str | os.PathLike[str]
 
+Bytes = bytes | memoryview
+
 
 @contextlib.contextmanager
 def told(verb: str, path: StrPath) -> Iterator[None]:
@@ -49,7 +51,7 @@ def refuse_existing(path: StrPath, *, overwrite: bool) -> None:
             raise FileError(f"cannot write {target}: no folder {target.parent}")
 
 
-def write_bytes(path: StrPath, data: bytes | Iterable[bytes | memoryview], *, overwrite: bool, secret: bool = False) -> None:
+def write_bytes(path: StrPath, data: Bytes | Iterable[Bytes], *, overwrite: bool, secret: bool = False) -> None:
     """Write a file in one stroke: to a temporary file beside it, then renamed.
 
     data: whole, or in parts. secret: make it readable by its owner alone (0600), from the first byte on. Raises FileError if
@@ -62,7 +64,7 @@ def write_bytes(path: StrPath, data: bytes | Iterable[bytes | memoryview], *, ov
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.writelines((data,) if isinstance(data, bytes) else data)
+                file.writelines((data,) if isinstance(data, Bytes) else data)
                 file.flush()
                 os.fsync(file.fileno())
             if not secret:

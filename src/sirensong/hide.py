@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from sirensong.carrier import save
 from sirensong.errors import SettingError
 from sirensong.files import StrPath
-from sirensong.image import ImageLike, Levels, read_picture
+from sirensong.image import ImageLike, read_picture
 from sirensong.keys import Key
 from sirensong.mask import Mask, mask_path, write_mask
+from sirensong.raster import Raster
 from sirensong.siren import Architecture
 from sirensong.stego import StegoFunction
 from sirensong.tiles import Grid, grid_for
@@ -117,7 +118,7 @@ def discard_checkpoint(path: StrPath) -> None:
     discard(path)
 
 
-def check_tiles(pictures: Sequence[Levels], grid: Grid) -> None:
+def check_tiles(pictures: Sequence[Raster], grid: Grid) -> None:
     """Raise SettingError if a picture has too few pixels for so many tiles, or too many."""
     for picture in pictures:
         height, width = picture.shape[:2]

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,24 +18,18 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from sirensong.errors import FormatError, SettingError, SirensongError
 from sirensong.files import StrPath, read_bytes, write_bytes
+from sirensong.raster import Levels, Raster, Sealed, bands, blank
 
 Pixels = npt.NDArray[np.float32]
 """Colours of a picture: (height, width, 3), RGB in [0, 1]."""
 
-Levels = npt.NDArray[np.uint8]
-"""The same in 8 bits: what pictures are kept as, a quarter the size."""
-
-_Either = TypeVar("_Either", Pixels, Levels)
-
-ImageLike = StrPath | Image.Image | npt.NDArray[Any]
+ImageLike = StrPath | Image.Image | npt.NDArray[Any] | Sealed
 
 LARGEST_FILE = 200_000_000  # pixels a picture may have in its file; it is decoded whole before it is made smaller
 _LARGEST_BYTES = 1024**3
 LARGEST_SIDE = 65_535  # a slot keeps each side in 16 bits
 
-_BAND = 256  # rows that are rounded at a time, so that a large picture is never there in between
-
-_LOSSLESS = {"L", "RGB", "1"}
+_LOSSLESS = {"L", "RGB", "1", "P"}
 _FORMATS = {".png": "PNG", ".webp": "WEBP", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
 PICTURE_ENDINGS = tuple(_FORMATS)
@@ -47,10 +41,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {"WEBP": {"lossless": True}, "JPEG": {"qua
 class Picture:
     """A photograph as colours, and what was lost on the way, a line each.
 
-    levels: (height, width, 3), uint8. notes: such as "alpha dropped".
+    levels: (height, width, 3), uint8: an array, or sealed in a file if it is large. notes: such as "alpha dropped".
     """
 
-    levels: Levels
+    levels: Raster
     notes: tuple[str, ...] = ()
 
     @property
@@ -79,6 +73,8 @@ def read_picture(image: ImageLike, *, within: tuple[int, int] | None = None) -> 
 
 
 def _take(image: ImageLike) -> Picture:
+    if isinstance(image, Sealed):
+        return Picture(image)
     if isinstance(image, np.ndarray):
         return _from_array(image)
     if isinstance(image, Image.Image):
@@ -122,24 +118,40 @@ def _from_pil(image: Image.Image, name: str) -> Picture:
         notes.append(f"{name}: only the first of {getattr(image, 'n_frames', 1)} frames is used")
     turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
     upright = ImageOps.exif_transpose(image) if turned else image  # which would copy it too, and so would the last conversion
-    mode = upright.mode
-    if mode.startswith(("I", "F")):
-        wide = np.asarray(upright)
-        floating = np.issubdtype(wide.dtype, np.floating)
-        if not np.isfinite(wide).all():
+    wide, scale = upright.mode.startswith(("I", "F")), 65535.0
+    if wide:
+        if upright.mode == "F":
+            scale = _largest(upright, name)
+        notes.append(f"{name}: {'floating-point' if upright.mode == 'F' else '16-bit'} grey reduced to 8 bits")
+    levels, clear = blank(upright.height, upright.width), False
+    for rows, band in _bands_of(upright):
+        if wide:
+            levels[rows] = to_uint8(_three_channels(np.asarray(band) / scale))
+        elif band.has_transparency_data:
+            opaque = band.convert("RGBA")
+            clear |= np.asarray(opaque.getchannel("A")).min() < 255
+            levels[rows] = np.asarray(Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque).convert("RGB"))
+        else:
+            levels[rows] = np.asarray(band.convert("RGB"))
+    if clear:
+        notes.append(f"{name}: transparency dropped, laid on white")
+    elif not (wide or upright.has_transparency_data or upright.mode in _LOSSLESS):
+        notes.append(f"{name}: colours converted from {upright.mode} to RGB")
+    return Picture(levels, tuple(notes))
+
+
+def _bands_of(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    return ((rows, image.crop((0, rows.start, image.width, rows.stop))) for rows in bands(image.height, image.width))
+
+
+def _largest(image: Image.Image, name: str) -> float:
+    """What stands for white in floating-point grey: 1, or the largest value if that is more."""
+    largest = 1.0
+    for values in (np.asarray(band) for _, band in _bands_of(image)):
+        if not np.isfinite(values).all():
             raise FormatError(f"{name} has values that are not finite")
-        notes.append(f"{name}: {'floating-point' if floating else '16-bit'} grey reduced to 8 bits")
-        scale = max(float(wide.max(initial=0)), 1.0) if floating else 65535.0
-        return Picture(to_uint8(_three_channels(wide / scale)), tuple(notes))
-    if upright.has_transparency_data:
-        opaque = upright.convert("RGBA")
-        if np.asarray(opaque.getchannel("A")).min() < 255:
-            notes.append(f"{name}: transparency dropped, laid on white")
-        ground = Image.new("RGBA", opaque.size, "white")
-        upright = Image.alpha_composite(ground, opaque)
-    elif mode not in _LOSSLESS and mode != "P":
-        notes.append(f"{name}: colours converted from {mode} to RGB")
-    return Picture(np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB")), tuple(notes))
+        largest = max(largest, float(values.max()))
+    return largest
 
 
 def _from_array(array: npt.NDArray[Any]) -> Picture:
@@ -170,7 +182,7 @@ def _three_channels(colours: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.repeat(colours[..., None], 3, axis=2) if colours.ndim == 2 else colours
 
 
-def from_uint8(levels: Levels) -> Pixels:
+def from_uint8(levels: Raster) -> Pixels:
     """8-bit colours to float32 in [0, 1]."""
     pixels = np.array(levels, np.float32, order="C")
     pixels /= 255
@@ -182,40 +194,48 @@ def to_uint8(pixels: npt.NDArray[Any]) -> Levels:
     if pixels.dtype == np.uint8:
         return pixels
     levels = np.empty(pixels.shape, np.uint8)
-    for start in range(0, len(pixels), _BAND):
-        scaled = np.array(pixels[start : start + _BAND], np.result_type(pixels, np.float32))
+    for rows in bands(len(pixels), max(1, pixels[:1].size // 3)):
+        scaled = np.array(pixels[rows], np.result_type(pixels, np.float32))
         np.clip(scaled, 0, 1, out=scaled)
         scaled *= 255
-        levels[start : start + _BAND] = np.rint(scaled, out=scaled)
+        levels[rows] = np.rint(scaled, out=scaled)
     return levels
 
 
-def to_pil(pixels: Pixels | Levels) -> Image.Image:
+def to_pil(pixels: Pixels | Raster) -> Image.Image:
     """Colours (height, width, 3), in [0, 1] or in 8 bits, to a PIL image, 8-bit RGB."""
-    return Image.fromarray(to_uint8(pixels))
+    height, width, _ = pixels.shape
+    image = Image.new("RGB", (width, height))
+    for rows in bands(height, width):
+        image.paste(Image.fromarray(to_uint8(pixels[rows])), (0, rows.start))
+    return image
 
 
-def digest(pictures: Sequence[npt.NDArray[Any]], settings: object) -> bytes:
+def digest(pictures: Sequence[Pixels | Raster], settings: object) -> bytes:
     """SHA-256 of pictures and of settings, by their repr: equal for equal work."""
     sha = hashlib.sha256(repr(settings).encode())
     for picture in pictures:
         sha.update(repr(picture.shape).encode())
-        sha.update(np.ascontiguousarray(picture).data)
+        for rows in bands(*picture.shape[:2]):
+            sha.update(np.ascontiguousarray(picture[rows]).data)
     return sha.digest()
 
 
-def resize(pixels: _Either, height: int, width: int) -> _Either:
-    """Resample a picture with Lanczos's filter.
-
-    pixels: (height, width, 3), in [0, 1], rounded to 8 bits on the way, or in 8 bits. Returns the same kind.
-    """
+def resize(pixels: Raster, height: int, width: int) -> Raster:
+    """Resample a picture with Lanczos's filter."""
     if pixels.shape[:2] == (height, width):
         return pixels
-    levels = np.asarray(to_pil(pixels).resize((width, height), Image.Resampling.LANCZOS))
-    return levels if pixels.dtype == np.uint8 else from_uint8(levels)  # type: ignore[return-value]
+    image, levels, lanczos = to_pil(pixels), blank(height, width), Image.Resampling.LANCZOS
+    if not isinstance(levels, Sealed):
+        return np.asarray(image.resize((width, height), lanczos))
+    widened = image.resize((width, image.height), lanczos)
+    for rows in bands(height, width):
+        box = (0, rows.start * image.height / height, width, rows.stop * image.height / height)
+        levels[rows] = np.asarray(widened.resize((width, rows.stop - rows.start), lanczos, box=box))
+    return levels
 
 
-def fill(pixels: _Either, height: int, width: int) -> _Either:
+def fill(pixels: Raster, height: int, width: int) -> Raster:
     """The largest middle part of a picture in the shape of (height, width), resampled to that size."""
     own_height, own_width = pixels.shape[:2]
     scale = min(own_height / height, own_width / width)
@@ -239,8 +259,8 @@ def check_ending(path: StrPath) -> str:
     return _FORMATS[suffix]
 
 
-def encode_picture(pixels: Pixels | Levels, path: StrPath) -> bytes:
-    """A picture in the format of its name's ending: PNG, WebP (lossless), BMP, TIFF, JPEG.
+def encode_picture(pixels: Pixels | Raster, path: StrPath) -> memoryview:
+    """The bytes of a picture in the format of its name's ending: PNG, WebP (lossless), BMP, TIFF, JPEG.
 
     Raises SettingError for another ending, and for a picture with a longer side than the format allows.
     """
@@ -252,9 +272,9 @@ def encode_picture(pixels: Pixels | Levels, path: StrPath) -> bytes:
     except (OSError, ValueError) as error:
         size = f"{pixels.shape[1]}x{pixels.shape[0]}"
         raise SettingError(f"cannot write {os.fspath(path)}: {size} is too large for {form}", hint="png has room") from error
-    return buffer.getvalue()
+    return buffer.getbuffer()
 
 
-def write_picture(path: StrPath, pixels: Pixels | Levels, *, overwrite: bool = False) -> None:
+def write_picture(path: StrPath, pixels: Pixels | Raster, *, overwrite: bool = False) -> None:
     """Write a picture to a file, whole or not at all. Raises FileError or SettingError."""
     write_bytes(path, encode_picture(pixels, path), overwrite=overwrite)

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from sirensong.errors import MissingDependencyError, SettingError
-from sirensong.image import Levels, Pixels, to_uint8
+from sirensong.image import Pixels, to_uint8
+from sirensong.raster import Raster
 
 _BAND = 2**18  # pixels, about
 SSIM_WINDOW = 11  # pixels a side: a Gaussian of sigma 1.5 cut at 3.5 sigma, as Wang et al. define it
@@ -35,7 +36,7 @@ class Quality:
         return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
 
 
-def measure(picture: Pixels | Levels, render: Pixels | Levels) -> Quality:
+def measure(picture: Pixels | Raster, render: Pixels | Raster) -> Quality:
     """Compare a render with the picture it stands for.
 
     picture, render: (height, width, 3), in 8 bits, or in [0, 1] and rounded here. PSNR (Eq. 13) is over all samples; SSIM
@@ -53,7 +54,7 @@ def measure(picture: Pixels | Levels, render: Pixels | Levels) -> Quality:
     return Quality(psnr=psnr_of(mse / 255**2), ssim=_ssim(picture, render), rmse=math.sqrt(mse), mae=absolutes / picture.size)
 
 
-def _ssim(picture: Pixels | Levels, render: Pixels | Levels) -> float:
+def _ssim(picture: Pixels | Raster, render: Pixels | Raster) -> float:
     """Mean over the pixels around which a whole window fits: of bands of them, which need their neighbours on both sides."""
     try:
         from skimage.metrics import structural_similarity  # this one alone: the others load scipy.stats, half a second

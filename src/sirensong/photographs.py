@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sirensong.errors import MissingDependencyError
-from sirensong.image import Levels
+from sirensong.raster import Levels
 
 NAMES = ("astronaut", "chelsea", "coffee", "rocket")
 

@@ -14,7 +14,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from sirensong.errors import SettingError
-from sirensong.image import LARGEST_SIDE, Levels, Pixels, to_uint8
+from sirensong.image import LARGEST_SIDE, Pixels, to_uint8
+from sirensong.raster import Raster, blank
 from sirensong.siren import Array, Weights
 from sirensong.tiles import Grid, Patch
 
@@ -54,10 +55,10 @@ def render(function: Function, size: Size) -> Pixels:
     return pixels
 
 
-def render_levels(function: Function, size: Size) -> Levels:
-    """The same in 8 bits, as files have it, in a quarter of the memory."""
+def render_levels(function: Function, size: Size) -> Raster:
+    """The same in 8 bits, as files have it: an array, or sealed in a file if it is large, so that memory stays bounded."""
     _check(size)
-    levels = np.empty((*size, 3), np.uint8)
+    levels = blank(*size)
     for rows, band in _bands(function, size):
         levels[rows] = to_uint8(band)
     return levels

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from sirensong.image import Pixels, from_uint8, resize, to_pil
+from sirensong.image import Pixels, from_uint8, resize, to_pil, to_uint8
 
 CELL = 224
 _GAP, _HEAD, _FONT = 12, 30, 15
@@ -51,7 +51,7 @@ def _thumbnail(pixels: Pixels, side: int) -> Image.Image:
     height, width = pixels.shape[:2]
     scale = side / max(height, width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
-    image = to_pil(resize(pixels, *size) if scale < 1 else pixels).resize(size[::-1], Image.Resampling.NEAREST)
+    image = to_pil(resize(to_uint8(pixels), *size) if scale < 1 else pixels).resize(size[::-1], Image.Resampling.NEAREST)
     cell = Image.new("RGB", (side, side), _PAPER)
     cell.paste(image, ((side - size[1]) // 2, (side - size[0]) // 2))
     return cell

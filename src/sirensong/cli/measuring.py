@@ -21,10 +21,11 @@ from sirensong.cli.arguments import (
 )
 from sirensong.cli.console import print_json, print_note, quality_table
 from sirensong.errors import SettingError
-from sirensong.image import Levels, resize
+from sirensong.image import resize
 from sirensong.mask import Mask, read_mask
 from sirensong.metrics import Quality
 from sirensong.metrics import measure as compare
+from sirensong.raster import Raster
 from sirensong.rendering import render_levels
 from sirensong.reveal import unlock
 from sirensong.stego import StegoFunction
@@ -62,7 +63,7 @@ def _quality(stego: StegoFunction, picture: Picture, mask: Mask | None) -> Quali
     return compare(original, rendered)
 
 
-def _render(stego: StegoFunction, picture: Picture, mask: Mask | None) -> Levels:
+def _render(stego: StegoFunction, picture: Picture, mask: Mask | None) -> Raster:
     if picture.key is None:
         return render_levels(stego, (stego.height, stego.width))
     function = unlock(stego, picture.key, mask=mask)

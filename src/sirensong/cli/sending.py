@@ -32,8 +32,9 @@ from sirensong.errors import FileError, SettingError, StoppedError
 from sirensong.files import refuse_existing
 from sirensong.hide import discard_checkpoint, plan
 from sirensong.hide import hide as train
-from sirensong.image import PICTURE_ENDINGS, Levels
+from sirensong.image import PICTURE_ENDINGS
 from sirensong.mask import Mask, mask_path, read_mask
+from sirensong.raster import Raster
 from sirensong.siren import Architecture
 from sirensong.tiles import grid_for
 from sirensong.training.plan import Plan
@@ -253,7 +254,7 @@ class _Settings:
             raise FileError(f"no pictures in {folder}")
         return found
 
-    def build(self, cover: Levels) -> tuple[Recipe, Architecture]:
+    def build(self, cover: Raster) -> tuple[Recipe, Architecture]:
         """The recipe, and the network for a cover."""
         if self.recipe not in RECIPES:
             raise SettingError(f"recipe is {' or '.join(RECIPES)}, got {self.recipe}")

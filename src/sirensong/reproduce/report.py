@@ -83,4 +83,4 @@ def _curves(figure: Figure) -> bytes:
 
 
 def _pictures(grid: Pictures) -> bytes:
-    return encode_picture(contact_sheet(grid.columns, grid.rows, grid.cell), "grid.png")
+    return bytes(encode_picture(contact_sheet(grid.columns, grid.rows, grid.cell), "grid.png"))

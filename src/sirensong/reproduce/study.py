@@ -17,8 +17,9 @@ import sirensong
 from sirensong import sheet
 from sirensong.errors import FormatError
 from sirensong.files import read_bytes, told, write_bytes
-from sirensong.image import Levels, Pixels, fill, from_uint8, read_picture
+from sirensong.image import Pixels, fill, from_uint8, read_picture
 from sirensong.photographs import NAMES, photograph
+from sirensong.raster import Raster
 from sirensong.training.recipe import Recipe
 from sirensong.workers import spread
 
@@ -132,7 +133,7 @@ class Study:
         """Of a picture's middle square, in pixels, as it is in its file."""
         return int(min(self._original(data_set, index).shape[:2]))
 
-    def _original(self, data_set: str, index: int) -> Levels:
+    def _original(self, data_set: str, index: int) -> Raster:
         if self.data is None:
             picture = photograph(NAMES[index % len(NAMES)])
             return picture[:, ::-1] if index // len(NAMES) % 2 else picture

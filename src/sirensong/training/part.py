@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from sirensong.image import Levels
 from sirensong.keys import SecretKey, derive
+from sirensong.raster import Raster
 from sirensong.siren import Architecture, Weights, initial_weights, stack
 from sirensong.substitution import (
     Positions,
@@ -41,7 +41,7 @@ class Work:
     are somebody's; those of decoys are thrown away. entropy: the run's 32 random bytes.
     """
 
-    pictures: tuple[Levels, ...]
+    pictures: tuple[Raster, ...]
     keys: tuple[SecretKey, ...]
     secrets: int
     recipe: Recipe

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sirensong.image import Levels
+import numpy as np
+
 from sirensong.mapped import IN_MEMORY
+from sirensong.raster import Raster
 from sirensong.siren import Architecture
 from sirensong.tiles import Grid
 from sirensong.training.recipe import Recipe
@@ -14,7 +16,7 @@ from sirensong.training.recipe import Recipe
 _PROGRAM = 300 * 10**6  # bytes that the program takes by itself, PyTorch above all
 _HEADER = 4000  # bytes of a carrier that are not weights, about
 _COPIES = 12  # of a function's weights and gradients that a step works on, about
-_RENDERED = 15  # bytes a pixel that rendering and measuring a picture takes at the end
+_DECODED = 8  # bytes a pixel that Pillow needs to decode a picture, turned perhaps
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Plan:
 
 
 def plan_for(
-    pictures: Sequence[Levels], recipe: Recipe, architecture: Architecture, grid: Grid, tiles_at_once: int, seconds: float
+    pictures: Sequence[Raster], recipe: Recipe, architecture: Architecture, grid: Grid, tiles_at_once: int, seconds: float
 ) -> Plan:
     """Put a plan together. tiles_at_once: how many are trained together. seconds: of training, as measured."""
     parameters = grid.tiles * architecture.parameters
@@ -43,6 +45,7 @@ def plan_for(
     points = pixels / grid.tiles * max(share for _, share in recipe.batches or ((0, 1.0),))
     activations = 3 * architecture.hidden_layers * architecture.hidden_features * points
     layers = [4 * grid.tiles * size for out, into in architecture.shapes for size in (out * into, out)]
+    pixels_kept = sum(picture.nbytes for picture in pictures if isinstance(picture, np.ndarray))
     kept = sum(size for size in layers if size <= IN_MEMORY)
     buffers = round(4 * functions * (activations + _COPIES * architecture.parameters))
     return Plan(
@@ -50,6 +53,6 @@ def plan_for(
         architecture,
         parameters,
         carrier_bytes=4 * parameters + _HEADER,
-        memory_bytes=_PROGRAM + sum(picture.nbytes for picture in pictures) + kept + max(buffers, _RENDERED * pixels),
+        memory_bytes=_PROGRAM + pixels_kept + kept + max(buffers, _DECODED * pixels),
         seconds=seconds,
     )

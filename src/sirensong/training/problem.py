@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sirensong.image import Levels, from_uint8
+from sirensong.image import from_uint8
 from sirensong.metrics import psnr_of
+from sirensong.raster import Raster
 from sirensong.siren import Architecture, evaluate
 from sirensong.substitution import Positions, Values
 from sirensong.tiles import Grid, Patch
@@ -21,13 +22,13 @@ _CHUNK = 16384  # points rendered at a time
 class Target:
     """A tile's part of one picture. size: (height, width) in pixels. coords: (P, 2). colours: (P, 3), in [-1, 1]."""
 
-    def __init__(self, picture: Levels, patch: Patch, device: torch.device) -> None:
+    def __init__(self, picture: Raster, patch: Patch, device: torch.device) -> None:
         self.size = patch.size
         self.coords = torch.from_numpy(patch.coords).to(device)
         self.colours = (torch.from_numpy(from_uint8(picture[patch.rows, patch.columns])).reshape(-1, 3) * 2 - 1).to(device)
 
 
-def targets_of(tile: int, pictures: Sequence[Levels], grid: Grid, device: torch.device) -> list[Target]:
+def targets_of(tile: int, pictures: Sequence[Raster], grid: Grid, device: torch.device) -> list[Target]:
     """A tile's part of each picture."""
     return [Target(picture, grid.patch(tile, (picture.shape[0], picture.shape[1])), device) for picture in pictures]
 
@@ -119,7 +120,7 @@ class Problem:
         return self._trained[1].squeeze(2)
 
 
-def cover_problem(architecture: Architecture, tiles: range, picture: Levels, grid: Grid, device: torch.device) -> Problem:
+def cover_problem(architecture: Architecture, tiles: range, picture: Raster, grid: Grid, device: torch.device) -> Problem:
     """Each tile's function with its part of one picture alone (Eq. 2)."""
     return Problem(architecture, [Tile(targets_of(tile, [picture], grid, device)) for tile in tiles], [1.0])
 

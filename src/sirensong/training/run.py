@@ -13,10 +13,11 @@ import torch
 
 from sirensong.decoys import decoy
 from sirensong.errors import SettingError
-from sirensong.image import ImageLike, Levels, digest, fill, read_picture
+from sirensong.image import ImageLike, digest, fill, read_picture
 from sirensong.keys import KEY_BYTES, Key, SecretKey, derive
 from sirensong.mapped import release, zeros
 from sirensong.mask import CARRIER_BYTES, Mask
+from sirensong.raster import Raster
 from sirensong.siren import Architecture, Layer, Weights
 from sirensong.slots import DIGEST_BYTES, SLOTS, Slot, seal_slots
 from sirensong.stego import StegoFunction, weights_digest
@@ -45,7 +46,7 @@ class Run:
 
     def __init__(
         self,
-        pictures: Sequence[Levels],
+        pictures: Sequence[Raster],
         keys: Sequence[Key],
         recipe: Recipe,
         architecture: Architecture,
@@ -139,7 +140,7 @@ class Run:
         return Budget(max(0.0, left) / (parts - index), started)
 
 
-def train_on(stego: StegoFunction, picture: Levels, recipe: Recipe, listener: Listener | None) -> Weights:
+def train_on(stego: StegoFunction, picture: Raster, recipe: Recipe, listener: Listener | None) -> Weights:
     """Train a published function's weights on one picture alone, as a cover stage that does not begin anew."""
     device, weights = _device("auto"), _empty(stego.architecture, stego.grid)
     for tiles in _parts(stego.grid, stego.architecture, 1, device):
@@ -183,13 +184,13 @@ def _bind(keys: Sequence[Key], nonce: bytes) -> tuple[SecretKey, ...]:
 
 
 def _with_decoys(
-    pictures: Sequence[Levels],
+    pictures: Sequence[Raster],
     keys: tuple[SecretKey, ...],
     functions: int,
     kind: str,
     given: Sequence[ImageLike],
     randomness: tuple[bytes, bytes],
-) -> tuple[tuple[Levels, ...], tuple[SecretKey, ...]]:
+) -> tuple[tuple[Raster, ...], tuple[SecretKey, ...]]:
     """Add decoy pictures, as large as the cover, and keys that nobody will have, until there are so many secret functions."""
     missing = range(functions - len(keys))
     rng = np.random.default_rng(int.from_bytes(derive(*randomness, "decoys")))
