@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from sirensong import mapped, raster
+from sirensong import image, mapped, raster
 from sirensong.errors import FileError, FormatError, SettingError
 from sirensong.image import (
     encode_picture,
@@ -345,6 +345,16 @@ class TestDamaged:
         data[16:29] = header
         data[29:33] = struct.pack(">I", zlib.crc32(b"IHDR" + header))
         self.assert_refused(read, bytes(data))
+
+    @pytest.mark.parametrize(("pixels", "accepted"), [(34, False), (36, True)])
+    def test_the_limit_is_ours_and_not_pillow_s(self, read, monkeypatch, pixels, accepted):
+        monkeypatch.setattr(image, "LARGEST_FILE", pixels)
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3)
+        if accepted:
+            assert read(encoded(Image.fromarray(RGB), "PNG")).size == (5, 7)
+        else:
+            self.assert_refused(read, encoded(Image.fromarray(RGB), "PNG"))
+        assert Image.MAX_IMAGE_PIXELS == 3
 
     @given(
         form=st.sampled_from(["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"]),

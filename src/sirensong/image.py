@@ -85,15 +85,24 @@ def _take(image: ImageLike) -> Picture:
 
 
 def _from_file(file: io.BytesIO, name: str) -> Picture:
-    with _decoding(name), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of sizes that are refused below, and of odd metadata
+    with _decoding(name), _own_limit(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of half the size that it refuses, and of odd metadata
         with Image.open(file) as opened:
-            if opened.width * opened.height > LARGEST_FILE:
-                raise FormatError(f"{name} is too large: {opened.width}x{opened.height}, expected at most {LARGEST_FILE} pixels")
             deep = opened.mode in ("LA", "RGB", "RGBA") and ";16" in str(opened.tile)  # Pillow keeps the upper 8 bits, untold
             opened.load()
             picture = _from_pil(opened, name)
     return replace(picture, notes=(f"{name}: 16-bit colours reduced to 8 bits", *picture.notes)) if deep else picture
+
+
+@contextlib.contextmanager
+def _own_limit() -> Iterator[None]:
+    """Have Pillow refuse what is larger than LARGEST_FILE, which is more than its own limit: cameras have come to 200 megapixels."""
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = LARGEST_FILE // 2  # it refuses twice as many
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 @contextlib.contextmanager
