@@ -96,7 +96,7 @@ def _from_file(file: io.BytesIO, name: str) -> Picture:
 
 @contextlib.contextmanager
 def _own_limit() -> Iterator[None]:
-    """Have Pillow refuse what is larger than LARGEST_FILE, which is more than its own limit: cameras have come to 200 megapixels."""
+    """Have Pillow refuse what is larger than LARGEST_FILE; its own limit is lower, and cameras have come to 200 megapixels."""
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = LARGEST_FILE // 2  # it refuses twice as many
     try:
