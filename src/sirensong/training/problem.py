@@ -69,6 +69,7 @@ class Problem:
         self._inserted, self._shared, self._trained = (
             [tensor.to(device) for tensor in tensors] for tensors in (self._inserted, self._shared, self._trained)
         )
+        self._every = [torch.empty_like(tensor) for tensor in self._inserted]
         self.loss_weights = torch.tensor(loss_weights, device=device).repeat(self.tiles)
 
     @property
@@ -77,11 +78,11 @@ class Problem:
         return len(self.targets)
 
     def weights(self, shared: Parameters) -> Parameters:
-        """Every function's own weights (Eq. 4, 5)."""
+        """Every function's own weights (Eq. 4, 5), overwritten by the next call."""
         first, hidden, last = (
-            torch.addcmul(inserted, kept, matrix.unsqueeze(axis + 1)).flatten(axis, axis + 1)
-            for inserted, kept, matrix, axis in zip(
-                self._inserted, self._shared, (shared.first, shared.hidden, shared.last), _TILE_AXES, strict=True
+            torch.addcmul(inserted, kept, matrix.unsqueeze(axis + 1), out=own).flatten(axis, axis + 1)
+            for inserted, kept, matrix, own, axis in zip(
+                self._inserted, self._shared, (shared.first, shared.hidden, shared.last), self._every, _TILE_AXES, strict=True
             )
         )
         each = self.functions // self.tiles
@@ -90,9 +91,9 @@ class Problem:
         )
 
     def shared_gradient(self, gradient: Parameters) -> Parameters:
-        """Gradient of the shared weights, from that of every function's own: only W_s learns (Eq. 10)."""
+        """Gradient of the shared weights, from that of every function's own, which is used up: only W_s learns (Eq. 10)."""
         first, hidden, last = (
-            (part.view_as(kept) * kept).sum(axis + 1) * trained.squeeze(axis + 1)
+            part.view_as(kept).mul_(kept).sum(axis + 1).mul_(trained.squeeze(axis + 1))
             for part, kept, trained, axis in zip(
                 (gradient.first, gradient.hidden, gradient.last), self._shared, self._trained, _TILE_AXES, strict=True
             )

@@ -51,7 +51,7 @@ class TrainingPass:
         self.cosine = [buffer(groups, self.points, features, dtype=backward_dtype) for _ in range(layers)]
         self.delta = [buffer(groups, self.points, features, dtype=backward_dtype) for _ in range(2)]
         self.output = buffer(groups, self.points, 3)
-        self.matrices = buffer(layers - 1, functions, self.split, features, features)
+        self.matrices = buffer(layers - 1, functions, self.split, features, features) if self.split > 1 else None
         self.matrices_back = buffer(layers - 1, groups, features, features, dtype=backward_dtype) if self.mixed else None
         self.matrix_gradients = buffer(layers - 1, groups, features, features, dtype=backward_dtype)
         self.bias_gradients = buffer(layers, groups, features)
@@ -75,14 +75,17 @@ class TrainingPass:
         """(F, ...) to (F * split, ...): each group of points has its function's weights."""
         return tensor if self.split == 1 else tensor.repeat_interleave(self.split, dim=0)
 
-    def _gather(self, tensor: Tensor) -> Tensor:
-        """(F * split, ...) to (F, ...): the sum over each function's groups."""
-        return tensor.view(self.functions, self.split, *tensor.shape[1:]).sum(1, dtype=torch.float32)
+    def _gather(self, tensor: Tensor, axis: int = 0) -> Tensor:
+        """F * split on an axis to F: the sum over each function's groups."""
+        if self.split == 1:
+            return tensor.float()
+        apart = (*tensor.shape[:axis], self.functions, self.split, *tensor.shape[axis + 1 :])
+        return tensor.view(apart).sum(axis + 1, dtype=torch.float32)
 
     def _forward(self, weights: Parameters, coords: Tensor) -> None:
-        layers = len(self.cosine)
-        self.matrices.copy_(weights.hidden.unsqueeze(2))
-        matrices = self.matrices.flatten(1, 2)
+        layers, matrices = len(self.cosine), weights.hidden
+        if self.matrices is not None:
+            matrices = self.matrices.copy_(matrices.unsqueeze(2)).flatten(1, 2)
         activation = coords
         for layer in range(layers):
             matrix = self._spread(weights.first) if layer == 0 else matrices[layer - 1]
@@ -96,8 +99,7 @@ class TrainingPass:
         torch.baddbmm(bias, activation, self._spread(weights.last).transpose(1, 2), out=self.output)
 
     def _backward(self, weights: Parameters, coords: Tensor, residual: Tensor) -> Parameters:
-        layers = len(self.cosine)
-        matrices = self.matrices.flatten(1, 2)
+        layers, matrices = len(self.cosine), weights.hidden if self.matrices is None else self.matrices.flatten(1, 2)
         if self.matrices_back is not None:
             matrices = self.matrices_back.copy_(matrices)
         residual_back = residual.to(self.delta[0].dtype)
@@ -111,13 +113,11 @@ class TrainingPass:
             torch.bmm(delta.transpose(1, 2), self.saved[layer - 1], out=self.matrix_gradients[layer - 1])
             delta = torch.bmm(delta, matrices[layer - 1], out=self.delta[layer % 2])
         first = self._gather(torch.bmm(delta.transpose(1, 2), coords.to(delta.dtype)))
-        hidden = self.matrix_gradients.view(layers - 1, self.functions, self.split, *self.matrices.shape[-2:])
-        biases = self.bias_gradients.view(layers, self.functions, self.split, -1)
         return Parameters(
             first=first,
-            hidden=hidden.sum(2, dtype=torch.float32),
+            hidden=self._gather(self.matrix_gradients, 1),
             last=last,
-            biases=biases.sum(2),
+            biases=self._gather(self.bias_gradients, 1),
             last_bias=self._gather(residual.sum(1)),
         )
 
