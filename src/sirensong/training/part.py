@@ -100,7 +100,9 @@ class Part:
         work, ratio = self._work, self._work.recipe.ratio
         substitutions: list[list[tuple[Positions, Values]]] = [[] for _ in self.tiles]
         for key in work.keys:
-            chosen = masks or [keyed_positions(key, work.nonce, work.architecture, ratio, tile) for tile in self.tiles]
+            chosen = masks
+            if chosen is None:
+                chosen = [keyed_positions(key, work.nonce, work.architecture, ratio, tile) for tile in self.tiles]
             values = key_weights(key, work.nonce, work.architecture, dict(zip(self.tiles, chosen, strict=True)))
             for of_tile, own in zip(substitutions, zip(chosen, values, strict=True), strict=True):
                 of_tile.append(own)
