@@ -271,7 +271,7 @@ def test_a_dry_run_says_what_would_be_made_and_writes_nothing(at, tmp_path, caps
     [
         (["prune", "--rate", "0.3"], 0.3),
         (["prune", "--structured", "--rate", "0.25"], 0.24),
-        (["quantize", "--bits", "6"], 0.05),  # the smallest
+        (["quantize", "--bits", "6"], None),
         (["noise"], 0),
     ],
 )
@@ -279,7 +279,12 @@ def test_attacks_change_a_carrier_and_tell_how_much(at, capsys, command, zeros):
     name = f"{'-'.join(command)}.safetensors"
     assert cli.run(["attack", *command[:1], "song.safetensors", "-o", name, *command[1:], "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["zero_weights"] == pytest.approx(zeros, abs=0.06)
+    if zeros is None:  # what is within half of one of 31 steps to its matrix's largest
+        matrices = [matrix for layer in ss.load("song.safetensors").weights for matrix in layer.weight]
+        small = sum(int((np.abs(matrix) <= np.abs(matrix).max() / 62).sum()) for matrix in matrices)
+        assert told["zero_weights"] == round(small / sum(matrix.size for matrix in matrices), 4)
+    else:
+        assert told["zero_weights"] == pytest.approx(zeros, abs=0.06)
     assert told["changed_weights"] > 0.2
     assert 3 < told["cover_psnr"] < 70
     assert cli.run(["reveal", name, "--key", "alice.key", "-o", f"{name}.png"]) == 0

@@ -250,7 +250,11 @@ class TestRender:
         whole = sample(stego, size)
         monkeypatch.setattr(rendering, "_ACTIVATIONS", 12 * chunk)  # of 12 features
         monkeypatch.setattr(rendering, "_GROUP", 3 * chunk)
+        evaluate_columns, points = rendering._evaluate, []
+        monkeypatch.setattr(rendering, "_evaluate", lambda m, coords: points.append(coords.shape[2]) or evaluate_columns(m, coords))
         np.testing.assert_allclose(sample(stego, size), whole, atol=1e-6)
+        assert sum(points) == size[0] * size[1]
+        assert max(points) <= max(3 * chunk, size[1])  # a row at least
 
     def test_points_are_pixel_centres(self, stego, weights):
         direct = np.clip((evaluate(weights, Grid().patch(0, (5, 8)).coords) + 1) / 2, 0, 1)

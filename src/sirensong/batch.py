@@ -18,8 +18,10 @@ from sirensong.keys import read_key
 from sirensong.mask import mask_path
 from sirensong.metrics import measure
 from sirensong.raster import Raster
-from sirensong.reveal import reveal, sample
+from sirensong.rendering import render_levels
+from sirensong.reveal import SecretFunction, unlock
 from sirensong.siren import Architecture
+from sirensong.stego import StegoFunction
 from sirensong.training.recipe import Recipe
 from sirensong.workers import spread
 
@@ -132,7 +134,8 @@ def run_job(job: Job, order: Order) -> Outcome:
         )
         hidden.save(job.output, overwrite=True)
         stego = load(job.output)
-        renders = [sample(stego), *(reveal(stego, key, mask=hidden.mask) for key in keys)]
+        functions: list[StegoFunction | SecretFunction] = [stego, *(unlock(stego, key, mask=hidden.mask) for key in keys)]
+        renders = (render_levels(function, (function.height, function.width)) for function in functions)
         psnr = tuple(measure(picture, render).psnr for picture, render in zip(pictures, renders, strict=True))
     except SirensongError as error:
         return Outcome(job.output.name, error=error.message)

@@ -62,8 +62,8 @@ def read_picture(image: ImageLike, *, within: tuple[int, int] | None = None) -> 
     """Take a photograph from a file, a PIL image or an array. within: (height, width) to make it smaller to, keeping its shape.
 
     image: a path to JPEG, PNG, WebP or whatever else Pillow opens; a PIL image; or an array (height, width), (height, width, 3) or
-    (height, width, 4), uint8, uint16, or floating in [0, 1]. EXIF orientation is applied; grey is repeated in three channels;
-    alpha, palettes and 16 bits are converted, and `notes` says what that lost.
+    (height, width, 4), uint8, uint16, or floating in [0, 1]; or a sealed picture, as it is. EXIF orientation is applied; grey is
+    repeated in three channels; alpha, palettes and 16 bits are converted, and `notes` says what that lost.
     Raises FileError if a file cannot be read, FormatError if it is no picture, SettingError for an array of another form.
     """
     picture = _take(image)

@@ -20,10 +20,11 @@ from sirensong.cli.console import err, out, print_facts, print_json, tracked, tr
 from sirensong.errors import FileError, SettingError, SirensongError
 from sirensong.files import refuse_existing
 from sirensong.finetuning import finetune as tuned
-from sirensong.image import Pixels, to_uint8
+from sirensong.image import Pixels
 from sirensong.keys import SecretKey, read_key
 from sirensong.mask import Mask, read_mask
 from sirensong.metrics import measure
+from sirensong.rendering import render_levels
 from sirensong.reveal import reveal, sample
 from sirensong.robustness import disturb, quantise
 from sirensong.robustness import prune as pruned
@@ -92,7 +93,7 @@ def finetune(
     keys, given = [read_key(path) for path in key or []], None if mask is None else read_mask(mask)
 
     def change(stego: StegoFunction) -> StegoFunction:
-        picture = to_uint8(sample(stego)) if cover is None else open_picture(cover).levels
+        picture = render_levels(stego, (stego.height, stego.width)) if cover is None else open_picture(cover).levels
         with training_bar(0) as listener:
             return tuned(stego, picture, steps, rate=rate, listener=listener)
 

@@ -64,9 +64,7 @@ def _quality(stego: StegoFunction, picture: Picture, mask: Mask | None) -> Quali
 
 
 def _render(stego: StegoFunction, picture: Picture, mask: Mask | None) -> Raster:
-    if picture.key is None:
-        return render_levels(stego, (stego.height, stego.width))
-    function = unlock(stego, picture.key, mask=mask)
+    function = stego if picture.key is None else unlock(stego, picture.key, mask=mask)
     return render_levels(function, (function.height, function.width))
 
 
