@@ -21,6 +21,7 @@ from sirensong.robustness import prune, quantise
 from sirensong.siren import unstack
 from sirensong.tiles import Grid
 from sirensong.training import checkpoint as checkpoints
+from sirensong.training import loop as loops
 from sirensong.training import run as runs
 from sirensong.training.loop import Stage
 from sirensong.training.part import Part, Work
@@ -305,6 +306,25 @@ def test_finished_tiles_are_not_done_again(selection, tmp_path, keys, monkeypatc
     if selection == "magnitude":
         assert mask_to_bytes(resumed.mask) == mask_to_bytes(whole.mask)
     assert psnr(ss.reveal(whole.stego, keys[0], mask=whole.mask), ss.reveal(resumed.stego, keys[0], mask=resumed.mask)) == np.inf
+
+
+def test_a_run_killed_in_its_first_tiles_trains_the_later_ones_from_their_own_beginning(tmp_path, keys, monkeypatch):
+    monkeypatch.setattr(checkpoints, "INTERVAL", 0.0)
+    monkeypatch.setattr(loops, "_REPORT_EVERY", 0.0)
+    monkeypatch.setattr(runs, "_FEATURES_AT_ONCE", {"cpu": 400})  # two tiles together
+    pictures, path, heard = [photograph(seed, 32, 32) for seed in range(2)], tmp_path / "run.checkpoint", []
+    recipe = dataclasses.replace(TILED, cover_steps=3, joint_steps=4)
+
+    def stop(progress):
+        if (progress.stage, progress.step) == ("joint", 2):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        hide(pictures, keys[:1], recipe, seed=3, checkpoint=path, listener=stop)
+    hide(pictures, keys[:1], recipe, seed=3, checkpoint=path, resume=True, listener=heard.append)
+    first, second = ([(event.stage, event.step) for event in heard if event.tiles_done == done] for done in (0, 2))
+    assert first == [("joint", 2), ("joint", 3), ("joint", 4)]
+    assert second == [*(("cover", step) for step in (1, 2, 3)), *(("joint", step) for step in (1, 2, 3, 4))]
 
 
 def test_what_is_too_large_for_memory_is_the_same(tmp_path, keys, monkeypatch, torch_threads):

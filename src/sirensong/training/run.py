@@ -94,7 +94,7 @@ class Run:
                 continue
             resumed = None
             if checkpoint is not None:
-                resumed = self._resumed if checkpoint.part == index else None
+                resumed, self._resumed = self._resumed if checkpoint.part == index else None, None  # of these tiles alone
                 checkpoint.part = index
             yield Part(self._work, tiles, self._budget(index, done_before), checkpoint, resumed)
 
