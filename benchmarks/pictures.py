@@ -8,8 +8,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from sirensong.image import fill, read_picture, to_pil
-from sirensong.photographs import NAMES, photograph
+from sirensong.pictures.image import fill, read_picture, to_pil
+from sirensong.pictures.photographs import NAMES, photograph
 
 SIDE = 128
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 import sirensong as ss
-from sirensong.siren import Layer, initial_weights, stack
+from sirensong.network.siren import Layer, initial_weights, stack
 from sirensong.training.loading import loading
 from sirensong.training.optimizer import Descent
 from sirensong.training.parameters import Parameters

@@ -17,8 +17,8 @@ import numpy as np
 
 import sirensong as ss
 from pictures import square
-from sirensong.decoys import KINDS as MADE
-from sirensong.steganalysis.weights import detect
+from sirensong.lab.steganalysis.weights import detect
+from sirensong.pictures.decoys import KINDS as MADE
 
 KINDS = ("photographs", "cover", "leaves", "noise", "folder")  # the last: of the secrets' own data sets
 

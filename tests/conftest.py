@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from sirensong.keys import SecretKey
-from sirensong.siren import Architecture, Layer, initial_weights, stack
-from sirensong.slots import seal_slots
-from sirensong.stego import StegoFunction
-from sirensong.tiles import Grid
+from sirensong.carrier.slots import seal_slots
+from sirensong.carrier.stego import StegoFunction
+from sirensong.keys.keys import SecretKey
+from sirensong.network.siren import Architecture, Layer, initial_weights, stack
+from sirensong.network.tiles import Grid
 
 # The networks here are so small that a second thread costs more than it does; also in the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

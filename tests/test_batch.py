@@ -18,7 +18,7 @@ import sirensong as ss
 from sirensong import cli
 from sirensong.batch import Job, Order, read_jobs, run_job, run_jobs
 from sirensong.errors import FormatError
-from sirensong.mask import mask_path, read_mask
+from sirensong.network.mask import mask_path, read_mask
 
 TINY = dataclasses.replace(ss.FAST, cover_steps=1, joint_steps=2)
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 import sirensong as ss
 from sirensong import cli
-from sirensong.finetuning import finetune
+from sirensong.lab.finetuning import finetune
 from sirensong.training import recipe as recipes
 
 SMALL = ["--hidden-features", "48", "--hidden-layers", "4", "--omega", "15"]

@@ -10,16 +10,16 @@ import torch
 from PIL import Image
 
 import sirensong as ss
-from sirensong import mapped
-from sirensong.carrier import to_bytes
+from sirensong.carrier import mapped
+from sirensong.carrier.file import to_bytes
 from sirensong.errors import FormatError, NoPictureError, SettingError
-from sirensong.image import fill, resize, to_uint8, write_picture
-from sirensong.mask import mask_to_bytes
-from sirensong.photographs import photograph as photograph_of
-from sirensong.raster import Sealed
-from sirensong.robustness import prune, quantise
-from sirensong.siren import unstack
-from sirensong.tiles import Grid
+from sirensong.lab.robustness import prune, quantise
+from sirensong.network.mask import mask_to_bytes
+from sirensong.network.siren import unstack
+from sirensong.network.tiles import Grid
+from sirensong.pictures.image import fill, resize, to_uint8, write_picture
+from sirensong.pictures.photographs import photograph as photograph_of
+from sirensong.pictures.raster import Sealed
 from sirensong.training import checkpoint as checkpoints
 from sirensong.training import loop as loops
 from sirensong.training import run as runs

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import sirensong as ss
-from sirensong.slots import Slot
-from sirensong.stego import weights_digest
-from sirensong.substitution import Selection
+from sirensong.carrier.slots import Slot
+from sirensong.carrier.stego import weights_digest
+from sirensong.network.substitution import Selection
 
 
 def run(script, *arguments):
@@ -92,7 +92,7 @@ def test_finetuning_says_what_is_missing(package):
         sys.modules["torch"] = None
         import numpy as np
         import sirensong as ss
-        from sirensong.finetuning import finetune
+        from sirensong.lab.finetuning import finetune
 
         try:
             finetune(ss.load(sys.argv[1]), np.zeros((16, 16, 3), np.uint8), 1)

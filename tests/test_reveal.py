@@ -6,18 +6,19 @@ import numpy as np
 import pytest
 
 import sirensong
-from sirensong import rendering, slots
-from sirensong.carrier import load, save
+from sirensong.carrier import slots
+from sirensong.carrier.file import load, save
+from sirensong.carrier.slots import Slot
+from sirensong.carrier.stego import weights_digest
 from sirensong.errors import FormatError, NoPictureError, SettingError
-from sirensong.keys import Draw, Passphrase, choose_positions, normal_values, xavier_deviation
-from sirensong.mask import Mask
-from sirensong.rendering import colours, render, render_levels
+from sirensong.keys.keys import Draw, Passphrase, choose_positions, normal_values, xavier_deviation
+from sirensong.network import rendering
+from sirensong.network.mask import Mask
+from sirensong.network.rendering import colours, render, render_levels
+from sirensong.network.siren import Architecture, Layer, evaluate, initial_weights, stack, unstack
+from sirensong.network.substitution import Selection, magnitude_positions
+from sirensong.network.tiles import Grid
 from sirensong.reveal import reveal, sample, unlock
-from sirensong.siren import Architecture, Layer, evaluate, initial_weights, stack, unstack
-from sirensong.slots import Slot
-from sirensong.stego import weights_digest
-from sirensong.substitution import Selection, magnitude_positions
-from sirensong.tiles import Grid
 
 RATIO = 0.1
 

@@ -12,18 +12,18 @@ Everything but `hide`, `fit` and `plan` works without torch, which is imported w
 
 from __future__ import annotations
 
-from sirensong.carrier import load, save
+from sirensong.carrier.file import load, save
+from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import FileError, FormatError, MissingDependencyError, NoPictureError, SettingError, SirensongError
 from sirensong.hide import Hidden, fit, hide, plan
-from sirensong.image import to_pil
-from sirensong.keys import Passphrase, SecretKey, read_key, write_key
-from sirensong.mask import Mask, read_mask, write_mask
-from sirensong.metrics import Quality, measure
-from sirensong.rendering import render, render_levels
+from sirensong.keys.keys import Passphrase, SecretKey, read_key, write_key
+from sirensong.network.mask import Mask, read_mask, write_mask
+from sirensong.network.rendering import render, render_levels
+from sirensong.network.siren import Architecture
+from sirensong.network.tiles import Grid
+from sirensong.pictures.image import to_pil
+from sirensong.pictures.metrics import Quality, measure
 from sirensong.reveal import SecretFunction, reveal, sample, unlock
-from sirensong.siren import Architecture
-from sirensong.stego import StegoFunction
-from sirensong.tiles import Grid
 from sirensong.training.plan import Plan
 from sirensong.training.recipe import FAST, PAPER, Recipe
 

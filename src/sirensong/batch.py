@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sirensong.carrier import load
+from sirensong.carrier.file import load
+from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import FormatError, SirensongError
 from sirensong.files import StrPath, read_bytes
 from sirensong.hide import hide
-from sirensong.image import read_picture
-from sirensong.keys import read_key
-from sirensong.mask import mask_path
-from sirensong.metrics import measure
-from sirensong.raster import Raster
-from sirensong.rendering import render_levels
+from sirensong.keys.keys import read_key
+from sirensong.network.mask import mask_path
+from sirensong.network.rendering import render_levels
+from sirensong.network.siren import Architecture
+from sirensong.pictures.image import read_picture
+from sirensong.pictures.metrics import measure
+from sirensong.pictures.raster import Raster
 from sirensong.reveal import SecretFunction, unlock
-from sirensong.siren import Architecture
-from sirensong.stego import StegoFunction
 from sirensong.training.recipe import Recipe
 from sirensong.workers import spread
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from sirensong.carrier import load, save
+from sirensong.carrier.file import load, save
 from sirensong.files import refuse_existing, told
 from sirensong.hide import hide
-from sirensong.image import fill, from_uint8, write_picture
-from sirensong.keys import SecretKey, read_key, write_key
-from sirensong.metrics import Quality, measure
-from sirensong.photographs import photograph
+from sirensong.keys.keys import SecretKey, read_key, write_key
+from sirensong.pictures.image import fill, from_uint8, write_picture
+from sirensong.pictures.metrics import Quality, measure
+from sirensong.pictures.photographs import photograph
+from sirensong.pictures.sheet import Row, contact_sheet, difference
 from sirensong.reveal import reveal, sample
-from sirensong.sheet import Row, contact_sheet, difference
 from sirensong.training.progress import Listener
 from sirensong.training.recipe import RECIPES
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sirensong.carrier import save
+from sirensong.carrier.file import save
+from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import SettingError
 from sirensong.files import StrPath
-from sirensong.image import ImageLike, read_picture
-from sirensong.keys import Key
-from sirensong.mask import Mask, mask_path, write_mask
-from sirensong.raster import Raster
-from sirensong.siren import Architecture
-from sirensong.stego import StegoFunction
-from sirensong.tiles import Grid, grid_for
+from sirensong.keys.keys import Key
+from sirensong.network.mask import Mask, mask_path, write_mask
+from sirensong.network.siren import Architecture
+from sirensong.network.tiles import Grid, grid_for
+from sirensong.pictures.image import ImageLike, read_picture
+from sirensong.pictures.raster import Raster
 from sirensong.training.loading import loading
 from sirensong.training.options import Options
 from sirensong.training.plan import Plan

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sirensong.carrier.slots import DIGEST_BYTES, Slot, open_slots
+from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import NoPictureError, SettingError
-from sirensong.image import Pixels
-from sirensong.keys import Key, SecretKey
-from sirensong.mask import Mask
-from sirensong.rendering import Size, render
-from sirensong.siren import Weights, unstack
-from sirensong.slots import DIGEST_BYTES, Slot, open_slots
-from sirensong.stego import StegoFunction
-from sirensong.substitution import (
+from sirensong.keys.keys import Key, SecretKey
+from sirensong.network.mask import Mask
+from sirensong.network.rendering import Size, render
+from sirensong.network.siren import Weights, unstack
+from sirensong.network.substitution import (
     Positions,
     Selection,
     key_weights,
@@ -21,7 +20,8 @@ from sirensong.substitution import (
     random_positions,
     substitute,
 )
-from sirensong.tiles import Grid
+from sirensong.network.tiles import Grid
+from sirensong.pictures.image import Pixels
 
 
 @dataclass(frozen=True, eq=False)

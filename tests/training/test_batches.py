@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sirensong.tiles import Grid
+from sirensong.network.tiles import Grid
 from sirensong.training.batches import Batches, _patches
 from sirensong.training.problem import Target
 

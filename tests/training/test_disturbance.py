@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from sirensong.siren import Architecture, initial_weights, stack
+from sirensong.network.siren import Architecture, initial_weights, stack
 from sirensong.training.disturbance import Disturbance
 from sirensong.training.parameters import Parameters
 

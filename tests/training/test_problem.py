@@ -5,12 +5,12 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio
 
-from sirensong.image import to_uint8
-from sirensong.keys import SecretKey
-from sirensong.rendering import colours
-from sirensong.siren import Architecture, Layer, evaluate, initial_weights, stack
-from sirensong.substitution import key_weights, keyed_positions, magnitude_positions, substitute
-from sirensong.tiles import Grid
+from sirensong.keys.keys import SecretKey
+from sirensong.network.rendering import colours
+from sirensong.network.siren import Architecture, Layer, evaluate, initial_weights, stack
+from sirensong.network.substitution import key_weights, keyed_positions, magnitude_positions, substitute
+from sirensong.network.tiles import Grid
+from sirensong.pictures.image import to_uint8
 from sirensong.training.parameters import Parameters
 from sirensong.training.problem import Problem, Target, Tile
 from sirensong.training.step import TrainingPass

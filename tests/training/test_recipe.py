@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sirensong.errors import SettingError
-from sirensong.siren import Architecture
-from sirensong.tiles import Grid
+from sirensong.network.siren import Architecture
+from sirensong.network.tiles import Grid
 from sirensong.training.options import Options
 from sirensong.training.recipe import FAST, PAPER, architecture_for
 from sirensong.training.schedule import Schedule

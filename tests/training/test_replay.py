@@ -15,8 +15,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import sirensong as ss
-from sirensong.carrier import to_bytes
-from sirensong.siren import initial_weights, stack
+from sirensong.carrier.file import to_bytes
+from sirensong.network.siren import initial_weights, stack
 from sirensong.training import replay
 from sirensong.training.loop import JOINT_STAGE, Stage, Surroundings
 from sirensong.training.parameters import Parameters

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sirensong.siren import Architecture, evaluate
+from sirensong.network.siren import Architecture, evaluate
 from sirensong.training.parameters import Parameters
 from sirensong.training.step import TrainingPass, split_for
 

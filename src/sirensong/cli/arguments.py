@@ -13,9 +13,9 @@ import typer
 from sirensong.cli.console import print_note
 from sirensong.errors import FormatError, SettingError
 from sirensong.files import read_bytes
-from sirensong.image import read_picture
-from sirensong.keys import Key, Passphrase, read_key
-from sirensong.raster import Raster
+from sirensong.keys.keys import Key, Passphrase, read_key
+from sirensong.pictures.image import read_picture
+from sirensong.pictures.raster import Raster
 
 Carrier = Annotated[Path, typer.Argument(help="the carrier, a .safetensors file", show_default=False)]
 Output = Annotated[Path, typer.Option("--output", "-o", help="file to write", show_default=False)]

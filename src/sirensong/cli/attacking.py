@@ -14,21 +14,21 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from sirensong.carrier import load, save
+from sirensong.carrier.file import load, save
+from sirensong.carrier.stego import StegoFunction
 from sirensong.cli.arguments import Carrier, Json, MaskFile, Output, Overwrite, open_picture
 from sirensong.cli.console import err, out, print_facts, print_json, tracked, training_bar
 from sirensong.errors import FileError, SettingError, SirensongError
 from sirensong.files import refuse_existing
-from sirensong.finetuning import finetune as tuned
-from sirensong.image import Pixels
-from sirensong.keys import SecretKey, read_key
-from sirensong.mask import Mask, read_mask
-from sirensong.metrics import measure
-from sirensong.rendering import render_levels
+from sirensong.keys.keys import SecretKey, read_key
+from sirensong.lab.finetuning import finetune as tuned
+from sirensong.lab.robustness import disturb, quantise
+from sirensong.lab.robustness import prune as pruned
+from sirensong.network.mask import Mask, read_mask
+from sirensong.network.rendering import render_levels
+from sirensong.pictures.image import Pixels
+from sirensong.pictures.metrics import measure
 from sirensong.reveal import reveal, sample
-from sirensong.robustness import disturb, quantise
-from sirensong.robustness import prune as pruned
-from sirensong.stego import StegoFunction
 from sirensong.training.recipe import FINETUNING
 
 app = typer.Typer(help="Change a carrier as others might, or look for what it hides.", no_args_is_help=True)
@@ -138,7 +138,7 @@ def _psnr(before: Pixels, after: Pixels) -> float | None:
 @app.command()
 def weights(clean: _Folder, suspected: _Folder, json: Json = False) -> None:
     """Try to tell two folders of carriers apart by their weights: the paper's histogram SVM, and stronger detectors."""
-    from sirensong.steganalysis.weights import detect
+    from sirensong.lab.steganalysis.weights import detect
 
     populations = _load_all(clean), _load_all(suspected)
     with err.status("training detectors"):
@@ -163,7 +163,7 @@ def guess(
     json: Json = False,
 ) -> None:
     """Render with many wrong keys and the right one, and rank them by how natural they look: can one be found by looking?"""
-    from sirensong.steganalysis import guessing
+    from sirensong.lab.steganalysis import guessing
 
     if keys < 2:
         raise SettingError(f"expected at least 2 wrong keys, got {keys}")
@@ -202,7 +202,7 @@ def stegexpose(
     json: Json = False,
 ) -> None:
     """Look for LSB replacement in a folder's pictures, as StegExpose does, and print its CSV."""
-    from sirensong.steganalysis.stegexpose_files import analyse_files, files_in, to_csv
+    from sirensong.lab.steganalysis.stegexpose_files import analyse_files, files_in, to_csv
 
     verdicts = analyse_files(tracked(files_in(folder), "pictures"), fast=fast, threshold=threshold)
     if json:

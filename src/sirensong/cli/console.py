@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, track
 from rich.table import Table
 
-from sirensong.metrics import Quality
+from sirensong.pictures.metrics import Quality
 from sirensong.training.progress import Listener
 from sirensong.training.progress import Progress as TrainingProgress
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sirensong.carrier import VERSION, load
+from sirensong.carrier.file import VERSION, load
 from sirensong.cli.arguments import Carrier, Json
 from sirensong.cli.console import print_facts
 from sirensong.files import told

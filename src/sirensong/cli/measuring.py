@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from sirensong.carrier import load
+from sirensong.carrier.file import load
+from sirensong.carrier.stego import StegoFunction
 from sirensong.cli.arguments import (
     Carrier,
     Json,
@@ -21,14 +22,13 @@ from sirensong.cli.arguments import (
 )
 from sirensong.cli.console import print_json, print_note, quality_table
 from sirensong.errors import SettingError
-from sirensong.image import resize
-from sirensong.mask import Mask, read_mask
-from sirensong.metrics import Quality
-from sirensong.metrics import measure as compare
-from sirensong.raster import Raster
-from sirensong.rendering import render_levels
+from sirensong.network.mask import Mask, read_mask
+from sirensong.network.rendering import render_levels
+from sirensong.pictures.image import resize
+from sirensong.pictures.metrics import Quality
+from sirensong.pictures.metrics import measure as compare
+from sirensong.pictures.raster import Raster
 from sirensong.reveal import unlock
-from sirensong.stego import StegoFunction
 
 
 def measure(

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from sirensong.carrier import load
+from sirensong.carrier.file import load
 from sirensong.cli.arguments import Carrier, MaskFile, Output, Overwrite, Scale, SizeOption, receiver_key, render_size
 from sirensong.cli.console import out, print_note
 from sirensong.errors import NoPictureError, SettingError
 from sirensong.files import refuse_existing
-from sirensong.image import check_ending, write_picture
-from sirensong.mask import read_mask
-from sirensong.rendering import render_levels
+from sirensong.network.mask import read_mask
+from sirensong.network.rendering import render_levels
+from sirensong.pictures.image import check_ending, write_picture
 from sirensong.reveal import unlock
 
 

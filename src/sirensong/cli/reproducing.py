@@ -40,9 +40,9 @@ def reproduce(
     cluster: Cluster = None,
 ) -> None:
     """Repeat an experiment of the paper, and report it beside the paper's numbers. What is finished is not done again."""
-    from sirensong.reproduce import ablations, attacks, random_keys, siastegnet, sizes, visual
-    from sirensong.reproduce.report import write_report
-    from sirensong.reproduce.study import Study, run_items
+    from sirensong.lab.reproduce import ablations, attacks, random_keys, siastegnet, sizes, visual
+    from sirensong.lab.reproduce.report import write_report
+    from sirensong.lab.reproduce.study import Study, run_items
 
     modules = (visual, sizes, ablations, attacks, siastegnet, random_keys)
     every = [experiment for module in modules for experiment in module.EXPERIMENTS]

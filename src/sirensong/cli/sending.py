@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from sirensong.batch import Order
-from sirensong.carrier import load
+from sirensong.carrier.file import load
 from sirensong.cli.arguments import (
     Json,
     Output,
@@ -26,17 +26,17 @@ from sirensong.cli.arguments import (
 from sirensong.cli.batching import Cluster, Workers, refuse_single, run_batch
 from sirensong.cli.console import duration, out, print_facts, print_note, training_bar
 from sirensong.cli.measuring import qualities, report
-from sirensong.decoys import KINDS
 from sirensong.demo import run_demo
 from sirensong.errors import FileError, SettingError, StoppedError
 from sirensong.files import refuse_existing
 from sirensong.hide import discard_checkpoint, plan
 from sirensong.hide import hide as train
-from sirensong.image import PICTURE_ENDINGS
-from sirensong.mask import Mask, mask_path, read_mask
-from sirensong.raster import Raster
-from sirensong.siren import Architecture
-from sirensong.tiles import grid_for
+from sirensong.network.mask import Mask, mask_path, read_mask
+from sirensong.network.siren import Architecture
+from sirensong.network.tiles import grid_for
+from sirensong.pictures.decoys import KINDS
+from sirensong.pictures.image import PICTURE_ENDINGS
+from sirensong.pictures.raster import Raster
 from sirensong.training.plan import Plan
 from sirensong.training.recipe import RECIPES, ROBUST, Recipe, architecture_for
 

@@ -23,9 +23,9 @@ from torch import Tensor
 
 from sirensong.errors import FormatError
 from sirensong.files import StrPath, read_bytes, told, write_bytes
-from sirensong.keys import NONCE_BYTES, derive
-from sirensong.siren import Layer, Weights
-from sirensong.substitution import Positions
+from sirensong.keys.keys import NONCE_BYTES, derive
+from sirensong.network.siren import Layer, Weights
+from sirensong.network.substitution import Positions
 from sirensong.training.loop import Snapshot
 from sirensong.training.parameters import Parameters
 

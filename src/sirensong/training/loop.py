@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sirensong.errors import SirensongError
-from sirensong.metrics import psnr_of
+from sirensong.pictures.metrics import psnr_of
 from sirensong.training.batches import Batches
 from sirensong.training.disturbance import Disturbance
 from sirensong.training.optimizer import Descent

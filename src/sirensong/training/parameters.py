@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sirensong.siren import Layer, Weights, unstack
+from sirensong.network.siren import Layer, Weights, unstack
 
 
 @dataclass(frozen=True)

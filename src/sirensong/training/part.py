@@ -9,10 +9,9 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from sirensong.keys import SecretKey, derive
-from sirensong.raster import Raster
-from sirensong.siren import Architecture, Weights, initial_weights, stack
-from sirensong.substitution import (
+from sirensong.keys.keys import SecretKey, derive
+from sirensong.network.siren import Architecture, Weights, initial_weights, stack
+from sirensong.network.substitution import (
     Positions,
     Selection,
     Values,
@@ -21,7 +20,8 @@ from sirensong.substitution import (
     magnitude_positions,
     random_positions,
 )
-from sirensong.tiles import Grid
+from sirensong.network.tiles import Grid
+from sirensong.pictures.raster import Raster
 from sirensong.training.checkpoint import Checkpoint
 from sirensong.training.loop import COVER_STAGE, JOINT_STAGE, Snapshot, Stage, Surroundings
 from sirensong.training.options import Options

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sirensong.mapped import IN_MEMORY
-from sirensong.raster import Raster
-from sirensong.siren import Architecture
-from sirensong.tiles import Grid
+from sirensong.carrier.mapped import IN_MEMORY
+from sirensong.network.siren import Architecture
+from sirensong.network.tiles import Grid
+from sirensong.pictures.raster import Raster
 from sirensong.training.recipe import Recipe
 
 _PROGRAM = 300 * 10**6  # bytes that the program takes by itself, PyTorch above all

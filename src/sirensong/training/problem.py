@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sirensong.image import from_uint8
-from sirensong.metrics import psnr_of
-from sirensong.raster import Raster
-from sirensong.siren import Architecture, evaluate
-from sirensong.substitution import Positions, Values
-from sirensong.tiles import Grid, Patch
+from sirensong.network.siren import Architecture, evaluate
+from sirensong.network.substitution import Positions, Values
+from sirensong.network.tiles import Grid, Patch
+from sirensong.pictures.image import from_uint8
+from sirensong.pictures.metrics import psnr_of
+from sirensong.pictures.raster import Raster
 from sirensong.training.parameters import Parameters
 
 _CHUNK = 16384  # points rendered at a time

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sirensong.siren import Weights
+from sirensong.network.siren import Weights
 
 
 @dataclass(frozen=True)

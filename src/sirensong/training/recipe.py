@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from sirensong.decoys import KINDS
+from sirensong.carrier.slots import SLOTS
 from sirensong.errors import SettingError
-from sirensong.siren import Architecture
-from sirensong.slots import SLOTS
-from sirensong.substitution import Selection, ratio_units
-from sirensong.tiles import Grid
+from sirensong.network.siren import Architecture
+from sirensong.network.substitution import Selection, ratio_units
+from sirensong.network.tiles import Grid
+from sirensong.pictures.decoys import KINDS
 
 _OVERHEAD = 1 / 8  # share of a tile's pixels whose evaluation takes as long as the rest of a step
 _STEP = 16  # hidden features come in multiples of this
@@ -198,7 +198,7 @@ FINETUNING = Recipe(
     adam_rate=1e-4,
     last_rate=1e-4,
 )
-"""For a published function that is trained on (`sirensong.finetuning`): a cover stage without Muon, whose first steps are large
+"""For a published function that is trained on (`sirensong.lab.finetuning`): a cover stage without Muon, whose first steps are large
 whatever is left to learn.
 """
 

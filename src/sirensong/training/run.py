@@ -11,18 +11,18 @@ from itertools import chain
 import numpy as np
 import torch
 
-from sirensong.decoys import decoy
+from sirensong.carrier.mapped import release, zeros
+from sirensong.carrier.slots import DIGEST_BYTES, SLOTS, Slot, seal_slots
+from sirensong.carrier.stego import StegoFunction, weights_digest
 from sirensong.errors import SettingError
-from sirensong.image import ImageLike, digest, fill, read_picture
-from sirensong.keys import KEY_BYTES, Key, SecretKey, derive
-from sirensong.mapped import release, zeros
-from sirensong.mask import CARRIER_BYTES, Mask
-from sirensong.raster import Raster
-from sirensong.siren import Architecture, Layer, Weights
-from sirensong.slots import DIGEST_BYTES, SLOTS, Slot, seal_slots
-from sirensong.stego import StegoFunction, weights_digest
-from sirensong.substitution import Positions, Selection, check_selects
-from sirensong.tiles import Grid
+from sirensong.keys.keys import KEY_BYTES, Key, SecretKey, derive
+from sirensong.network.mask import CARRIER_BYTES, Mask
+from sirensong.network.siren import Architecture, Layer, Weights
+from sirensong.network.substitution import Positions, Selection, check_selects
+from sirensong.network.tiles import Grid
+from sirensong.pictures.decoys import decoy
+from sirensong.pictures.image import ImageLike, digest, fill, read_picture
+from sirensong.pictures.raster import Raster
 from sirensong.training.checkpoint import Checkpoint, discard, read_nonce
 from sirensong.training.loop import COVER_STAGE, Snapshot, Stage, Surroundings
 from sirensong.training.options import Options

@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-from sirensong.siren import Architecture
+from sirensong.network.siren import Architecture
 from sirensong.training.parameters import Parameters
 
 

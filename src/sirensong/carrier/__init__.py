@@ -1,0 +1,1 @@
+"""The stego function as it is published, and its file."""

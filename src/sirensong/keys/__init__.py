@@ -1,0 +1,1 @@
+"""Keys, and the integers and normal values that are derived from them."""

@@ -1,0 +1,1 @@
+"""What only researchers run: steganalysis, robustness, fine-tuning, reproduction."""

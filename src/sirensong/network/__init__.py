@@ -1,0 +1,1 @@
+"""The neural function on NumPy: SIRENs, tiles, substitution, rendering."""

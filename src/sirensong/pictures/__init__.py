@@ -1,0 +1,1 @@
+"""Photographs: image files, metrics, decoys, contact sheets."""

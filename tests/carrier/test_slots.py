@@ -1,0 +1,157 @@
+"""Slots: what a key finds among 64 blocks that look random."""
+
+import hashlib
+import hmac
+import struct
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from sirensong.carrier.slots import SLOT_BYTES, SLOTS, Slot, open_slots, seal_slots
+from sirensong.errors import FormatError, SettingError
+from sirensong.keys.keys import SecretKey
+from sirensong.network.substitution import Selection
+
+ENTROPY = bytes(range(60, 92))
+
+
+def slot_of(number):
+    return Slot(list(Selection)[number % 3], (number + 1) / 10_000, 10 + number, 20 + number, bytes([number] * 6))
+
+
+def key_of(number):
+    return SecretKey(hashlib.sha256(b"key %d" % number).digest())
+
+
+def cut(slots, size=SLOT_BYTES):
+    return [slots[start : start + size] for start in range(0, len(slots), size)]
+
+
+def cipher_by_hand(key, nonce):
+    """AES-256-SIV under 64 bytes of HKDF-SHA256 of key and nonce (RFC 5869, two blocks)."""
+    extracted = hmac.digest(nonce, key.secret, "sha256")
+    first = hmac.digest(extracted, b"sirensong/1/slot\x01", "sha256")
+    return AESSIV(first + hmac.digest(extracted, first + b"sirensong/1/slot\x02", "sha256"))
+
+
+def with_block(slots, block, place=0):
+    return slots[: place * SLOT_BYTES] + block + slots[(place + 1) * SLOT_BYTES :]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 16, 64])
+def test_each_key_finds_its_own(nonce, count):
+    slots = seal_slots(nonce, [(key_of(number), slot_of(number)) for number in range(count)], ENTROPY)
+    assert len(slots) == 64 * 32
+    assert [open_slots(nonce, slots, key_of(number)) for number in range(count)] == [slot_of(number) for number in range(count)]
+    assert open_slots(nonce, slots, key_of(count)) is None
+
+
+def test_there_is_room_for_64(nonce):
+    with pytest.raises(SettingError, match="at most 64 pictures, got 65"):
+        seal_slots(nonce, [(key_of(number), slot_of(number)) for number in range(65)], ENTROPY)
+
+
+@given(
+    selection=st.sampled_from(Selection),
+    units=st.integers(1, 9999),
+    height=st.integers(1, 65535),
+    width=st.integers(1, 65535),
+    digest=st.binary(min_size=6, max_size=6),
+)
+def test_every_field_survives(key, nonce, selection, units, height, width, digest):
+    slot = Slot(selection, units / 10_000, height, width, digest)
+    assert open_slots(nonce, seal_slots(nonce, [(key, slot)], ENTROPY), key) == slot
+
+
+def test_a_slot_byte_by_byte(key, nonce):
+    slots = seal_slots(nonce, [(key, Slot(Selection.MAGNITUDE, 0.05, 0x0102, 0x0304, b"digest"))], ENTROPY)
+    empty = seal_slots(nonce, [], ENTROPY)
+    (block,) = [block for block, filling in zip(cut(slots), cut(empty), strict=True) if block != filling]
+    plain = cipher_by_hand(key, nonce).decrypt(block, None)
+    assert plain == bytes([1, 0, 1, 0]) + bytes([0xF4, 0x01, 0x02, 0x01, 0x04, 0x03]) + b"digest"
+
+
+def test_another_key_or_carrier_opens_none(key, other_key, nonce):
+    slots = seal_slots(nonce, [(key, slot_of(1))], ENTROPY)
+    assert open_slots(nonce, slots, other_key) is None
+    assert open_slots(nonce[::-1], slots, key) is None
+
+
+def test_every_flipped_bit_closes_a_slot(key, nonce):
+    block = cipher_by_hand(key, nonce).encrypt(struct.pack("<BBBBHHH6s", 1, 0, 0, 0, 500, 6, 9, b"digest"), None)
+    others = seal_slots(nonce, [], ENTROPY)
+    assert open_slots(nonce, with_block(others, block), key) == Slot(Selection.KEYED, 0.05, 6, 9, b"digest")
+    for bit in range(8 * SLOT_BYTES):
+        flipped = (int.from_bytes(block) ^ (1 << bit)).to_bytes(SLOT_BYTES)
+        assert open_slots(nonce, with_block(others, flipped), key) is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (2, 0, 0, 0, 500, 6, 9),
+        (0, 0, 0, 0, 500, 6, 9),
+        (255, 0, 0, 0, 500, 6, 9),
+        (1, 1, 0, 0, 500, 6, 9),
+        (1, 0, 3, 0, 500, 6, 9),
+        (1, 0, 0, 1, 500, 6, 9),
+        (1, 0, 0, 0, 0, 6, 9),
+        (1, 0, 0, 0, 10_000, 6, 9),
+        (1, 0, 0, 0, 65_535, 6, 9),
+        (1, 0, 0, 0, 500, 0, 9),
+        (1, 0, 0, 0, 500, 6, 0),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 63])
+def test_a_slot_of_a_later_release_is_an_error(key, nonce, fields, place):
+    block = cipher_by_hand(key, nonce).encrypt(struct.pack("<BBBBHHH6s", *fields, b"digest"), None)
+    slots = with_block(seal_slots(nonce, [], ENTROPY), block, place)
+    with pytest.raises(FormatError, match=f"version {fields[0]}, kind {fields[1]}") as caught:
+        open_slots(nonce, slots, key)
+    assert caught.value.hint
+
+
+@given(entropy=st.binary(min_size=32, max_size=32), count=st.integers(0, 64))
+def test_sealed_and_unsealed_have_one_length_and_no_repetition(nonce, entropy, count):
+    for entries in ([], [(key_of(number), slot_of(0)) for number in range(count)]):
+        slots = seal_slots(nonce, entries, entropy)
+        assert len(slots) == SLOTS * SLOT_BYTES
+        assert len(set(cut(slots))) == SLOTS
+        assert len(set(cut(slots, 16))) == 2 * SLOTS
+        assert len(set(cut(slots, 8))) == 4 * SLOTS
+
+
+def test_equal_entropy_gives_equal_slots_and_other_entropy_others(key, nonce):
+    entries = [(key, slot_of(1))]
+    assert seal_slots(nonce, entries, ENTROPY) == seal_slots(nonce, entries, ENTROPY)
+    assert set(cut(seal_slots(nonce, [], ENTROPY))).isdisjoint(cut(seal_slots(nonce, [], ENTROPY[::-1])))
+    assert set(cut(seal_slots(nonce, [], ENTROPY))).isdisjoint(cut(seal_slots(nonce[::-1], [], ENTROPY)))
+
+
+def test_places_and_bytes_look_random(key, nonce):
+    """Over many carriers the slot is at every place as often as at any other, and every byte's value is as frequent."""
+    runs, hits, frequencies = 640, np.zeros(SLOTS), np.zeros(256)
+    for run in range(runs):
+        entropy = hashlib.sha256(b"entropy %d" % run).digest()
+        empty, sealed = cut(seal_slots(nonce, [], entropy)), cut(seal_slots(nonce, [(key, slot_of(1))], entropy))
+        changed = [place for place in range(SLOTS) if empty[place] != sealed[place]]
+        assert len(changed) == 1
+        hits[changed] += 1
+        frequencies += np.bincount(np.frombuffer(b"".join(empty), np.uint8), minlength=256)
+    assert 0.005 < stats.chisquare(hits).pvalue < 0.995
+    assert 0.005 < stats.chisquare(frequencies).pvalue < 0.995
+
+
+def test_golden(golden):
+    pinned = golden["slots"]
+    nonce, entropy = bytes.fromhex(golden["nonce"]), bytes.fromhex(pinned["entropy"])
+    entry = pinned["entry"]
+    slot = Slot(Selection(entry["selection"]), entry["ratio"], entry["height"], entry["width"], bytes.fromhex(entry["digest"]))
+    key = SecretKey(bytes.fromhex(golden["key"]))
+    slots = seal_slots(nonce, [(key, slot)], entropy)
+    assert hashlib.sha256(slots).hexdigest() == pinned["sha256"]
+    assert open_slots(nonce, slots, key) == slot

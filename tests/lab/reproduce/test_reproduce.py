@@ -1,0 +1,292 @@
+"""Experiments by name: items done once, tables beside the paper's numbers, a report. With training of a few steps."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import sirensong
+from sirensong import cli
+from sirensong.errors import FormatError
+from sirensong.lab.reproduce import ablations, attacks, functions, random_keys, sizes, study, visual
+from sirensong.lab.steganalysis import guessing
+from sirensong.pictures.image import read_picture
+from sirensong.pictures.metrics import measure
+from sirensong.training import recipe as recipes
+
+TINY = dataclasses.replace(recipes.FAST, cover_steps=1, joint_steps=2, tile=None, features=0.25, hidden_layers=2, ratio=0.05)
+MODULES = (visual, sizes, ablations, attacks, random_keys)
+TINY_WITH_EPOCHS = dataclasses.replace(TINY, joint_steps=6, batches=None)
+EXPERIMENTS = {experiment.name: experiment for module in MODULES for experiment in module.EXPERIMENTS}
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    monkeypatch.setitem(recipes.RECIPES, "fast", TINY)
+    monkeypatch.setattr(random_keys, "_WRONG_KEYS", 5)
+    monkeypatch.setattr(random_keys, "_GHOSTS", 3)
+    monkeypatch.setattr(attacks, "_FINETUNING", (1, 2))
+
+
+@pytest.fixture
+def data(tmp_path):
+    rng = np.random.default_rng(1)
+    for name in study.DATA_SETS:
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for index in range(3):
+            Image.fromarray(rng.integers(0, 256, (40, 50, 3), np.uint8)).save(tmp_path / "data" / name / f"{index}.png")
+    return tmp_path / "data"
+
+
+def test_table_1_stands_beside_the_papers_numbers(data, tmp_path, capsys):
+    command = ["reproduce", "table1", "--workers", "1", "--data", str(data), "--images", "2", "-o", str(tmp_path / "results")]
+    assert cli.run(command) == 0
+    assert "report.md" in capsys.readouterr().out
+    report = (tmp_path / "results" / "report.md").read_text()
+    assert "N = 2" in report
+    (line,) = [line for line in report.splitlines() if line.startswith("| coco | secret 2")]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[6:] == ["42.62", "0.9980", "2"]
+    rows = [json.loads(line) for line in (tmp_path / "results" / "fig6.jsonl").read_text().splitlines()]
+    own = [row["found"]["end"][2]["psnr"] for row in rows if row["key"]["set"] == "coco"]
+    assert cells[2] == f"{np.mean(own):.2f}"
+    assert {row["key"]["set"] for row in rows} == set(study.DATA_SETS)
+    for row in rows:
+        assert row["seed"] == row["key"]["index"]
+        assert row["settings"]["sirensong"] == sirensong.__version__
+        assert row["versions"].keys() == {"numpy", "torch", "python"}
+    assert "<table>" in (tmp_path / "results" / "report.html").read_text()
+
+
+def test_finished_items_are_not_done_again(tmp_path, monkeypatch):
+    setting = study.Study(None, 2, TINY, tmp_path)
+    told, calls = [], []
+
+    def kill(done, total):
+        told.append((done, total))
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        study.run_items(EXPERIMENTS["table1"], setting, advance=kill)
+    (line,) = (tmp_path / "fig6.jsonl").read_text().splitlines()
+    first = json.loads(line)
+    other = first["found"] | {"psnr": [1.0, 2.0, 3.0]}
+    monkeypatch.setattr(visual, "progress", lambda *given, **_: calls.append(given) or other)
+    rows = study.run_items(EXPERIMENTS["table1"], setting, advance=lambda *done: told.append(done))
+    assert rows[0] == first["key"] | first["found"]
+    assert rows[1]["psnr"] == [1.0, 2.0, 3.0]
+    assert len(calls) == 1
+    assert told == [(0, 2), (1, 2), (1, 2), (2, 2)]
+    study.run_items(EXPERIMENTS["table1"], dataclasses.replace(setting, images=3))
+    assert len(calls) == 2  # a larger N adds to what is there
+    study.run_items(EXPERIMENTS["table1"], dataclasses.replace(setting, recipe=recipes.PAPER))
+    assert len(calls) == 4  # another recipe's results are others
+    assert len(study.run_items(EXPERIMENTS["table1"], setting)) == 2
+    assert len(calls) == 4  # and do not replace these
+
+
+SPREAD = """
+import dataclasses, json, pathlib, sys
+import sirensong as ss
+from sirensong.lab.reproduce import ablations, study
+recipe = dataclasses.replace(ss.FAST, joint_steps=2, cover_steps=2)
+setting = study.Study(None, 1, recipe, pathlib.Path(sys.argv[1]))
+told = []
+rows = study.run_items(ablations.EXPERIMENTS[1], setting, workers=int(sys.argv[2]), advance=lambda *done: told.append(done))
+print(json.dumps([rows, told]))
+"""
+
+
+def test_items_are_the_same_on_several_processes(tmp_path):
+    """In processes of their own, as a user's: what loky warns of when its workers stop is not this test's."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    results = []
+    for workers in ("1", "2"):
+        (tmp_path / workers).mkdir()
+        command = [sys.executable, "-c", SPREAD, str(tmp_path / workers), workers]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, timeout=120)
+        results.append(json.loads(done.stdout))
+    assert results[0] == results[1]
+    assert results[0][1] == [[done, 4] for done in range(5)]
+
+
+def test_an_item_repeats_by_its_seed(tmp_path):
+    found = []
+    for place in ("here", "there"):  # what is kept of the one is not seen from the other
+        items = EXPERIMENTS["fig10"].items(study.Study(None, 2, TINY, tmp_path / place))
+        found.append([item.work() for item in items[:2]])
+    assert found[0] == found[1]
+    assert found[0][0] != found[0][1]
+
+
+def test_a_function_is_trained_once_for_all_experiments(tmp_path, monkeypatch):
+    """The two secrets of Table 1 in other sizes, pruned, looked at by StegExpose, with another mask for all."""
+    setting = study.Study(None, 1, TINY, tmp_path)
+    trained = []
+    hide = functions.hide
+    monkeypatch.setattr(functions, "hide", lambda *given, **named: trained.append(named["recipe"]) or hide(*given, **named))
+    counts = []
+    for name in ("table1", "fig6", "fig8", "fig12a", "fig13", "fig14", "fig11"):
+        study.run_items(EXPERIMENTS[name], setting)
+        counts.append(len(trained))
+    assert counts == [1, 1, 1, 2, 2, 3, 4]  # one without secrets, one with a mask, one more ablation: random positions
+    hidden, keys = functions.hidden_and_keys(setting, setting.pictures("scikit-image", 0), 0, selection="magnitude")
+    again = hide(
+        setting.picture("scikit-image", 0),
+        list(zip(keys, setting.pictures("scikit-image", 0)[1:], strict=True)),
+        recipe=dataclasses.replace(TINY, selection="magnitude"),
+        seed=0,
+    )
+    assert len(trained) == 4
+    assert hidden.stego.digest == again.stego.digest
+    assert hidden.mask.positions[0][0].tolist() == again.mask.positions[0][0].tolist()
+
+
+def test_damaged_results_are_told(tmp_path):
+    (tmp_path / "fig6.jsonl").write_text("{")
+    with pytest.raises(FormatError, match="a line is not JSON"):
+        study.run_items(EXPERIMENTS["table1"], study.Study(None, 1, TINY, tmp_path))
+
+
+@pytest.mark.parametrize("name", ["table2", "fig6", "fig8", "fig9", "fig10", "fig11", "fig12a", "fig13", "fig14"])
+def test_every_experiment_runs_and_shows(name, tmp_path):
+    setting = study.Study(None, 1, TINY, tmp_path)
+    rows = study.run_items(EXPERIMENTS[name], setting)
+    shown = EXPERIMENTS[name].show(rows)
+    tables = [part for part in shown if isinstance(part, study.Table)]
+    assert tables
+    for table in tables:
+        assert table.rows
+        assert {len(row) for row in table.rows} == {len(table.columns)}
+    for figure in (part for part in shown if isinstance(part, study.Figure)):
+        assert all(len(x) == len(y) > 1 for x, y in figure.lines.values())
+
+
+def test_table_3_judges_what_it_trained(tmp_path):
+    setting = study.Study(None, 1, TINY, tmp_path)
+    rows = study.run_items(EXPERIMENTS["table3"], setting)
+    (table,) = EXPERIMENTS["table3"].show(rows)
+    assert len(list((tmp_path / "functions").rglob("*.safetensors"))) == 24  # six of each of four populations
+    pairs = {("bare", "two secrets"), ("decoys", "two secrets"), ("decoys", "one secret")}
+    assert {row[:2] for row in map(tuple, table.rows)} == pairs
+    assert all(0 <= float(row[3]) <= 1 for row in table.rows)
+
+
+def test_figure_8_compares_where_the_data_are_large_enough(tmp_path):
+    setting = study.Study(None, 2, TINY, tmp_path)
+    rows = study.run_items(EXPERIMENTS["fig8"], setting)
+    first, second = rows  # astronaut 512, chelsea 300, coffee 400; rocket 427, then astronaut and chelsea again
+    assert [side for side, found in first.items() if isinstance(found, dict) and "render" in found] == ["64", "128", "256"]
+    assert "pictures" in first["512"]
+    assert "pictures" not in second["512"]
+    assert read_picture(first["64"]["pictures"]).pixels.shape == (192, 64, 3)
+    assert first["128"]["resampled"] == [99.0] * 3  # nothing is resampled
+    np.testing.assert_array_equal(first["128"]["bicubic"], first["128"]["render"])
+    table, grid = EXPERIMENTS["fig8"].show(rows)
+    assert table.rows[-1][1:7] == ["-"] * 6
+    assert [picture.shape[0] for picture in grid.rows[0].pictures] == [64, 128, 256, 512]
+
+
+def test_figure_6_goes_from_the_cover_function_to_what_is_published(tmp_path):
+    setting = study.Study(None, 2, TINY_WITH_EPOCHS, tmp_path)
+    first, second = study.run_items(EXPERIMENTS["fig6"], setting)
+    assert first["epochs"] == [0, 5, 6]  # what training does not reach is left out
+    pictures = setting.pictures("scikit-image", 0)
+    renders = functions.renders_of(*functions.hidden_and_keys(setting, pictures, 0))
+    assert first["psnr"][-1] == [measure(picture, render).psnr for picture, render in zip(pictures, renders, strict=True)]
+    assert first["psnr"][0] != first["psnr"][1] != first["psnr"][2]
+
+    table, grid, curves = EXPERIMENTS["fig6"].show([first, second])
+    assert [cells[1] for cells in table.rows] == ["0", "5", "6"]
+    assert table.rows[2][3] == f"{(first['psnr'][2][1] + second['psnr'][2][1]) / 2:.2f}"
+    assert curves.lines["stego image"][0] == [0, 5, 6]
+    assert grid.columns == ["photograph", "0 epochs", "5 epochs", "6 epochs", "x20, 5 epochs", "x20, 6 epochs"]
+    for row, picture, render in zip(grid.rows, pictures, renders, strict=True):
+        original, *_, last, _, magnified = row.pictures
+        np.testing.assert_allclose(original, picture, atol=1e-6)
+        np.testing.assert_allclose(last, render, atol=0.5 / 255 + 1e-6)
+        np.testing.assert_allclose(magnified, np.clip(20 * np.abs(original - last), 0, 1), atol=1e-4)
+
+
+def test_figure_7_shows_what_table_2_trained(tmp_path, monkeypatch):
+    setting = study.Study(None, 2, TINY_WITH_EPOCHS, tmp_path)
+    monkeypatch.setattr(visual, "_SECRETS", (3, 5))
+    assert len(study.run_items(EXPERIMENTS["table2"], setting)) == 4
+    monkeypatch.setattr(visual, "hidden_on_the_way", None)  # nothing is trained again
+    rows = study.run_items(EXPERIMENTS["fig7"], setting)
+    grids = EXPERIMENTS["fig7"].show(rows)
+    assert [(grid.title, len(grid.rows)) for grid in grids] == [("3 secrets", 4), ("5 secrets", 6)]
+    np.testing.assert_allclose(grids[1].rows[5].pictures[0], setting.picture("scikit-image", 5), atol=1e-6)
+    assert [path.name for path in tmp_path.glob("*.jsonl")] == ["table2.jsonl"]
+
+
+def test_reports_show_pictures(data, tmp_path):
+    assert (
+        cli.run(["reproduce", "fig6", "--workers", "1", "--data", str(data), "--images", "1", "-o", str(tmp_path / "results")]) == 0
+    )
+    markdown, page = ((tmp_path / "results" / f"report.{ending}").read_text() for ending in ("md", "html"))
+    for name in study.DATA_SETS:
+        assert f"![Training on {name}](fig6-training-on-{name}.png)" in markdown
+        assert f'<img src="fig6-training-on-{name}.png" alt="Training on {name}">' in page
+        sheet = read_picture(tmp_path / "results" / f"fig6-training-on-{name}.png").pixels
+        assert sheet.shape == (30 + 3 * 170, 5 * 140 + 12, 3)
+
+
+def test_outlines_are_found_where_they_are(tmp_path):
+    setting = study.Study(None, 1, TINY, tmp_path)
+    one, other = (setting.picture("scikit-image", place) for place in (0, 1))
+    inverted, mixed = 1 - one, (one + other) / 2
+    alike, unlike, unrelated = random_keys._outlines(setting, [one, other], [inverted])
+    assert alike == pytest.approx(1)  # a gradient's size does not tell light from dark
+    assert abs(unlike) < 0.2
+    assert abs(unrelated) < 0.3
+    assert min(random_keys._outlines(setting, [one, other], [mixed])[:2]) > 0.2
+
+
+def test_figure_14_shows_ranks_by_statistic_and_the_hill(tmp_path):
+    setting = study.Study(None, 2, TINY, tmp_path)
+    rows = study.run_items(EXPERIMENTS["fig14"], setting)
+    _, grid, distances, ghosts, ranks, climb, figure = EXPERIMENTS["fig14"].show(rows)
+    assert [row[0] for row in ghosts.rows] == ["magnitude, known mask", "keyed"]
+    assert all(-1 <= float(cell) <= 1 for row in ghosts.rows for cell in row[1:])
+    assert len(grid.rows[0].pictures) == len(grid.columns) == 6
+    assert measure(*grid.rows[0].pictures[:2]).psnr == pytest.approx(rows[0]["right"], abs=0.1)
+    best = measure(grid.rows[0].pictures[0], grid.rows[0].pictures[2]).psnr
+    assert best == pytest.approx(distances.lines["set 0"][1][-1], abs=0.1)
+    assert all(line == sorted(line) for _, line in distances.lines.values())
+    assert ranks.columns == ("set", *guessing.STATISTICS, "sum of all")
+    assert all(1 <= int(cell) <= 6 for cells in ranks.rows[:2] for cell in cells[1:])
+    assert float(ranks.rows[2][1]) == sum(int(cells[1]) for cells in ranks.rows[:2]) / 2
+    assert [cells[0] for cells in climb.rows] == ["0 %", "5 %", "10 %", "25 %", "50 %", "75 %", "90 %", "100 %"]
+    assert {abs(float(cell)) for cell in climb.rows[0][1:]} == {0.0}  # where wrong keys are
+    assert climb.rows[-1][1] == climb.rows[-1][3]  # all matrices are all weights
+    lowest = min(row["hill"]["matrices"][-1] for row in rows)
+    assert climb.rows[-1][2] == f"{lowest:+.1f}"
+    assert figure.lines["single weights"][1][-1] == pytest.approx(np.mean([row["hill"]["weights"][-1] for row in rows]))
+
+
+def test_the_positive_control_finds_replaced_bits(tmp_path):
+    setting = study.Study(None, 4, TINY, tmp_path)
+    rows = study.run_items(EXPERIMENTS["fig12a"], setting)
+    assert all(row["photograph with replaced bits"] > row["photograph"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["fig99"], "experiments are table1, fig6, table2, fig7, fig8"),
+        (["table1", "--images", "0"], "images must be at least 1"),
+        (["table1", "--recipe", "slow"], "recipe is fast or paper"),
+        (["table1", "--data", "nowhere"], "no folder nowhere"),
+    ],
+)
+def test_what_cannot_be_is_refused(arguments, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["reproduce", *arguments]) == 1
+    assert told in capsys.readouterr().err

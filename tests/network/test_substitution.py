@@ -1,0 +1,200 @@
+"""Selection and substitution: which weights a key replaces, how many, and with what."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from sirensong.errors import SettingError
+from sirensong.keys.keys import Draw, SecretKey, choose_positions, normal_values, xavier_deviation
+from sirensong.network.siren import Architecture, Layer
+from sirensong.network.substitution import (
+    key_weights,
+    keyed_positions,
+    magnitude_positions,
+    random_positions,
+    ratio_units,
+    selected_count,
+    substitute,
+)
+
+UNITS = st.integers(1, 9999)
+SMALL = st.builds(Architecture, st.integers(1, 12), st.integers(2, 4))
+
+
+class TestRatio:
+    @given(UNITS)
+    def test_every_ten_thousandth_between_0_and_1_is_taken(self, units):
+        assert ratio_units(units / 10_000) == units
+
+    @pytest.mark.parametrize(("ratio", "units"), [(0.05, 500), (0.1 + 0.2, 3000), (0.0001, 1), (0.9999, 9999), (1 - 0.05, 9500)])
+    def test_examples(self, ratio, units):
+        assert ratio_units(ratio) == units
+
+    @pytest.mark.parametrize(
+        "ratio", [0, 1, -0.05, 1.05, 5, 0.00005, 0.99995, 0.12345, 0.050001, 1e-12, math.nan, math.inf, -math.inf]
+    )
+    def test_others_are_refused(self, ratio):
+        with pytest.raises(SettingError, match=r"multiple of 0\.0001 between 0 and 1"):
+            ratio_units(ratio)
+        with pytest.raises(SettingError):
+            selected_count(ratio, 100)
+
+    @given(units=UNITS, total=st.integers(0, 2**21))
+    def test_the_count_is_the_product_rounded_half_upwards(self, units, total):
+        assert selected_count(units / 10_000, total) == math.floor(Fraction(units, 10_000) * total + Fraction(1, 2))
+
+    @pytest.mark.parametrize(
+        ("ratio", "total", "count"),
+        [
+            (0.05, 9, 0),
+            (0.05, 10, 1),
+            (0.05, 30, 2),
+            (0.05, 50, 3),
+            (0.05, 64, 3),
+            (0.05, 256, 13),
+            (0.05, 384, 19),
+            (0.05, 16384, 819),
+            (0.5, 1, 1),
+            (0.5, 3, 2),
+            (0.15, 10, 2),
+            (0.0001, 4999, 0),
+            (0.0001, 5000, 1),
+            (0.9999, 100, 100),
+        ],
+    )
+    def test_counts(self, ratio, total, count):
+        assert selected_count(ratio, total) == count
+
+
+class TestMagnitude:
+    # whole numbers from -3 to 3 make ties of both signs
+    @given(
+        matrix=arrays.arrays(np.float32, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(-3, 3)), units=UNITS
+    )
+    def test_against_a_brute_force_sort(self, matrix, units):
+        flat = matrix.ravel().tolist()
+        count = math.floor(Fraction(units, 10_000) * len(flat) + Fraction(1, 2))
+        expected = sorted(sorted(range(len(flat)), key=lambda place: (-abs(flat[place]), place))[:count])
+        (chosen,) = magnitude_positions((Layer(matrix, np.zeros(len(matrix), np.float32)),), units / 10_000)
+        assert chosen.dtype == np.int64
+        assert chosen.tolist() == expected
+
+    def test_negative_zero_and_sign_make_no_difference(self):
+        matrix = np.array([[-0.0, 0.0, -2.0], [2.0, -0.0, 1.0]], np.float32)
+        (chosen,) = magnitude_positions((Layer(matrix, np.zeros(2, np.float32)),), 0.6667)
+        assert chosen.tolist() == [0, 2, 3, 5]
+
+    def test_each_matrix_gives_its_own_share(self, architecture, weights):
+        chosen = magnitude_positions(weights, 0.05)
+        assert [len(places) for places in chosen] == [selected_count(0.05, out * into) for out, into in architecture.shapes]
+        for layer, places in zip(weights, chosen, strict=True):
+            magnitude = np.abs(layer.weight).ravel()
+            assert magnitude[places].min() >= np.delete(magnitude, places).max()
+
+    def test_the_paper_s_network_at_5_percent(self):
+        architecture = Architecture(128, 8)
+        flat = [Layer(np.ones(shape, np.float32), np.zeros(shape[0], np.float32)) for shape in architecture.shapes]
+        chosen = magnitude_positions(flat, 0.05)
+        assert [len(places) for places in chosen] == [13, *[819] * 7, 19]
+        assert all(places.tolist() == list(range(len(places))) for places in chosen)  # all equal: ties go to the lower place
+
+    @pytest.mark.parametrize("ratio", [0, 1, -1, math.nan])
+    def test_a_ratio_out_of_range_is_refused(self, weights, ratio):
+        with pytest.raises(SettingError):
+            magnitude_positions(weights, ratio)
+
+
+class TestDrawn:
+    @given(architecture=SMALL, units=UNITS)
+    def test_their_number_order_and_range(self, key, nonce, architecture, units):
+        ratio = units / 10_000
+        for positions in (keyed_positions(key, nonce, architecture, ratio), random_positions(nonce, architecture, ratio)):
+            assert len(positions) == architecture.hidden_layers + 1
+            for places, (out, into) in zip(positions, architecture.shapes, strict=True):
+                assert len(places) == selected_count(ratio, out * into)
+                assert (np.diff(places) > 0).all()
+                assert len(places) == 0 or 0 <= places[0] <= places[-1] < out * into
+
+    def test_each_layer_has_its_own_stream(self, key, nonce, architecture):
+        positions = keyed_positions(key, nonce, architecture, 0.25)
+        for layer, (out, into) in enumerate(architecture.shapes):
+            count = selected_count(0.25, out * into)
+            expected = choose_positions(key.secret, nonce, f"{layer}/positions", total=out * into, count=count)
+            np.testing.assert_array_equal(positions[layer], expected)
+        assert positions[1].tolist() != positions[2].tolist()  # of one shape
+
+    def test_keyed_ones_differ_between_keys_and_carriers(self, key, other_key, nonce, architecture):
+        draws = [
+            np.concatenate(keyed_positions(*who, architecture, 0.25)).tolist()
+            for who in ((key, nonce), (other_key, nonce), (key, nonce[::-1]))
+        ]
+        assert draws[0] != draws[1]
+        assert draws[0] != draws[2]
+        assert draws[0] == np.concatenate(keyed_positions(SecretKey(key.secret), nonce, architecture, 0.25)).tolist()
+
+    def test_random_ones_come_from_the_nonce_alone(self, key, nonce, architecture):
+        drawn = np.concatenate(random_positions(nonce, architecture, 0.25)).tolist()
+        expected = [
+            choose_positions(nonce, nonce, f"{layer}/positions", total=out * into, count=selected_count(0.25, out * into))
+            for layer, (out, into) in enumerate(architecture.shapes)
+        ]
+        assert drawn == np.concatenate(expected).tolist()
+        assert drawn != np.concatenate(random_positions(nonce[::-1], architecture, 0.25)).tolist()
+        assert drawn != np.concatenate(keyed_positions(key, nonce, architecture, 0.25)).tolist()
+
+    @pytest.mark.parametrize("ratio", [0, 1, math.nan])
+    def test_a_ratio_out_of_range_is_refused(self, key, nonce, architecture, ratio):
+        with pytest.raises(SettingError):
+            keyed_positions(key, nonce, architecture, ratio)
+        with pytest.raises(SettingError):
+            random_positions(nonce, architecture, ratio)
+
+
+class TestKeyWeights:
+    def test_one_for_each_position_with_its_layer_s_variance(self, key, nonce, architecture):
+        tiles = {tile: keyed_positions(key, nonce, architecture, 0.25, tile) for tile in (3, 0)}
+        found = key_weights(key, nonce, architecture, tiles)
+        for (tile, positions), values in zip(tiles.items(), found, strict=True):
+            for layer, (places, own, (out, into)) in enumerate(zip(positions, values, architecture.shapes, strict=True)):
+                draw = Draw(f"{tile * len(positions) + layer}/values", len(places), xavier_deviation(into, out))
+                (expected,) = normal_values(key.secret, nonce, [draw])
+                np.testing.assert_array_equal(own, expected)
+
+    def test_keys_differ_on_a_common_mask(self, key, other_key, nonce, architecture):
+        positions = random_positions(nonce, architecture, 0.25)
+        mine, theirs = (np.concatenate(*key_weights(who, nonce, architecture, {0: positions})) for who in (key, other_key))
+        assert np.intersect1d(mine, theirs).size == 0
+
+
+class TestSubstitute:
+    @given(architecture=SMALL, units=UNITS)
+    def test_exactly_the_positions_change(self, key, nonce, architecture, units):
+        weights = tuple(
+            Layer(np.full(shape, 100, np.float32), np.arange(shape[0], dtype=np.float32)) for shape in architecture.shapes
+        )
+        positions = keyed_positions(key, nonce, architecture, units / 10_000)
+        (values,) = key_weights(key, nonce, architecture, {0: positions})
+        substitute(weights, positions, values)
+        for (weight, bias), (out, into), places, inserted in zip(weights, architecture.shapes, positions, values, strict=True):
+            assert weight.shape == (out, into)
+            assert np.flatnonzero(weight != 100).tolist() == places.tolist()  # no key weight is 100
+            np.testing.assert_array_equal(weight.ravel()[places], inserted)
+            np.testing.assert_array_equal(bias, np.arange(out))
+
+    @pytest.mark.parametrize("order", ["C", "F"])
+    def test_positions_count_row_by_row(self, order):
+        matrix = np.zeros((2, 3), np.float32, order=order)
+        substitute((Layer(matrix, np.zeros(2, np.float32)),), (np.array([1, 3]),), (np.array([5, 6], np.float32),))
+        assert matrix.tolist() == [[0, 5, 0], [6, 0, 0]]
+
+    def test_as_many_layers_as_there_are(self, key, nonce, architecture, weights):
+        positions = keyed_positions(key, nonce, architecture, 0.25)
+        (values,) = key_weights(key, nonce, architecture, {0: positions})
+        copies = tuple(Layer(layer.weight.copy(), layer.bias) for layer in weights)
+        with pytest.raises(ValueError, match="shorter"):
+            substitute(copies, positions[:-1], values)
