@@ -41,7 +41,9 @@ WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; from sirensong.cli imp
 def run_timed(command: list[str]) -> tuple[float, float, str]:
     """Wall seconds, peak memory in MB and standard output of a process that must succeed."""
     start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", MEASURED, *command], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, *command], capture_output=True, text=True, check=False
+    )
     seconds = time.perf_counter() - start
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed: {done.stderr}")
@@ -67,7 +69,11 @@ def hide_once(pictures: Set, folder: Path, options: list[str]) -> dict[str, obje
     for index, path in enumerate(paths[1:], start=1):
         key = folder / f"{index}.key"
         if not key.exists():
-            subprocess.run([sys.executable, "-m", "sirensong", "keygen", "-o", str(key)], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                [sys.executable, "-m", "sirensong", "keygen", "-o", str(key)],
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
         command += ["--secret", f"{key}={path}"]
     seconds, memory, printed = run_timed(command + options)
     psnr = [picture["psnr"] for picture in json.loads(printed)["pictures"]]
@@ -76,7 +82,15 @@ def hide_once(pictures: Set, folder: Path, options: list[str]) -> dict[str, obje
 
 def reveal_seconds(folder: Path) -> float:
     """Median wall seconds of `sirensong reveal` of the last carrier, in a process in which torch cannot be imported."""
-    command = [sys.executable, "-c", WITHOUT_TORCH, "reveal", str(folder / "song.safetensors"), "--key", str(folder / "1.key")]
+    command = [
+        sys.executable,
+        "-c",
+        WITHOUT_TORCH,
+        "reveal",
+        str(folder / "song.safetensors"),
+        "--key",
+        str(folder / "1.key"),
+    ]
     command += ["-o", str(folder / "revealed.png"), "--overwrite"]
     return statistics.median(run_timed(command)[0] for _ in range(3))
 
@@ -95,21 +109,48 @@ class Work:
 def works(data: Path | None) -> list[Work]:
     """All rows: those with targets, then cost against steps, pixels and secrets."""
     short, long = ("--steps", "350"), ("--steps", "1500")
-    small = ("--steps", "600", "--hidden-features", "40")  # 435,392 weights at 256x256; one 8 x 256 network has 462,083
+    small = (
+        "--steps",
+        "600",
+        "--hidden-features",
+        "40",
+    )  # 435,392 weights at 256x256; one 8 x 256 network has 462,083
     rows = [
         Work("two secrets, 128x128", triples(data), target=(50.0, 50.0, 100)),
         Work("two secrets, 128x128, 350 steps", triples(data), short, target=(46.9, 44.6, 25)),
         Work("two secrets, the authors' own", released(data, 2), target=(44.0, 43.0, 100)),
-        Work("five secrets, the authors' own, 1500 steps", released(data, 5), long, target=(44.7, 44.0, 200)),
-        Work("one secret, 256x256, fewer weights than 8 x 256", large(data, 1), small, target=(43.7, 41.4, 200)),
-        Work("two secrets, 256x256, fewer weights than 8 x 256", large(data, 2), small, target=(41.2, 42.5, 250)),
+        Work(
+            "five secrets, the authors' own, 1500 steps",
+            released(data, 5),
+            long,
+            target=(44.7, 44.0, 200),
+        ),
+        Work(
+            "one secret, 256x256, fewer weights than 8 x 256",
+            large(data, 1),
+            small,
+            target=(43.7, 41.4, 200),
+        ),
+        Work(
+            "two secrets, 256x256, fewer weights than 8 x 256",
+            large(data, 2),
+            small,
+            target=(41.2, 42.5, 250),
+        ),
         Work("two secrets, 256x256, 350 steps", large(data, 2), short, in_quick=False),
     ]
     rows += [
-        Work(f"steps: {steps}", triples(data)[:2], ("--steps", str(steps)), in_quick=steps < 1000) for steps in (80, 160, 1300)
+        Work(f"steps: {steps}", triples(data)[:2], ("--steps", str(steps)), in_quick=steps < 1000)
+        for steps in (80, 160, 1300)
     ]
-    rows += [Work(f"pixels: {side}x{side}", mosaics(data, side, 2), in_quick=side <= 256) for side in (128, 256, 512, 1024)]
-    rows += [Work(f"secrets: {count}", many(data, count), in_quick=count <= 8) for count in (1, 2, 4, 8, 16)]
+    rows += [
+        Work(f"pixels: {side}x{side}", mosaics(data, side, 2), in_quick=side <= 256)
+        for side in (128, 256, 512, 1024)
+    ]
+    rows += [
+        Work(f"secrets: {count}", many(data, count), in_quick=count <= 8)
+        for count in (1, 2, 4, 8, 16)
+    ]
     return [row for row in rows if row.sets]
 
 
@@ -119,7 +160,10 @@ def bench(work: Work, sets: list[Set], folder: Path, options: list[str]) -> dict
     for pictures in sets:
         rows.append(hide_once(pictures, folder, [*work.options, *options]))
         steps.append(paper_step_seconds())
-        print(f"  {pictures.name}: {rows[-1]['seconds']:.1f} s, PSNR {[round(value, 2) for value in rows[-1]['psnr']]}", flush=True)
+        print(
+            f"  {pictures.name}: {rows[-1]['seconds']:.1f} s, PSNR {[round(value, 2) for value in rows[-1]['psnr']]}",
+            flush=True,
+        )
     paper_step = statistics.median(steps)
     psnr = [statistics.mean(values) for values in zip(*(row["psnr"] for row in rows), strict=True)]
     seconds = statistics.mean(row["seconds"] for row in rows)
@@ -141,8 +185,12 @@ def bench(work: Work, sets: list[Set], folder: Path, options: list[str]) -> dict
 
 def show(table: dict[str, object]) -> None:
     """Print one row's numbers."""
-    mean, worst = (" / ".join(f"{value:.2f}" for value in table[key]) for key in ("psnr_mean", "psnr_worst"))
-    print(f"\n{table['name']} (N = {table['sets']}, paper step {table['paper_step_seconds']:.3f} s)")
+    mean, worst = (
+        " / ".join(f"{value:.2f}" for value in table[key]) for key in ("psnr_mean", "psnr_worst")
+    )
+    print(
+        f"\n{table['name']} (N = {table['sets']}, paper step {table['paper_step_seconds']:.3f} s)"
+    )
     print(f"  PSNR mean   {mean} dB (stego / secrets)")
     print(f"  PSNR worst  {worst} dB")
     print(
@@ -157,9 +205,18 @@ def show(table: dict[str, object]) -> None:
 def main() -> None:
     """Run the benchmark, print its table, write JSON and a plot."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=os.environ.get("SIRENSONG_DATA"), help="folder with celebahq, coco, div2k")
-    parser.add_argument("--quick", action="store_true", help="one set of each kind, the smaller ones")
-    parser.add_argument("--only", default="", help="only the kinds of work whose name has this in it")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get("SIRENSONG_DATA"),
+        help="folder with celebahq, coco, div2k",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="one set of each kind, the smaller ones"
+    )
+    parser.add_argument(
+        "--only", default="", help="only the kinds of work whose name has this in it"
+    )
     parser.add_argument("options", nargs="*", help="further options of `sirensong hide`, after --")
     arguments = parser.parse_args()
 
@@ -174,7 +231,9 @@ def main() -> None:
         show(table)
     shares = roofline(quick=arguments.quick)
     for share in shares:
-        print(f"\n{share['name']}: {share['gflops']:.0f} of {share['roof']:.0f} GFLOP/s, {100 * share['share']:.0f} %")
+        print(
+            f"\n{share['name']}: {share['gflops']:.0f} of {share['roof']:.0f} GFLOP/s, {100 * share['share']:.0f} %"
+        )
 
     machine = {
         "processor": platform.processor() or platform.machine(),

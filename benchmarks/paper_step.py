@@ -19,13 +19,19 @@ class Siren(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = [2] + [FEATURES] * LAYERS + [3]
-        self.layers = nn.ModuleList(nn.Linear(into, out) for into, out in itertools.pairwise(widths))
+        self.layers = nn.ModuleList(
+            nn.Linear(into, out) for into, out in itertools.pairwise(widths)
+        )
 
     def forward(self, coords: Tensor, masks: list[Tensor], keys: list[Tensor] | None) -> Tensor:
         """The stego function, or with key weights a secret one."""
         activation = coords
         for index, layer in enumerate(self.layers):
-            weight = layer.weight if keys is None else torch.where(masks[index], keys[index], layer.weight)
+            weight = (
+                layer.weight
+                if keys is None
+                else torch.where(masks[index], keys[index], layer.weight)
+            )
             activation = linear(activation, weight, layer.bias)
             if index < LAYERS:
                 activation = torch.sin(activation)
@@ -37,7 +43,9 @@ def paper_step_seconds(steps: int = 6) -> float:
     torch.manual_seed(0)
     model = Siren()
     masks = [torch.rand_like(layer.weight) < RATIO for layer in model.layers]
-    keys = [[torch.randn_like(layer.weight) / 11 for layer in model.layers] for _ in range(PICTURES - 1)]
+    keys = [
+        [torch.randn_like(layer.weight) / 11 for layer in model.layers] for _ in range(PICTURES - 1)
+    ]
     coords = torch.rand(SIDE * SIDE, 2) * 2 - 1
     colours = [torch.rand(SIDE * SIDE, 3) for _ in range(PICTURES)]
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -45,7 +53,10 @@ def paper_step_seconds(steps: int = 6) -> float:
     for _ in range(steps + 1):
         start = time.perf_counter()
         optimizer.zero_grad()
-        loss = sum(mse_loss(model(coords, masks, key), target) for key, target in zip([None, *keys], colours, strict=True))
+        loss = sum(
+            mse_loss(model(coords, masks, key), target)
+            for key, target in zip([None, *keys], colours, strict=True)
+        )
         (loss / PICTURES).backward()
         optimizer.step()
         times.append(time.perf_counter() - start)

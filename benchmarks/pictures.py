@@ -26,8 +26,13 @@ def triples(folder: Path | None, side: int = SIDE) -> list[Set]:
     """Ten covers from celebahq (every second), each with a secret from coco and one from div2k, Lanczos to side x side."""
     if folder is None:
         return _own(side)
-    covers, first, second = (sorted((Path(folder) / name).glob("*.png")) for name in ("celebahq", "coco", "div2k"))
-    return [Set(f"triple {i}", [square(path, side) for path in (covers[2 * i], first[i], second[i])]) for i in range(10)]
+    covers, first, second = (
+        sorted((Path(folder) / name).glob("*.png")) for name in ("celebahq", "coco", "div2k")
+    )
+    return [
+        Set(f"triple {i}", [square(path, side) for path in (covers[2 * i], first[i], second[i])])
+        for i in range(10)
+    ]
 
 
 def released(folder: Path | None, secrets: int) -> list[Set]:
@@ -45,7 +50,10 @@ def large(folder: Path | None, secrets: int) -> list[Set]:
         return []
     paths = sorted((Path(folder) / "coco").glob("*.png"))
     size = secrets + 1
-    return [Set(f"coco set {i}", [square(path, 256) for path in paths[size * i : size * (i + 1)]]) for i in range(10)]
+    return [
+        Set(f"coco set {i}", [square(path, 256) for path in paths[size * i : size * (i + 1)]])
+        for i in range(10)
+    ]
 
 
 def mosaics(folder: Path | None, side: int, secrets: int) -> list[Set]:
@@ -65,17 +73,30 @@ def mosaics(folder: Path | None, side: int, secrets: int) -> list[Set]:
 def many(folder: Path | None, secrets: int) -> list[Set]:
     """One set of 128x128 pictures with so many secrets: from coco, else scikit-image's photographs over and over, mirrored."""
     if folder is not None:
-        return [Set(f"{secrets} secrets", [square(path, SIDE) for path in sorted((folder / "coco").glob("*.png"))[: secrets + 1]])]
+        return [
+            Set(
+                f"{secrets} secrets",
+                [
+                    square(path, SIDE)
+                    for path in sorted((folder / "coco").glob("*.png"))[: secrets + 1]
+                ],
+            )
+        ]
     images = [image for pictures in _own(SIDE) for image in pictures.images[:1]]
-    mirrored = itertools.cycle([*images, *(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for image in images)])
+    mirrored = itertools.cycle(
+        [*images, *(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for image in images)]
+    )
     return [Set(f"{secrets} secrets", list(itertools.islice(mirrored, secrets + 1)))]
 
 
 def _own(side: int) -> list[Set]:
     squares = [to_pil(fill(photograph(name), side, side)) for name in NAMES]
-    return [Set(f"{name} first", [squares[i], squares[(i + 1) % 4], squares[(i + 2) % 4]]) for i, name in enumerate(NAMES)]
+    return [
+        Set(f"{name} first", [squares[i], squares[(i + 1) % 4], squares[(i + 2) % 4]])
+        for i, name in enumerate(NAMES)
+    ]
 
 
 def square(path: Path, side: int) -> Image.Image:
     """The middle square of a picture, resampled to side x side."""
-    return to_pil(fill(read_picture(path).levels, side, side))
+    return to_pil(fill(read_picture(path).rgb, side, side))

@@ -14,9 +14,22 @@ def draw(report: dict[str, object], path: Path) -> None:
     """Draw and write a PNG."""
     figure, axes = pyplot.subplots(2, 2, figsize=(11, 8), layout="constrained")
     tables = report["tables"]
-    _quality(axes[0, 0], [table for table in tables if table["name"].startswith(("steps", "two secrets, 128x128"))])
-    _cost(axes[0, 1], [table for table in tables if table["name"].startswith("pixels")], "pixels a picture", pixels=True)
-    _cost(axes[1, 0], [table for table in tables if table["name"].startswith("secrets")], "secrets", pixels=False)
+    _quality(
+        axes[0, 0],
+        [table for table in tables if table["name"].startswith(("steps", "two secrets, 128x128"))],
+    )
+    _cost(
+        axes[0, 1],
+        [table for table in tables if table["name"].startswith("pixels")],
+        "pixels a picture",
+        pixels=True,
+    )
+    _cost(
+        axes[1, 0],
+        [table for table in tables if table["name"].startswith("secrets")],
+        "secrets",
+        pixels=False,
+    )
     _shares(axes[1, 1], report["roofline"])
     figure.suptitle(f"{report['machine']['threads']} threads, torch {report['machine']['torch']}")
     figure.savefig(path, dpi=110)
@@ -30,7 +43,11 @@ def _quality(axis: pyplot.Axes, tables: list[dict]) -> None:
     for table in ordered:
         if table["target"]:
             axis.plot([table["target"][2]] * 2, table["target"][:2], "k_", markersize=14)
-    axis.set(title="two secrets at 128x128 (dashes: targets)", xlabel="paper steps, command to file", ylabel="PSNR in dB")
+    axis.set(
+        title="two secrets at 128x128 (dashes: targets)",
+        xlabel="paper steps, command to file",
+        ylabel="PSNR in dB",
+    )
     axis.legend()
 
 
@@ -41,8 +58,15 @@ def _cost(axis: pyplot.Axes, tables: list[dict], label: str, *, pixels: bool) ->
     counts = [int(table["name"].split(": ")[1].split("x")[0]) for table in tables]
     values = [count**2 if pixels else count for count in counts]
     axis.loglog(values, [table["seconds"] for table in tables], "o-", label="hide, seconds")
-    axis.loglog(values, [table["reveal_seconds"] for table in tables], "s-", label="reveal, seconds")
-    axis.loglog(values, [table["memory_mb"] / 1000 for table in tables], "^-", label="hide, peak memory in GB")
+    axis.loglog(
+        values, [table["reveal_seconds"] for table in tables], "s-", label="reveal, seconds"
+    )
+    axis.loglog(
+        values,
+        [table["memory_mb"] / 1000 for table in tables],
+        "^-",
+        label="hide, peak memory in GB",
+    )
     axis.set(title=f"cost against {label}", xlabel=label)
     axis.legend()
 

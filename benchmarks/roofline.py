@@ -40,13 +40,25 @@ def _rows(*, quick: bool) -> list[dict[str, object]]:
     ):
         features, side = architecture.hidden_features, round(tiles**0.5)
         works = [
-            (f"training step, {name}", _torch_products(3 * tiles, points, features), _step(architecture, tiles, points)),
-            (f"render, {name}", _numpy_products(features), _render(_function(architecture, ss.Grid(side, side)), (512, 512), 5)),
+            (
+                f"training step, {name}",
+                _torch_products(3 * tiles, points, features),
+                _step(architecture, tiles, points),
+            ),
+            (
+                f"render, {name}",
+                _numpy_products(features),
+                _render(_function(architecture, ss.Grid(side, side)), (512, 512), 5),
+            ),
         ]
         if not quick:
             secret = ss.unlock(_function(architecture, large), ss.SecretKey.generate(), force=True)
-            size = f"12 megapixels in {large.tiles} tiles of {architecture.hidden_layers} x {features}"
-            works.append((f"reveal, {size}", _numpy_products(features), _render(secret, (3072, 4096), 2)))
+            size = (
+                f"12 megapixels in {large.tiles} tiles of {architecture.hidden_layers} x {features}"
+            )
+            works.append(
+                (f"reveal, {size}", _numpy_products(features), _render(secret, (3072, 4096), 2))
+            )
         for name_of_work, roof, (operations, seconds) in works:
             rate = operations / seconds / 1e9
             rows.append({"name": name_of_work, "gflops": rate, "roof": roof, "share": rate / roof})
@@ -83,7 +95,9 @@ def _step(architecture: ss.Architecture, tiles: int, points: int) -> tuple[float
     target = Target(picture, ss.Grid().patch(0, (32, 32)), CPU)
     problem = Problem(architecture, [Tile([target] * 3)] * tiles, [1 / 3] * 3)
     rng = np.random.default_rng(0)
-    shared = Parameters.from_weights(stack([initial_weights(architecture, rng) for _ in range(tiles)]), CPU)
+    shared = Parameters.from_weights(
+        stack([initial_weights(architecture, rng) for _ in range(tiles)]), CPU
+    )
     one_pass = TrainingPass(architecture, 3 * tiles, points, device=CPU)
     descent = Descent(FAST, problem, shared)
     coords, colours = torch.rand(3 * tiles, points, 2) * 2 - 1, torch.rand(3 * tiles, points, 3)
@@ -93,19 +107,28 @@ def _step(architecture: ss.Architecture, tiles: int, points: int) -> tuple[float
         descent.step(problem.shared_gradient(gradient), torch.tensor(0.0))
 
     products = 3 * tiles * points * 6 * architecture.matrix_entries
-    products += tiles * (architecture.hidden_layers - 1) * _NEWTON_SCHULZ * architecture.hidden_features**3
+    products += (
+        tiles * (architecture.hidden_layers - 1) * _NEWTON_SCHULZ * architecture.hidden_features**3
+    )
     return products, _best(step)
 
 
 def _function(architecture: ss.Architecture, grid: ss.Grid) -> ss.StegoFunction:
     """Of the same weights in each tile."""
     layers = initial_weights(architecture, np.random.default_rng(0))
-    weights = tuple(Layer(*(np.broadcast_to(array, (grid.tiles, *array.shape)) for array in layer)) for layer in layers)
+    weights = tuple(
+        Layer(*(np.broadcast_to(array, (grid.tiles, *array.shape)) for array in layer))
+        for layer in layers
+    )
     return ss.StegoFunction(architecture, grid, weights, 512, 512, bytes(32), bytes(2048))
 
 
-def _render(function: ss.StegoFunction | ss.SecretFunction, size: tuple[int, int], repetitions: int) -> tuple[float, float]:
+def _render(
+    function: ss.StegoFunction | ss.SecretFunction, size: tuple[int, int], repetitions: int
+) -> tuple[float, float]:
     """Operations in the products of a render, and its seconds."""
     entries = sum(layer.weight.size for layer in function.tiles([0]))
-    points = sum(math.prod(function.grid.patch(tile, size).size) for tile in range(function.grid.tiles))  # with what tiles share
+    points = sum(
+        math.prod(function.grid.patch(tile, size).size) for tile in range(function.grid.tiles)
+    )  # with what tiles share
     return points * 2 * entries, _best(lambda: ss.render(function, size), repetitions)

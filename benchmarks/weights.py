@@ -20,7 +20,13 @@ from pictures import square
 from sirensong.lab.steganalysis.weights import detect
 from sirensong.pictures.decoys import KINDS as MADE
 
-KINDS = ("photographs", "cover", "leaves", "noise", "folder")  # the last: of the secrets' own data sets
+KINDS = (
+    "photographs",
+    "cover",
+    "leaves",
+    "noise",
+    "folder",
+)  # the last: of the secrets' own data sets
 
 
 def populations(folder: Path, count: int) -> dict[str, list[tuple[Path, int, str]]]:
@@ -30,10 +36,14 @@ def populations(folder: Path, count: int) -> dict[str, list[tuple[Path, int, str
     made |= {f"one secret, {kind}": (1, kind) for kind in KINDS}
     made |= {f"decoys, {kind}": (0, kind) for kind in KINDS}
     made |= {"bare": (0, "")}
-    return {name: [(cover, secrets, kind) for cover in covers] for name, (secrets, kind) in made.items()}
+    return {
+        name: [(cover, secrets, kind) for cover in covers] for name, (secrets, kind) in made.items()
+    }
 
 
-def make(path: Path, data: Path, side: int, index: int, cover: Path, secrets: int, kind: str) -> None:
+def make(
+    path: Path, data: Path, side: int, index: int, cover: Path, secrets: int, kind: str
+) -> None:
     """Train one function, unless it is there."""
     if path.exists():
         return
@@ -45,7 +55,9 @@ def make(path: Path, data: Path, side: int, index: int, cover: Path, secrets: in
     pairs = [(ss.SecretKey.generate(), np.asarray(picture)) for picture in chosen[:secrets]]
     recipe = replace(ss.FAST, functions=2 if kind else 0, decoys=kind if kind in MADE else "cover")
     decoys = [np.asarray(picture) for picture in chosen[2:10]] if kind == "folder" else []
-    hidden = ss.hide(np.asarray(square(cover, side)), pairs, recipe=recipe, decoys=decoys, threads=1)
+    hidden = ss.hide(
+        np.asarray(square(cover, side)), pairs, recipe=recipe, decoys=decoys, threads=1
+    )
     hidden.save(path)
 
 
@@ -67,15 +79,22 @@ def main() -> None:
             (path, arguments.data, arguments.side, index, *function)
             for index, (path, function) in enumerate(zip(paths[name], functions, strict=True))
         ]
-    joblib.Parallel(n_jobs=joblib.cpu_count(), verbose=1)(joblib.delayed(make)(*function) for function in work)
+    joblib.Parallel(n_jobs=joblib.cpu_count(), verbose=1)(
+        joblib.delayed(make)(*function) for function in work
+    )
     loaded = {name: [ss.load(path) for path in files] for name, files in paths.items()}
 
     rows = []
     for clean, stego in [("bare", "two secrets"), *_fair_pairs()]:
         for detection in detect(loaded[clean], loaded[stego]):
-            rows.append({"clean": clean, "stego": stego, **vars(detection), "guessing": detection.guessing})
+            rows.append(
+                {"clean": clean, "stego": stego, **vars(detection), "guessing": detection.guessing}
+            )
             row = rows[-1]
-            print(f"{clean:20} {stego:22} {row['name']:36} {row['auc']:.3f} [{row['low']:.3f}, {row['high']:.3f}]", flush=True)
+            print(
+                f"{clean:20} {stego:22} {row['name']:36} {row['auc']:.3f} [{row['low']:.3f}, {row['high']:.3f}]",
+                flush=True,
+            )
     (arguments.output / "weights.json").write_text(
         json.dumps({"functions": arguments.functions, "side": arguments.side, "rows": rows})
     )

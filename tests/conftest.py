@@ -63,7 +63,9 @@ def make_stego(architecture, weights, nonce):
     """Build a small stego function whose slots hold `entries`, pairs of a key and a slot. weights: of each tile."""
 
     def make(entries=(), *, weights=(weights,), grid=GRID, entropy=bytes(range(50, 82))):
-        return StegoFunction(architecture, grid, stack(weights), 6, 9, nonce, seal_slots(nonce, entries, entropy))
+        return StegoFunction(
+            architecture, grid, stack(weights), 6, 9, nonce, seal_slots(nonce, entries, entropy)
+        )
 
     return make
 
@@ -81,9 +83,16 @@ def fixed_weights():
     def make(architecture):
         def fixed(shape, shift):
             count = int(np.prod(shape))
-            return (((np.arange(count) * 37 + shift) % 101 - 50) / 64).astype(np.float32).reshape(shape)
+            return (
+                (((np.arange(count) * 37 + shift) % 101 - 50) / 64)
+                .astype(np.float32)
+                .reshape(shape)
+            )
 
-        return tuple(Layer(fixed(shape, index), fixed(shape[:1], 7 * index)) for index, shape in enumerate(architecture.shapes))
+        return tuple(
+            Layer(fixed(shape, index), fixed(shape[:1], 7 * index))
+            for index, shape in enumerate(architecture.shapes)
+        )
 
     return make
 

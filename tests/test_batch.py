@@ -35,7 +35,9 @@ def folder(tmp_path, monkeypatch):
         Image.fromarray(rng.integers(0, 255, (16, 16, 3), dtype=np.uint8)).save(f"{name}.png")
     for name in ("one", "two"):
         assert cli.run(["keygen", "-o", f"{name}.key"]) == 0
-    write_jobs("x,a.png,one.key=b.png", "y,b.png,one.key=a.png,two.key=c.png", "z,c.png,two.key=a.png")
+    write_jobs(
+        "x,a.png,one.key=b.png", "y,b.png,one.key=a.png,two.key=c.png", "z,c.png,two.key=a.png"
+    )
     Path("out").mkdir()
     return tmp_path
 
@@ -59,19 +61,36 @@ def run_batch(*options, code=0):
         "out",
         *(QUICK if "--steps" not in options else []),
     ]
-    result = subprocess.run([*command, *options], capture_output=True, text=True, check=False, timeout=200)
+    result = subprocess.run(
+        [*command, *options], capture_output=True, text=True, check=False, timeout=200
+    )
     assert result.returncode == code, result.stderr
     return {path.name: path.read_bytes() for path in Path("out").iterdir()}, result
 
 
 def test_a_list_is_read_with_its_bad_rows_told(folder):
-    write_jobs("x,a.png,one.key=b.png", "", "../y,a.png,one.key=b.png", "z,a.png", "w,a.png,one.key", "x,b.png,one.key=a.png")
+    write_jobs(
+        "x,a.png,one.key=b.png",
+        "",
+        "../y,a.png,one.key=b.png",
+        "z,a.png",
+        "w,a.png,one.key",
+        "x,b.png,one.key=a.png",
+    )
     jobs, bad = read_jobs("jobs.csv", "out")
-    assert jobs == [Job(folder / "out/x.safetensors", folder / "a.png", ((folder / "one.key", folder / "b.png"),))]
+    assert jobs == [
+        Job(
+            folder / "out/x.safetensors",
+            folder / "a.png",
+            ((folder / "one.key", folder / "b.png"),),
+        )
+    ]
     assert [outcome.error.split(":")[0] for outcome in bad] == ["row 4", "row 5", "row 6", "row 7"]
 
 
-@pytest.mark.parametrize("content", ["nonsense\n", "cover,output\n", "\xff\xfe", 'output,cover,secrets\n"x'])
+@pytest.mark.parametrize(
+    "content", ["nonsense\n", "cover,output\n", "\xff\xfe", 'output,cover,secrets\n"x']
+)
 def test_another_file_is_no_list(folder, content):
     Path("jobs.csv").write_bytes(content.encode("latin-1"))
     with pytest.raises(FormatError, match="no list of jobs"):
@@ -96,25 +115,35 @@ def test_a_bad_job_fails_alone(folder):
     write_jobs("x,a.png,one.key=b.png", "y,nowhere.png,one.key=a.png", "z,c.png")
     made, result = run_batch("--workers", "2", code=1)
     assert sorted(made) == ["x.safetensors"]
-    assert f"y.safetensors: failed: cannot read {folder}/nowhere.png: no such file or directory" in result.stderr
+    assert (
+        f"y.safetensors: failed: cannot read {folder}/nowhere.png: no such file or directory"
+        in result.stderr
+    )
     assert "z.safetensors: failed: row 4" in result.stderr
     assert "sirensong: error: 2 of 3 jobs failed" in result.stderr
 
 
-@pytest.mark.parametrize("options", [["--seconds", "3"], ["--resume"], ["--workers", "0"], ["--cluster", "tcp://127.0.0.1:1"]])
+@pytest.mark.parametrize(
+    "options",
+    [["--seconds", "3"], ["--resume"], ["--workers", "0"], ["--cluster", "tcp://127.0.0.1:1"]],
+)
 def test_options_that_do_not_go_with_a_batch(folder, options, capsys):
     assert cli.run(["hide", "--batch", "jobs.csv", "-o", "out", *options]) == 1
     assert "sirensong: error: " in capsys.readouterr().err
 
 
 def test_magnitude_selection_leaves_a_mask_beside_each_carrier(folder):
-    assert {"x.mask", "y.mask", "z.mask"} <= set(run_batch("--selection", "magnitude", "--workers", "1")[0])
+    assert {"x.mask", "y.mask", "z.mask"} <= set(
+        run_batch("--selection", "magnitude", "--workers", "1")[0]
+    )
 
 
 def test_a_mask_that_a_dead_worker_left_is_replaced_and_another_ones_is_not(folder, monkeypatch):
     """A worker can die after its mask and before its carrier: the job is done again. A mask from before the run stays."""
     jobs, _ = read_jobs(folder / "jobs.csv", folder / "out")
-    order = Order(lambda cover: (dataclasses.replace(TINY, selection="magnitude"), ss.Architecture(24, 3)))
+    order = Order(
+        lambda cover: (dataclasses.replace(TINY, selection="magnitude"), ss.Architecture(24, 3))
+    )
     (folder / "out").mkdir(exist_ok=True)
     mask_path(jobs[0].output).write_bytes(b"left behind")
     assert run_job(jobs[0], order).error is None
@@ -165,7 +194,19 @@ def many_jobs():
 
 def test_a_killed_worker_has_its_job_redone(folder):
     options = many_jobs()
-    command = [sys.executable, "-m", "sirensong", "hide", "--batch", "jobs.csv", "-o", "out", "--workers", "2", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "sirensong",
+        "hide",
+        "--batch",
+        "jobs.csv",
+        "-o",
+        "out",
+        "--workers",
+        "2",
+        *options,
+    ]
     killed = []
     killer = threading.Thread(target=kill_one_worker, args=("popen_loky", "out", killed))
     killer.start()
@@ -178,14 +219,41 @@ def test_a_killed_worker_has_its_job_redone(folder):
 
 def test_a_cluster_does_the_same_though_a_worker_dies(folder):
     options = many_jobs()
-    scheduler = start(["scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", "scheduler.json"])
+    scheduler = start(
+        ["scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", "scheduler.json"]
+    )
     workers = [
-        start(["worker", "--scheduler-file", "scheduler.json", "--nthreads", "1", "--no-dashboard", "--no-nanny"]) for _ in range(2)
+        start(
+            [
+                "worker",
+                "--scheduler-file",
+                "scheduler.json",
+                "--nthreads",
+                "1",
+                "--no-dashboard",
+                "--no-nanny",
+            ]
+        )
+        for _ in range(2)
     ]
     try:
         address = scheduler_address(Path("scheduler.json"))
-        command = [sys.executable, "-m", "sirensong", "hide", "--batch", "jobs.csv", "-o", "out", "--cluster", address, *options]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        command = [
+            sys.executable,
+            "-m",
+            "sirensong",
+            "hide",
+            "--batch",
+            "jobs.csv",
+            "-o",
+            "out",
+            "--cluster",
+            address,
+            *options,
+        ]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         for _ in range(1200):
             if list(Path("out").glob("*.safetensors")) or process.poll() is not None:
                 break

@@ -21,7 +21,9 @@ from sirensong.lab.finetuning import finetune
 from sirensong.training import recipe as recipes
 
 SMALL = ["--hidden-features", "48", "--hidden-layers", "4", "--omega", "15"]
-QUICK = dataclasses.replace(ss.FAST, cover_steps=40, joint_steps=120, cover_batch=0.25, batches=((0.0, 0.25),))
+QUICK = dataclasses.replace(
+    ss.FAST, cover_steps=40, joint_steps=120, cover_batch=0.25, batches=((0.0, 0.25),)
+)
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +38,9 @@ def quick_recipes(monkeypatch):
 def folder(tmp_path_factory):
     """Pictures, keys, and a song with two secrets, made by the command once for all tests that only look."""
     folder = tmp_path_factory.mktemp("songs")
-    for seed, (name, size) in enumerate({"cover.png": (24, 24), "holiday.png": (24, 24), "map.png": (30, 20)}.items()):
+    for seed, (name, size) in enumerate(
+        {"cover.png": (24, 24), "holiday.png": (24, 24), "map.png": (30, 20)}.items()
+    ):
         photograph(seed, *size).save(folder / name)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(recipes.RECIPES, "fast", QUICK)
@@ -58,8 +62,13 @@ def at(folder, monkeypatch):
 def photograph(seed, width, height):
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width] / max(height, width)
-    waves = [np.sin(rng.uniform(2, 9) * x + rng.uniform(2, 9) * y + rng.uniform(0, 6, 3)[:, None, None]) for _ in range(3)]
-    return Image.fromarray(np.rint((np.moveaxis(sum(waves), 0, -1) / 6 + 0.5) * 255).astype(np.uint8))
+    waves = [
+        np.sin(rng.uniform(2, 9) * x + rng.uniform(2, 9) * y + rng.uniform(0, 6, 3)[:, None, None])
+        for _ in range(3)
+    ]
+    return Image.fromarray(
+        np.rint((np.moveaxis(sum(waves), 0, -1) / 6 + 0.5) * 255).astype(np.uint8)
+    )
 
 
 def read(path):
@@ -100,11 +109,18 @@ def test_keygen_writes_a_private_file_and_prints_its_fingerprint(tmp_path, capsy
 
 def test_hide_reports_what_a_receiver_will_get(at, tmp_path, capsys):
     song = str(tmp_path / "song.safetensors")
-    assert cli.run(["hide", "cover.png", "--secret", "alice.key=holiday.png", "-o", song, "--json", *SMALL]) == 0
+    assert (
+        cli.run(
+            ["hide", "cover.png", "--secret", "alice.key=holiday.png", "-o", song, "--json", *SMALL]
+        )
+        == 0
+    )
     report = json.loads(capsys.readouterr().out)
     assert [picture["picture"] for picture in report["pictures"]] == ["cover.png", "holiday.png"]
     assert cli.run(["reveal", song, "--key", "alice.key", "-o", str(tmp_path / "holiday.png")]) == 0
-    assert report["pictures"][1]["psnr"] == pytest.approx(psnr(read(at / "holiday.png"), read(tmp_path / "holiday.png")), abs=1e-6)
+    assert report["pictures"][1]["psnr"] == pytest.approx(
+        psnr(read(at / "holiday.png"), read(tmp_path / "holiday.png")), abs=1e-6
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["holiday.png", "song.safetensors"]
 
 
@@ -124,14 +140,22 @@ SIZES = [("--size", "48x36", (48, 36)), ("--scale", "2", (60, 40)), ("--scale", 
 @pytest.mark.parametrize(("option", "value", "size"), SIZES)
 def test_renders_at_any_size(at, tmp_path, option, value, size):
     output = str(tmp_path / "large.png")
-    assert cli.run(["reveal", "song.safetensors", "--key", "bob.key", "-o", output, option, value]) == 0
+    assert (
+        cli.run(["reveal", "song.safetensors", "--key", "bob.key", "-o", output, option, value])
+        == 0
+    )
     assert size_of(output) == size
 
 
-def test_a_key_with_no_picture_is_exit_code_3_and_writes_nothing_unless_forced(at, tmp_path, capsys):
+def test_a_key_with_no_picture_is_exit_code_3_and_writes_nothing_unless_forced(
+    at, tmp_path, capsys
+):
     output = tmp_path / "noise.png"
     arguments = ["reveal", "song.safetensors", "--key", "eve.key", "-o", str(output)]
-    assert failure(capsys, arguments, code=3) == "sirensong: error: no picture for this key in song.safetensors"
+    assert (
+        failure(capsys, arguments, code=3)
+        == "sirensong: error: no picture for this key in song.safetensors"
+    )
     assert not output.exists()
     assert cli.run([*arguments, "--force"]) == 0
     assert output.exists()
@@ -140,10 +164,25 @@ def test_a_key_with_no_picture_is_exit_code_3_and_writes_nothing_unless_forced(a
 
 def test_changed_weights_still_reveal_with_a_note(at, tmp_path, capsys):
     stego = ss.load("song.safetensors")
-    rounded = tuple(type(layer)(layer.weight.astype(np.float16).astype(np.float32), layer.bias) for layer in stego.weights)
+    rounded = tuple(
+        type(layer)(layer.weight.astype(np.float16).astype(np.float32), layer.bias)
+        for layer in stego.weights
+    )
     ss.save(tmp_path / "rounded.safetensors", dataclasses.replace(stego, weights=rounded))
     output = tmp_path / "holiday.png"
-    assert cli.run(["reveal", str(tmp_path / "rounded.safetensors"), "--key", "alice.key", "-o", str(output)]) == 0
+    assert (
+        cli.run(
+            [
+                "reveal",
+                str(tmp_path / "rounded.safetensors"),
+                "--key",
+                "alice.key",
+                "-o",
+                str(output),
+            ]
+        )
+        == 0
+    )
     assert "have changed" in capsys.readouterr().err
     assert psnr(read("holiday.png"), read(output)) > 20
 
@@ -158,7 +197,9 @@ def test_inspect_says_no_word_of_secrets(at, tmp_path, capsys):
         facts.append(json.loads(capsys.readouterr().out))
     assert {**facts[0], "fingerprint": ""} == {**facts[1], "fingerprint": ""}
     assert facts[0]["parameters"] == 2 * 48 + 48 + 3 * (48 * 48 + 48) + 48 * 3 + 3
-    assert facts[0]["bits_per_pixel"] == pytest.approx(8 * (at / "song.safetensors").stat().st_size / 576, abs=1e-3)
+    assert facts[0]["bits_per_pixel"] == pytest.approx(
+        8 * (at / "song.safetensors").stat().st_size / 576, abs=1e-3
+    )
     assert cli.run(["inspect", "song.safetensors"]) == 0
     assert not re.search("secret|slot|key", capsys.readouterr().out)
 
@@ -166,9 +207,25 @@ def test_inspect_says_no_word_of_secrets(at, tmp_path, capsys):
 def test_measure_prints_what_scikit_image_says(at, capsys, tmp_path):
     from skimage.metrics import peak_signal_noise_ratio
 
-    assert cli.run(["measure", "song.safetensors", "--cover", "cover.png", "--secret", "bob.key=map.png", "--json"]) == 0
+    assert (
+        cli.run(
+            [
+                "measure",
+                "song.safetensors",
+                "--cover",
+                "cover.png",
+                "--secret",
+                "bob.key=map.png",
+                "--json",
+            ]
+        )
+        == 0
+    )
     rows = json.loads(capsys.readouterr().out)["pictures"]
-    assert cli.run(["reveal", "song.safetensors", "--key", "bob.key", "-o", str(tmp_path / "map.png")]) == 0
+    assert (
+        cli.run(["reveal", "song.safetensors", "--key", "bob.key", "-o", str(tmp_path / "map.png")])
+        == 0
+    )
     pair = read("map.png"), read(tmp_path / "map.png")
     assert rows[1]["psnr"] == pytest.approx(peak_signal_noise_ratio(*pair, data_range=1), abs=1e-6)
     assert set(rows[0]) == {"picture", "psnr", "ssim", "rmse", "mae"}
@@ -177,8 +234,20 @@ def test_measure_prints_what_scikit_image_says(at, capsys, tmp_path):
 
 
 def test_magnitude_selection_writes_a_mask_that_reveal_asks_for(at, tmp_path, capsys):
-    song, mask, output = (str(tmp_path / name) for name in ("song.safetensors", "song.mask", "holiday.png"))
-    arguments = ["hide", "cover.png", "--secret", "alice.key=holiday.png", "-o", song, "--selection", "magnitude", *SMALL]
+    song, mask, output = (
+        str(tmp_path / name) for name in ("song.safetensors", "song.mask", "holiday.png")
+    )
+    arguments = [
+        "hide",
+        "cover.png",
+        "--secret",
+        "alice.key=holiday.png",
+        "-o",
+        song,
+        "--selection",
+        "magnitude",
+        *SMALL,
+    ]
     assert cli.run(arguments) == 0
     assert "whoever has it sees outlines of the secrets" in capsys.readouterr().err
     assert Path(mask).stat().st_mode & 0o777 == 0o600
@@ -186,34 +255,95 @@ def test_magnitude_selection_writes_a_mask_that_reveal_asks_for(at, tmp_path, ca
     assert cli.run(["reveal", song, "--key", "alice.key", "--mask", mask, "-o", output]) == 0
     assert psnr(read("holiday.png"), read(output)) > 20
     capsys.readouterr()
-    forced = ["reveal", "song.safetensors", "--key", "eve.key", "--force", "--mask", mask, "-o", output, "--overwrite"]
+    forced = [
+        "reveal",
+        "song.safetensors",
+        "--key",
+        "eve.key",
+        "--force",
+        "--mask",
+        mask,
+        "-o",
+        output,
+        "--overwrite",
+    ]
     assert "another carrier" in failure(capsys, forced)
 
 
 def test_the_papers_recipe_runs_with_magnitude_selection(at, tmp_path):
     song = tmp_path / "song.safetensors"
-    assert cli.run(["hide", "cover.png", "--secret", "alice.key=holiday.png", "-o", str(song), "--recipe", "paper", *SMALL]) == 0
+    assert (
+        cli.run(
+            [
+                "hide",
+                "cover.png",
+                "--secret",
+                "alice.key=holiday.png",
+                "-o",
+                str(song),
+                "--recipe",
+                "paper",
+                *SMALL,
+            ]
+        )
+        == 0
+    )
     assert song.with_suffix(".mask").exists()
 
 
 def test_a_passphrase_from_a_file(at, tmp_path):
     (tmp_path / "words").write_text("correct horse battery staple\n")
     song, output = str(tmp_path / "song.safetensors"), tmp_path / "holiday.png"
-    assert cli.run(["hide", "cover.png", "--passphrase-file", f"{tmp_path}/words=holiday.png", "-o", song, *SMALL]) == 0
-    assert cli.run(["reveal", song, "--passphrase-file", str(tmp_path / "words"), "-o", str(output)]) == 0
+    assert (
+        cli.run(
+            [
+                "hide",
+                "cover.png",
+                "--passphrase-file",
+                f"{tmp_path}/words=holiday.png",
+                "-o",
+                song,
+                *SMALL,
+            ]
+        )
+        == 0
+    )
+    assert (
+        cli.run(["reveal", song, "--passphrase-file", str(tmp_path / "words"), "-o", str(output)])
+        == 0
+    )
     assert psnr(read("holiday.png"), read(output)) > 22
     (tmp_path / "words").write_text("wrong horse\n")
-    assert cli.run(["reveal", song, "--passphrase-file", str(tmp_path / "words"), "-o", str(output), "--overwrite"]) == 3
+    assert (
+        cli.run(
+            [
+                "reveal",
+                song,
+                "--passphrase-file",
+                str(tmp_path / "words"),
+                "-o",
+                str(output),
+                "--overwrite",
+            ]
+        )
+        == 3
+    )
 
 
 def test_a_passphrase_asked_for_on_a_terminal(at, tmp_path):
     """Typed as a person would, on a pseudo-terminal: twice when hiding, once when revealing, never shown."""
     song, output = str(tmp_path / "song.safetensors"), str(tmp_path / "holiday.png")
     few = ["--hidden-features", "32", "--hidden-layers", "2", "--steps", "30"]
-    shown = typed(["hide", "cover.png", "--passphrase", "holiday.png", "-o", song, *few], ["staple", "staple"], at)
+    shown = typed(
+        ["hide", "cover.png", "--passphrase", "holiday.png", "-o", song, *few],
+        ["staple", "staple"],
+        at,
+    )
     assert "PSNR" in shown
     assert "staple" not in shown
-    assert "holiday.png: 24x24" in typed(["reveal", song, "--passphrase", "-o", output], ["staple"], at)
+    assert "holiday.png: 24x24" in typed(
+        ["reveal", song, "--passphrase", "-o", output], ["staple"], at
+    )
 
 
 def typed(arguments, answers, folder):
@@ -231,7 +361,11 @@ def typed(arguments, answers, folder):
         if not part:
             break
         shown += part
-        if shown.lower().count(b": ") > asked and asked < len(answers) and shown.rstrip(b" ").endswith(b":"):
+        if (
+            shown.lower().count(b": ") > asked
+            and asked < len(answers)
+            and shown.rstrip(b" ").endswith(b":")
+        ):
             os.write(terminal, answers[asked].encode() + b"\n")
             asked += 1
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, shown.decode()
@@ -249,7 +383,17 @@ def test_size_makes_large_pictures_smaller_and_keeps_their_shape(at, tmp_path, c
 
 def test_a_dry_run_says_what_would_be_made_and_writes_nothing(at, tmp_path, capsys):
     before = sorted(tmp_path.iterdir())
-    command = ["hide", "cover.png", "--secret", "alice.key=map.png", "-o", "new.safetensors", "--tile-size", "10", *SMALL]
+    command = [
+        "hide",
+        "cover.png",
+        "--secret",
+        "alice.key=map.png",
+        "-o",
+        "new.safetensors",
+        "--tile-size",
+        "10",
+        *SMALL,
+    ]
     assert cli.run([*command, "--dry-run", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert cli.run([*command, "--dry-run"]) == 0
@@ -277,10 +421,15 @@ def test_a_dry_run_says_what_would_be_made_and_writes_nothing(at, tmp_path, caps
 )
 def test_attacks_change_a_carrier_and_tell_how_much(at, capsys, command, zeros):
     name = f"{'-'.join(command)}.safetensors"
-    assert cli.run(["attack", *command[:1], "song.safetensors", "-o", name, *command[1:], "--json"]) == 0
+    assert (
+        cli.run(["attack", *command[:1], "song.safetensors", "-o", name, *command[1:], "--json"])
+        == 0
+    )
     told = json.loads(capsys.readouterr().out)
     if zeros is None:  # what is within half of one of 31 steps to its matrix's largest
-        matrices = [matrix for layer in ss.load("song.safetensors").weights for matrix in layer.weight]
+        matrices = [
+            matrix for layer in ss.load("song.safetensors").weights for matrix in layer.weight
+        ]
         small = sum(int((np.abs(matrix) <= np.abs(matrix).max() / 62).sum()) for matrix in matrices)
         assert told["zero_weights"] == round(small / sum(matrix.size for matrix in matrices), 4)
     else:
@@ -293,76 +442,185 @@ def test_attacks_change_a_carrier_and_tell_how_much(at, capsys, command, zeros):
 
 
 def test_finetuning_tells_what_each_secret_lost(at, capsys):
-    command = ["attack", "finetune", "song.safetensors", "--steps", "3", "--rate", "0.001", "--key", "alice.key", "--json"]
+    command = [
+        "attack",
+        "finetune",
+        "song.safetensors",
+        "--steps",
+        "3",
+        "--rate",
+        "0.001",
+        "--key",
+        "alice.key",
+        "--json",
+    ]
     assert cli.run([*command, "--cover", "cover.png", "-o", "photo.safetensors"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert set(told) == {"changed_weights", "zero_weights", "cover_psnr", "secret_1_psnr"}
     assert told["changed_weights"] > 0.9
-    before, after = (ss.reveal(ss.load(name), ss.read_key("alice.key")) for name in ("song.safetensors", "photo.safetensors"))
+    before, after = (
+        ss.reveal(ss.load(name), ss.read_key("alice.key"))
+        for name in ("song.safetensors", "photo.safetensors")
+    )
     assert told["secret_1_psnr"] == round(ss.measure(before, after).psnr, 2)
     assert cli.run([*command, "-o", "own.safetensors"]) == 0
     capsys.readouterr()
     song = ss.load("song.safetensors")
     for name, picture in (("photo", "cover.png"), ("own", np.asarray(ss.to_pil(ss.sample(song))))):
-        assert ss.load(f"{name}.safetensors").digest == finetune(song, picture, 3, rate=0.001).digest
+        assert (
+            ss.load(f"{name}.safetensors").digest == finetune(song, picture, 3, rate=0.001).digest
+        )
     assert "exists" in failure(capsys, [*command, "-o", "own.safetensors"])
 
 
 def test_decoys_from_a_folder(at, tmp_path, capsys):
     (tmp_path / "others").mkdir()
     assert "no pictures in" in failure(
-        capsys, ["fit", "cover.png", "-o", "d.safetensors", "--decoys", str(tmp_path / "others"), *SMALL]
+        capsys,
+        ["fit", "cover.png", "-o", "d.safetensors", "--decoys", str(tmp_path / "others"), *SMALL],
     )
     assert "photographs, cover, leaves, noise or a folder" in failure(
         capsys, ["fit", "cover.png", "-o", "e.safetensors", "--decoys", "cats", *SMALL]
     )
     photograph(31, 40, 40).save(tmp_path / "others" / "one.png")
-    assert cli.run(["fit", "cover.png", "-o", "d.safetensors", "--decoys", str(tmp_path / "others"), "--steps", "2", *SMALL]) == 0
+    assert (
+        cli.run(
+            [
+                "fit",
+                "cover.png",
+                "-o",
+                "d.safetensors",
+                "--decoys",
+                str(tmp_path / "others"),
+                "--steps",
+                "2",
+                *SMALL,
+            ]
+        )
+        == 0
+    )
 
 
 def test_what_conversion_loses_is_said(at, tmp_path, capsys):
     picture = Image.fromarray((read("cover.png") * 255).astype(np.uint8)).convert("RGBA")
     picture.putalpha(100)
     picture.save(tmp_path / "ghost.png")
-    assert cli.run(["fit", str(tmp_path / "ghost.png"), "-o", str(tmp_path / "song.safetensors"), *SMALL]) == 0
+    assert (
+        cli.run(
+            ["fit", str(tmp_path / "ghost.png"), "-o", str(tmp_path / "song.safetensors"), *SMALL]
+        )
+        == 0
+    )
     assert "transparency dropped" in capsys.readouterr().err
 
 
 HIDE = ["hide", "cover.png", "--secret", "alice.key=map.png", "-o", "x.safetensors"]
 BAD_COMMANDS = {
-    "missing cover": (["hide", "nowhere.png", "--secret", "alice.key=map.png", "-o", "x.safetensors"], "cannot read nowhere.png"),
-    "missing key": (["hide", "cover.png", "--secret", "nokey=map.png", "-o", "x.safetensors"], "cannot read nokey"),
-    "missing secret picture": (["hide", "cover.png", "--secret", "alice.key=none.png", "-o", "x.safetensors"], "none.png"),
+    "missing cover": (
+        ["hide", "nowhere.png", "--secret", "alice.key=map.png", "-o", "x.safetensors"],
+        "cannot read nowhere.png",
+    ),
+    "missing key": (
+        ["hide", "cover.png", "--secret", "nokey=map.png", "-o", "x.safetensors"],
+        "cannot read nokey",
+    ),
+    "missing secret picture": (
+        ["hide", "cover.png", "--secret", "alice.key=none.png", "-o", "x.safetensors"],
+        "none.png",
+    ),
     "no secret": (["hide", "cover.png", "-o", "x.safetensors"], "no secret picture"),
-    "secret without key": (["hide", "cover.png", "--secret", "map.png", "-o", "x.safetensors"], "KEYFILE=PICTURE"),
+    "secret without key": (
+        ["hide", "cover.png", "--secret", "map.png", "-o", "x.safetensors"],
+        "KEYFILE=PICTURE",
+    ),
     "same key twice": ([*HIDE, "--secret", "alice.key=holiday.png"], "same key"),
-    "no picture": (["hide", "alice.key", "--secret", "alice.key=map.png", "-o", "x.safetensors"], "no picture that can be read"),
+    "no picture": (
+        ["hide", "alice.key", "--secret", "alice.key=map.png", "-o", "x.safetensors"],
+        "no picture that can be read",
+    ),
     "output folder": (["fit", "cover.png", "-o", "nowhere/x.safetensors"], "no folder"),
     "output is a folder": (["fit", "cover.png", "-o", "."], "folder"),
     "output exists": (["fit", "cover.png", "-o", "song.safetensors"], "song.safetensors exists"),
-    "recipe": (["fit", "cover.png", "-o", "x.safetensors", "--recipe", "slow"], "recipe is fast or paper"),
+    "recipe": (
+        ["fit", "cover.png", "-o", "x.safetensors", "--recipe", "slow"],
+        "recipe is fast or paper",
+    ),
     "selection": (
-        ["hide", "cover.png", "--secret", "alice.key=map.png", "-o", "x.safetensors", "--selection", "best"],
+        [
+            "hide",
+            "cover.png",
+            "--secret",
+            "alice.key=map.png",
+            "-o",
+            "x.safetensors",
+            "--selection",
+            "best",
+        ],
         "selection is",
     ),
-    "ratio": (["hide", "cover.png", "--secret", "alice.key=map.png", "-o", "x.safetensors", "--ratio", "2"], "ratio must be"),
-    "seconds and steps": (["fit", "cover.png", "-o", "x.safetensors", "--seconds", "9", "--steps", "9"], "exclude each other"),
-    "seconds": (["fit", "cover.png", "-o", "x.safetensors", "--seconds", "-2"], "seconds must be above 0"),
+    "ratio": (
+        [
+            "hide",
+            "cover.png",
+            "--secret",
+            "alice.key=map.png",
+            "-o",
+            "x.safetensors",
+            "--ratio",
+            "2",
+        ],
+        "ratio must be",
+    ),
+    "seconds and steps": (
+        ["fit", "cover.png", "-o", "x.safetensors", "--seconds", "9", "--steps", "9"],
+        "exclude each other",
+    ),
+    "seconds": (
+        ["fit", "cover.png", "-o", "x.safetensors", "--seconds", "-2"],
+        "seconds must be above 0",
+    ),
     "device": (["fit", "cover.png", "-o", "x.safetensors", "--device", "tpu"], "device is"),
-    "features": (["fit", "cover.png", "-o", "x.safetensors", "--hidden-features", "0"], "hidden features must be"),
-    "nothing to resume": (["fit", "cover.png", "-o", "x.safetensors", "--resume"], "nothing to resume"),
+    "features": (
+        ["fit", "cover.png", "-o", "x.safetensors", "--hidden-features", "0"],
+        "hidden features must be",
+    ),
+    "nothing to resume": (
+        ["fit", "cover.png", "-o", "x.safetensors", "--resume"],
+        "nothing to resume",
+    ),
     "no carrier": (["sample", "cover.png", "-o", "x.png"], "cover.png is no carrier"),
-    "missing carrier": (["sample", "nowhere.safetensors", "-o", "x.png"], "cannot read nowhere.safetensors"),
+    "missing carrier": (
+        ["sample", "nowhere.safetensors", "-o", "x.png"],
+        "cannot read nowhere.safetensors",
+    ),
     "empty carrier": (["inspect", "empty.safetensors"], "empty.safetensors is no carrier"),
     "picture's ending": (["sample", "song.safetensors", "-o", "x.docx"], "pictures end in"),
-    "size": (["sample", "song.safetensors", "-o", "x.png", "--size", "12"], "a size is WIDTHxHEIGHT"),
-    "size zero": (["sample", "song.safetensors", "-o", "x.png", "--size", "0x5"], "a size is WIDTHxHEIGHT"),
-    "size and scale": (["sample", "song.safetensors", "-o", "x.png", "--size", "9x9", "--scale", "2"], "exclude each other"),
+    "size": (
+        ["sample", "song.safetensors", "-o", "x.png", "--size", "12"],
+        "a size is WIDTHxHEIGHT",
+    ),
+    "size zero": (
+        ["sample", "song.safetensors", "-o", "x.png", "--size", "0x5"],
+        "a size is WIDTHxHEIGHT",
+    ),
+    "size and scale": (
+        ["sample", "song.safetensors", "-o", "x.png", "--size", "9x9", "--scale", "2"],
+        "exclude each other",
+    ),
     "scale": (["sample", "song.safetensors", "-o", "x.png", "--scale", "-1"], "scale must be"),
     "no key": (["reveal", "song.safetensors", "-o", "x.png"], "expected one of --key"),
-    "two keys": (["reveal", "song.safetensors", "-o", "x.png", "--key", "alice.key", "--passphrase"], "expected one of --key"),
-    "nobody to ask": (["reveal", "song.safetensors", "-o", "x.png", "--passphrase"], "only be asked for on a terminal"),
-    "no mask": (["reveal", "song.safetensors", "-o", "x.png", "--key", "alice.key", "--mask", "cover.png"], "no mask file"),
+    "two keys": (
+        ["reveal", "song.safetensors", "-o", "x.png", "--key", "alice.key", "--passphrase"],
+        "expected one of --key",
+    ),
+    "nobody to ask": (
+        ["reveal", "song.safetensors", "-o", "x.png", "--passphrase"],
+        "only be asked for on a terminal",
+    ),
+    "no mask": (
+        ["reveal", "song.safetensors", "-o", "x.png", "--key", "alice.key", "--mask", "cover.png"],
+        "no mask file",
+    ),
     "nothing to measure": (["measure", "song.safetensors"], "nothing to measure"),
 }
 
@@ -380,20 +638,39 @@ def test_a_mistyped_key_is_told_but_not_shown(at, tmp_path, capsys):
     lines = (at / "alice.key").read_text().splitlines()
     typo = lines[-1][:-1] + ("a" if lines[-1][-1] != "a" else "b")
     (tmp_path / "alice.key").write_text(typo + "\n")
-    error = failure(capsys, ["reveal", "song.safetensors", "--key", str(tmp_path / "alice.key"), "-o", str(tmp_path / "x.png")])
+    error = failure(
+        capsys,
+        [
+            "reveal",
+            "song.safetensors",
+            "--key",
+            str(tmp_path / "alice.key"),
+            "-o",
+            str(tmp_path / "x.png"),
+        ],
+    )
     assert "typo" in error
     assert typo[20:40] not in error
 
 
-WRONG_USAGE = [["sing"], ["hide"], ["sample", "song.safetensors"], ["inspect", "song.safetensors", "--nonsense"]]
+WRONG_USAGE = [
+    ["sing"],
+    ["hide"],
+    ["sample", "song.safetensors"],
+    ["inspect", "song.safetensors", "--nonsense"],
+]
 
 
 @pytest.mark.parametrize("arguments", WRONG_USAGE)
 def test_wrong_usage_is_exit_code_2(arguments, at, capsys):
-    assert failure(capsys, arguments, code=2) != "sirensong: error: wrong usage"  # it says what is wrong with it
+    assert (
+        failure(capsys, arguments, code=2) != "sirensong: error: wrong usage"
+    )  # it says what is wrong with it
 
 
-@pytest.mark.parametrize("command", [[], ["hide"], ["fit"], ["sample"], ["reveal"], ["inspect"], ["measure"], ["demo"]])
+@pytest.mark.parametrize(
+    "command", [[], ["hide"], ["fit"], ["sample"], ["reveal"], ["inspect"], ["measure"], ["demo"]]
+)
 def test_help_is_there(command, capsys):
     assert cli.run([*command, "--help"]) == 0
     assert "Usage" in capsys.readouterr().out
@@ -411,14 +688,26 @@ def test_a_full_disk_is_told_and_leaves_nothing_behind(at, tmp_path, capsys, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    assert "no space left on device" in failure(capsys, ["sample", "song.safetensors", "-o", str(tmp_path / "cover.png")])
+    assert "no space left on device" in failure(
+        capsys, ["sample", "song.safetensors", "-o", str(tmp_path / "cover.png")]
+    )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_interrupted_by_the_user(at, tmp_path):
     """Ctrl-C in the middle of training: one line, exit code 130, no output; and the checkpoint, once written, is resumed from."""
     song = tmp_path / "song.safetensors"
-    command = [sys.executable, "-c", INTERRUPTIBLE, "hide", "cover.png", "--secret", "alice.key=holiday.png", "-o", str(song)]
+    command = [
+        sys.executable,
+        "-c",
+        INTERRUPTIBLE,
+        "hide",
+        "cover.png",
+        "--secret",
+        "alice.key=holiday.png",
+        "-o",
+        str(song),
+    ]
     command += [*SMALL, "--steps", "100000"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     checkpoint = tmp_path / "song.safetensors.checkpoint"
@@ -430,11 +719,17 @@ def test_interrupted_by_the_user(at, tmp_path):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out == ""
-    assert err.splitlines() == ["sirensong: error: interrupted", "hint: the same command with --resume goes on from here"]
+    assert err.splitlines() == [
+        "sirensong: error: interrupted",
+        "hint: the same command with --resume goes on from here",
+    ]
     assert [path.name for path in tmp_path.iterdir()] == [checkpoint.name]
 
     again = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert (again.returncode, again.stderr.splitlines()[0]) == (1, f"sirensong: error: {checkpoint} exists: an unfinished run")
+    assert (again.returncode, again.stderr.splitlines()[0]) == (
+        1,
+        f"sirensong: error: {checkpoint} exists: an unfinished run",
+    )
 
 
 INTERRUPTIBLE = """
@@ -450,7 +745,9 @@ main()
 def test_the_demo_writes_a_contact_sheet(tmp_path, capsys):
     folder = tmp_path / "demo"
     assert cli.run(["demo", "-o", str(folder), "--steps", "3"]) == 0
-    assert {"sheet.png", "song.safetensors", "alice.key", "bob.key", "cover-render.png"} <= {path.name for path in folder.iterdir()}
+    assert {"sheet.png", "song.safetensors", "alice.key", "bob.key", "cover-render.png"} <= {
+        path.name for path in folder.iterdir()
+    }
     assert size_of(folder / "sheet.png")[0] > 600
     capsys.readouterr()
     assert "exists" in failure(capsys, ["demo", "-o", str(folder), "--steps", "3"])

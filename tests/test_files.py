@@ -54,7 +54,10 @@ class TestTold:
         assert isinstance(caught.value.__cause__, OSError)
 
     def test_an_error_without_a_reason_of_its_own_is_told_too(self):
-        with pytest.raises(FileError, match=r"cannot read a\.png: something odd"), told("read", "a.png"):
+        with (
+            pytest.raises(FileError, match=r"cannot read a\.png: something odd"),
+            told("read", "a.png"),
+        ):
             raise OSError("Something odd")
 
     def test_other_errors_pass(self):
@@ -85,7 +88,10 @@ class TestRefuseExisting:
     )
     def test_where_no_file_can_be_is_a_problem(self, tmp_path, name, reason, overwrite):
         (tmp_path / "file").touch()
-        for refuse in (refuse_existing, lambda path, overwrite: write_bytes(path, b"new", overwrite=overwrite)):
+        for refuse in (
+            refuse_existing,
+            lambda path, overwrite: write_bytes(path, b"new", overwrite=overwrite),
+        ):
             with pytest.raises(FileError, match=f"cannot write .*{reason}"):
                 refuse(tmp_path / name, overwrite=overwrite)
         assert [path.name for path in tmp_path.iterdir()] == ["file"]
@@ -118,17 +124,25 @@ class TestWrite:
         assert mode(tmp_path / "secret") == 0o600
         assert set_umask(0o022) == umask
 
-    def test_a_secret_is_readable_by_its_owner_alone_from_the_first_byte_on(self, tmp_path, monkeypatch):
+    def test_a_secret_is_readable_by_its_owner_alone_from_the_first_byte_on(
+        self, tmp_path, monkeypatch
+    ):
         seen = []
-        monkeypatch.setattr(os, "fsync", lambda _: seen.extend(mode(path) for path in tmp_path.iterdir()))
+        monkeypatch.setattr(
+            os, "fsync", lambda _: seen.extend(mode(path) for path in tmp_path.iterdir())
+        )
         write_bytes(tmp_path / "secret", b"x", overwrite=False, secret=True)
         assert seen == [0o600]
 
-    @pytest.mark.parametrize("where", [(os, "fsync"), (os, "link"), (Path, "replace"), (Path, "chmod")])
+    @pytest.mark.parametrize(
+        "where", [(os, "fsync"), (os, "link"), (Path, "replace"), (Path, "chmod")]
+    )
     def test_a_full_disk_leaves_nothing_behind(self, tmp_path, monkeypatch, where):
         monkeypatch.setattr(*where, disk_full)
         if where == (os, "link"):
-            monkeypatch.setattr(Path, "replace", disk_full)  # which is tried where links are not possible
+            monkeypatch.setattr(
+                Path, "replace", disk_full
+            )  # which is tried where links are not possible
         with pytest.raises(FileError, match="no space left on device"):
             write_bytes(tmp_path / "a", b"new", overwrite=where == (Path, "replace"))
         assert list(tmp_path.iterdir()) == []
@@ -152,7 +166,9 @@ class TestWrite:
         assert list(tmp_path.iterdir()) == []
 
     def test_a_file_that_came_into_being_meanwhile_is_kept(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(files, "refuse_existing", lambda *_, **__: (tmp_path / "a").write_bytes(b"theirs"))
+        monkeypatch.setattr(
+            files, "refuse_existing", lambda *_, **__: (tmp_path / "a").write_bytes(b"theirs")
+        )
         with pytest.raises(FileError, match="exists"):
             write_bytes(tmp_path / "a", b"ours", overwrite=False)
         assert list(tmp_path.iterdir()) == [tmp_path / "a"]

@@ -19,7 +19,6 @@ from sirensong.network.siren import unstack
 from sirensong.network.tiles import Grid
 from sirensong.pictures.image import fill, resize, to_uint8, write_picture
 from sirensong.pictures.photographs import photograph as photograph_of
-from sirensong.pictures.raster import Sealed
 from sirensong.training import checkpoint as checkpoints
 from sirensong.training import loop as loops
 from sirensong.training import run as runs
@@ -28,14 +27,19 @@ from sirensong.training.part import Part, Work
 from sirensong.training.recipe import ROBUST
 
 SMALL = ss.Architecture(hidden_features=48, hidden_layers=4, omega=15)
-QUICK = dataclasses.replace(ss.FAST, cover_steps=60, joint_steps=240, cover_batch=0.25, batches=((0.0, 0.125), (0.5, 0.5)))
+QUICK = dataclasses.replace(
+    ss.FAST, cover_steps=60, joint_steps=240, cover_batch=0.25, batches=((0.0, 0.125), (0.5, 0.5))
+)
 
 
 def photograph(seed, height=24, width=24):
     """A smooth picture of a few coloured waves, as float colours."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width] / max(height, width)
-    waves = [np.sin(rng.uniform(2, 9) * x + rng.uniform(2, 9) * y + rng.uniform(0, 6, 3)[:, None, None]) for _ in range(3)]
+    waves = [
+        np.sin(rng.uniform(2, 9) * x + rng.uniform(2, 9) * y + rng.uniform(0, 6, 3)[:, None, None])
+        for _ in range(3)
+    ]
     return (np.moveaxis(sum(waves), 0, -1) / 6 + 0.5).astype(np.float32)
 
 
@@ -55,7 +59,13 @@ def song(pictures, keys):
 
 
 def hide(pictures, keys, recipe=QUICK, **options):
-    return ss.hide(pictures[0], list(zip(keys, pictures[1:], strict=True)), recipe=recipe, architecture=SMALL, **options)
+    return ss.hide(
+        pictures[0],
+        list(zip(keys, pictures[1:], strict=True)),
+        recipe=recipe,
+        architecture=SMALL,
+        **options,
+    )
 
 
 def psnr(picture, render):
@@ -86,7 +96,9 @@ def test_the_other_selections_reveal_too(selection, pictures, keys):
     assert psnr(pictures[0], ss.sample(hidden.stego)) > 26
 
 
-def test_magnitude_selection_leaves_the_cover_functions_largest_weights_alone(pictures, keys, monkeypatch):
+def test_magnitude_selection_leaves_the_cover_functions_largest_weights_alone(
+    pictures, keys, monkeypatch
+):
     seen = {}
     run_stage = Stage.run
 
@@ -97,23 +109,33 @@ def test_magnitude_selection_leaves_the_cover_functions_largest_weights_alone(pi
 
     monkeypatch.setattr(Stage, "run", watch)
     hidden = hide(pictures, keys, dataclasses.replace(QUICK, selection="magnitude", joint_steps=5))
-    for before, after, places in zip(seen["cover"], unstack(hidden.stego.tiles([0]))[0], hidden.mask.positions[0], strict=True):
+    for before, after, places in zip(
+        seen["cover"], unstack(hidden.stego.tiles([0]))[0], hidden.mask.positions[0], strict=True
+    ):
         same = (before.weight == after.weight).ravel()
         assert same[places].all()
-        assert np.abs(before.weight.ravel()[places]).min() >= np.delete(np.abs(before.weight.ravel()), places).max()
+        assert (
+            np.abs(before.weight.ravel()[places]).min()
+            >= np.delete(np.abs(before.weight.ravel()), places).max()
+        )
         assert not np.delete(same, places).all()
 
 
 def test_pictures_of_any_shape_share_a_function(keys):
     pictures = [photograph(4, 20, 30), photograph(5, 31, 17), photograph(6, 8, 40)]
     stego = hide(pictures, keys).stego
-    for picture, render in zip(pictures, [ss.sample(stego), *(ss.reveal(stego, key) for key in keys)], strict=True):
+    for picture, render in zip(
+        pictures, [ss.sample(stego), *(ss.reveal(stego, key) for key in keys)], strict=True
+    ):
         assert render.shape == picture.shape
         assert psnr(picture, render) > 25
 
 
 def test_sixteen_pictures_in_one_function():
-    pictures, keys = [photograph(seed, 12, 12) for seed in range(17)], [ss.SecretKey(bytes([number]) * 32) for number in range(16)]
+    pictures, keys = (
+        [photograph(seed, 12, 12) for seed in range(17)],
+        [ss.SecretKey(bytes([number]) * 32) for number in range(16)],
+    )
     stego = hide(pictures, keys, dataclasses.replace(QUICK, batches=((0.0, 1.0),))).stego
     renders = [ss.reveal(stego, key) for key in keys]
     for index, render in enumerate(renders, start=1):
@@ -140,7 +162,10 @@ def test_arrays_files_and_pil_images_are_the_same(tmp_path, pictures, keys):
     Image.fromarray(np.rint(pictures[0] * 255).astype(np.uint8)).save(tmp_path / "cover.png")
     recipe = dataclasses.replace(QUICK, cover_steps=2, joint_steps=2)
     covers = [pictures[0], tmp_path / "cover.png", Image.open(tmp_path / "cover.png")]
-    songs = [ss.hide(cover, {keys[0]: pictures[1]}, recipe=recipe, architecture=SMALL, seed=1).stego for cover in covers]
+    songs = [
+        ss.hide(cover, {keys[0]: pictures[1]}, recipe=recipe, architecture=SMALL, seed=1).stego
+        for cover in covers
+    ]
     assert len({to_bytes(stego) for stego in songs}) == 1
 
 
@@ -149,7 +174,9 @@ def test_a_seed_on_one_thread_repeats_every_byte(pictures, keys):
     torch.set_num_threads(1)
     try:
         recipe = dataclasses.replace(QUICK, joint_steps=20)
-        one, same, other = (to_bytes(hide(pictures, keys, recipe, seed=seed).stego) for seed in (5, 5, 6))
+        one, same, other = (
+            to_bytes(hide(pictures, keys, recipe, seed=seed).stego) for seed in (5, 5, 6)
+        )
     finally:
         torch.set_num_threads(before)
     assert one == same
@@ -171,7 +198,9 @@ def test_no_seed_no_repetition_and_seeded_runs_differ_in_nonce_by_keys_and_pictu
 
 
 @pytest.mark.parametrize("selection", ["keyed", "magnitude"])
-def test_a_killed_run_resumes_close_to_an_undisturbed_one(selection, tmp_path, pictures, keys, monkeypatch):
+def test_a_killed_run_resumes_close_to_an_undisturbed_one(
+    selection, tmp_path, pictures, keys, monkeypatch
+):
     recipe = dataclasses.replace(QUICK, selection=selection)
     whole = hide(pictures, keys, recipe, seed=3)
     monkeypatch.setattr(checkpoints, "INTERVAL", 0.0)
@@ -179,13 +208,23 @@ def test_a_killed_run_resumes_close_to_an_undisturbed_one(selection, tmp_path, p
 
     for step in (30, 100):  # once in the cover stage, once in the joint stage
         with pytest.raises(KeyboardInterrupt):
-            hide(pictures, keys, recipe, seed=3, checkpoint=path, resume=path.exists(), listener=interrupt_at(step))
+            hide(
+                pictures,
+                keys,
+                recipe,
+                seed=3,
+                checkpoint=path,
+                resume=path.exists(),
+                listener=interrupt_at(step),
+            )
     resumed = hide(pictures, keys, recipe, seed=3, checkpoint=path, resume=True)
 
     assert resumed.stego.nonce == whole.stego.nonce
     for key, picture in zip(keys, pictures[1:], strict=True):
         ends = [psnr(picture, ss.reveal(run.stego, key, mask=run.mask)) for run in (whole, resumed)]
-        assert ends[1] > ends[0] - 1.5  # these runs are so short that the order of pixels matters; real ones: see the slow test
+        assert (
+            ends[1] > ends[0] - 1.5
+        )  # these runs are so short that the order of pixels matters; real ones: see the slow test
     with pytest.raises(FormatError, match="does not belong"):
         hide(pictures, keys[::-1], recipe, checkpoint=path, resume=True)
 
@@ -239,10 +278,19 @@ def test_a_resumed_budget_goes_on_where_it_stopped(tmp_path, pictures, keys, mon
 
 def test_a_goal_of_psnr_ends_the_run_early_and_holds_for_every_picture(pictures, keys):
     heard = []
-    stego = hide(pictures, keys, dataclasses.replace(QUICK, joint_steps=20_000), psnr=24, listener=heard.append).stego
+    stego = hide(
+        pictures,
+        keys,
+        dataclasses.replace(QUICK, joint_steps=20_000),
+        psnr=24,
+        listener=heard.append,
+    ).stego
     assert heard[-1].step < 20_000
     renders = [ss.sample(stego), *(ss.reveal(stego, key) for key in keys)]
-    assert min(psnr(picture, render) for picture, render in zip(pictures, renders, strict=True)) >= 24 - 1e-3
+    assert (
+        min(psnr(picture, render) for picture, render in zip(pictures, renders, strict=True))
+        >= 24 - 1e-3
+    )
 
 
 TILED = dataclasses.replace(QUICK, tile=16)
@@ -251,7 +299,9 @@ TILED = dataclasses.replace(QUICK, tile=16)
 def border_and_inside(picture, render, side=16):
     """Mean absolute error of pixels next to a border between tiles, and of all others."""
     error = np.abs(picture - render).mean(2)
-    row, column = (np.minimum(np.arange(n) % side, (-1 - np.arange(n)) % side) == 0 for n in error.shape)
+    row, column = (
+        np.minimum(np.arange(n) % side, (-1 - np.arange(n)) % side) == 0 for n in error.shape
+    )
     row[[0, -1]] = column[[0, -1]] = False
     border = row[:, None] | column[None, :]
     return error[border].mean(), error[~border].mean()
@@ -261,14 +311,18 @@ def test_tiles_show_no_seam(keys):
     pictures = [photograph(seed, 48, 64) for seed in range(3)]
     stego = hide(pictures, keys, TILED, seed=2).stego
     assert stego.grid == Grid(3, 4)
-    for picture, render in zip(pictures, [ss.sample(stego), *(ss.reveal(stego, key) for key in keys)], strict=True):
+    for picture, render in zip(
+        pictures, [ss.sample(stego), *(ss.reveal(stego, key) for key in keys)], strict=True
+    ):
         assert psnr(picture, render) > 28
         border, inside = border_and_inside(picture, render)
         assert border < 1.1 * inside
 
 
 def test_a_tiled_function_renders_at_other_sizes(keys):
-    coarse, fine = ([photograph(seed, *size) for seed in range(2)] for size in ((48, 64), (96, 128)))
+    coarse, fine = (
+        [photograph(seed, *size) for seed in range(2)] for size in ((48, 64), (96, 128))
+    )
     stego = hide(coarse, keys[:1], TILED, seed=2).stego
     assert psnr(fine[0], ss.sample(stego, (96, 128))) > 26
     assert psnr(fine[1], ss.reveal(stego, keys[0], size=(96, 128))) > 26
@@ -279,7 +333,9 @@ def test_tiles_of_pictures_of_other_shapes(keys):
     pictures = [photograph(4, 33, 47), photograph(5, 50, 20), photograph(6, 12, 60)]
     stego = hide(pictures, keys, TILED).stego
     assert stego.grid == Grid(2, 3)
-    for picture, render in zip(pictures, [ss.sample(stego), *(ss.reveal(stego, key) for key in keys)], strict=True):
+    for picture, render in zip(
+        pictures, [ss.sample(stego), *(ss.reveal(stego, key) for key in keys)], strict=True
+    ):
         assert psnr(picture, render) > 25
 
 
@@ -299,20 +355,34 @@ def test_finished_tiles_are_not_done_again(selection, tmp_path, keys, monkeypatc
 
     with pytest.raises(KeyboardInterrupt):
         hide(pictures, keys[:1], recipe, seed=3, checkpoint=path, listener=stop)
-    resumed = hide(pictures, keys[:1], recipe, seed=3, checkpoint=path, resume=True, listener=heard.append)
+    resumed = hide(
+        pictures, keys[:1], recipe, seed=3, checkpoint=path, resume=True, listener=heard.append
+    )
     assert heard[0].tiles_done == 2
     assert {event.tiles for event in heard} == {6}
     assert to_bytes(resumed.stego) == to_bytes(whole.stego)
     if selection == "magnitude":
         assert mask_to_bytes(resumed.mask) == mask_to_bytes(whole.mask)
-    assert psnr(ss.reveal(whole.stego, keys[0], mask=whole.mask), ss.reveal(resumed.stego, keys[0], mask=resumed.mask)) == np.inf
+    assert (
+        psnr(
+            ss.reveal(whole.stego, keys[0], mask=whole.mask),
+            ss.reveal(resumed.stego, keys[0], mask=resumed.mask),
+        )
+        == np.inf
+    )
 
 
-def test_a_run_killed_in_its_first_tiles_trains_the_later_ones_from_their_own_beginning(tmp_path, keys, monkeypatch):
+def test_a_run_killed_in_its_first_tiles_trains_the_later_ones_from_their_own_beginning(
+    tmp_path, keys, monkeypatch
+):
     monkeypatch.setattr(checkpoints, "INTERVAL", 0.0)
     monkeypatch.setattr(loops, "_REPORT_EVERY", 0.0)
     monkeypatch.setattr(runs, "_FEATURES_AT_ONCE", {"cpu": 400})  # two tiles together
-    pictures, path, heard = [photograph(seed, 32, 32) for seed in range(2)], tmp_path / "run.checkpoint", []
+    pictures, path, heard = (
+        [photograph(seed, 32, 32) for seed in range(2)],
+        tmp_path / "run.checkpoint",
+        [],
+    )
     recipe = dataclasses.replace(TILED, cover_steps=3, joint_steps=4)
 
     def stop(progress):
@@ -322,13 +392,19 @@ def test_a_run_killed_in_its_first_tiles_trains_the_later_ones_from_their_own_be
     with pytest.raises(KeyboardInterrupt):
         hide(pictures, keys[:1], recipe, seed=3, checkpoint=path, listener=stop)
     hide(pictures, keys[:1], recipe, seed=3, checkpoint=path, resume=True, listener=heard.append)
-    first, second = ([(event.stage, event.step) for event in heard if event.tiles_done == done] for done in (0, 2))
+    first, second = (
+        [(event.stage, event.step) for event in heard if event.tiles_done == done]
+        for done in (0, 2)
+    )
     assert first == [("joint", 2), ("joint", 3), ("joint", 4)]
-    assert second == [*(("cover", step) for step in (1, 2, 3)), *(("joint", step) for step in (1, 2, 3, 4))]
+    assert second == [
+        *(("cover", step) for step in (1, 2, 3)),
+        *(("joint", step) for step in (1, 2, 3, 4)),
+    ]
 
 
 def test_what_is_too_large_for_memory_is_the_same(tmp_path, keys, monkeypatch, torch_threads):
-    """Weights in files, and pictures sealed in files."""
+    """Weights live in files, and are those that would have been in memory."""
     torch_threads(1)
     pictures = [tmp_path / f"{seed}.png" for seed in range(2)]
     for seed, path in enumerate(pictures):
@@ -336,24 +412,26 @@ def test_what_is_too_large_for_memory_is_the_same(tmp_path, keys, monkeypatch, t
     recipe = dataclasses.replace(TILED, cover_steps=2, joint_steps=2)
     in_memory = hide(pictures, keys[:1], recipe, seed=3)
     in_memory.save(tmp_path / "memory.safetensors")
-    rendered = ss.render_levels(in_memory.stego, (32, 48))
+    rendered = ss.render_uint8(in_memory.stego, (32, 48))
     monkeypatch.setattr(mapped, "IN_MEMORY", 1000)
     hide(pictures, keys[:1], recipe, seed=3).save(tmp_path / "file.safetensors")
-    assert (tmp_path / "memory.safetensors").read_bytes() == (tmp_path / "file.safetensors").read_bytes()
+    assert (tmp_path / "memory.safetensors").read_bytes() == (
+        tmp_path / "file.safetensors"
+    ).read_bytes()
     read_back = ss.load(tmp_path / "file.safetensors")
     assert read_back.digest == in_memory.stego.digest
     np.testing.assert_array_equal(ss.sample(read_back), ss.sample(in_memory.stego))
-    large = ss.render_levels(read_back, (32, 48))
-    assert isinstance(large, Sealed)
-    np.testing.assert_array_equal(large, rendered)
-    write_picture(tmp_path / "large.png", large)
-    np.testing.assert_array_equal(Image.open(tmp_path / "large.png"), rendered)
-    np.testing.assert_array_equal(ss.reveal(read_back, keys[0]), ss.reveal(in_memory.stego, keys[0]))
+    np.testing.assert_array_equal(ss.render_uint8(read_back, (32, 48)), rendered)
+    np.testing.assert_array_equal(
+        ss.reveal(read_back, keys[0]), ss.reveal(in_memory.stego, keys[0])
+    )
 
 
 def test_watchers_see_every_joint_step_of_every_tile(keys, monkeypatch):
     """From what the cover stage has made to what is published, and the run is the same as one that nobody watches."""
-    monkeypatch.setattr(runs, "_FEATURES_AT_ONCE", {"cpu": 400})  # three tiles together, then the fourth
+    monkeypatch.setattr(
+        runs, "_FEATURES_AT_ONCE", {"cpu": 400}
+    )  # three tiles together, then the fourth
     pictures = [photograph(seed, 32, 32) for seed in range(2)]
     recipe = dataclasses.replace(TILED, cover_steps=3, joint_steps=4)
     covers, seen = [], {}
@@ -398,19 +476,30 @@ def test_a_plan_says_what_will_be(pictures, keys):
     secrets = list(zip(keys, pictures[1:], strict=True))
     planned = ss.plan(pictures[0], secrets, recipe=recipe, architecture=SMALL)
     stego = hide(pictures, keys, recipe).stego
-    assert (planned.grid, planned.architecture, planned.parameters) == (stego.grid, SMALL, stego.parameters)
+    assert (planned.grid, planned.architecture, planned.parameters) == (
+        stego.grid,
+        SMALL,
+        stego.parameters,
+    )
     assert planned.carrier_bytes == pytest.approx(len(to_bytes(stego)), abs=1000)
     assert planned.memory_bytes > 2 * planned.carrier_bytes
-    assert ss.plan(pictures[0], secrets, recipe=recipe, architecture=SMALL, seconds=77).seconds == 77
+    assert (
+        ss.plan(pictures[0], secrets, recipe=recipe, architecture=SMALL, seconds=77).seconds == 77
+    )
 
 
-@pytest.mark.parametrize(("secrets", "functions", "trained"), [(0, 0, 1), (0, 2, 3), (1, 2, 3), (2, 2, 3), (2, 0, 3), (1, 3, 4)])
+@pytest.mark.parametrize(
+    ("secrets", "functions", "trained"),
+    [(0, 0, 1), (0, 2, 3), (1, 2, 3), (2, 2, 3), (2, 0, 3), (1, 3, 4)],
+)
 def test_decoys_take_the_places_of_missing_secrets(pictures, keys, secrets, functions, trained):
     heard, recipe = [], dataclasses.replace(QUICK, functions=functions, joint_steps=60)
     stego = hide(pictures[: 1 + secrets], keys[:secrets], recipe, listener=heard.append).stego
     assert {len(event.psnr) for event in heard if event.stage == "joint"} == {trained}
     assert min(heard[-1].psnr) > 14  # decoys were learned too
-    assert [ss.unlock(stego, key, force=True).found for key in keys] == [True] * secrets + [False] * (2 - secrets)
+    assert [ss.unlock(stego, key, force=True).found for key in keys] == [True] * secrets + [
+        False
+    ] * (2 - secrets)
 
 
 def test_decoys_alone_leave_no_mask_behind(pictures):
@@ -422,7 +511,12 @@ def test_decoys_from_ones_own_pictures(pictures, keys, monkeypatch):
     seen = []
     monkeypatch.setattr(runs, "Work", lambda made, *rest: seen.append(made) or Work(made, *rest))
     own = [photograph(seed, 30, 60) for seed in range(50, 54)]
-    hide(pictures[:2], keys[:1], dataclasses.replace(QUICK, functions=3, cover_steps=1, joint_steps=1), decoys=own)
+    hide(
+        pictures[:2],
+        keys[:1],
+        dataclasses.replace(QUICK, functions=3, cover_steps=1, joint_steps=1),
+        decoys=own,
+    )
     first, second = seen[0][2:]
     assert first.shape == second.shape == pictures[0].shape
     assert np.abs(first - second.astype(float)).mean() > 2
@@ -435,7 +529,10 @@ def test_robust_training_survives_pruning_and_rounding_better(pictures, keys):
     def after(recipe):
         stego = hide(pictures, keys, recipe, seed=1).stego
         changed = quantise(prune(stego, 0.2), 8)
-        return min(psnr(picture, ss.reveal(changed, key)) for picture, key in zip(pictures[1:], keys, strict=True))
+        return min(
+            psnr(picture, ss.reveal(changed, key))
+            for picture, key in zip(pictures[1:], keys, strict=True)
+        )
 
     assert after(dataclasses.replace(QUICK, **ROBUST)) > after(QUICK) + 4
 
@@ -464,7 +561,10 @@ def test_what_cannot_be_is_refused_before_training(pictures, keys):
 def test_full_size_quality_and_resumption(tmp_path, monkeypatch):
     """Real photographs at 128x128 with the default recipe; a run that was stopped ends within 0.3 dB of one that was not."""
     names = ("astronaut", "chelsea", "coffee")
-    pictures, keys = [fill(photograph_of(name), 128, 128) for name in names], [ss.SecretKey.generate() for _ in range(2)]
+    pictures, keys = (
+        [fill(photograph_of(name), 128, 128) for name in names],
+        [ss.SecretKey.generate() for _ in range(2)],
+    )
     secrets = list(zip(keys, pictures[1:], strict=True))
     whole = ss.hide(pictures[0], secrets, seed=1).stego
     monkeypatch.setattr(checkpoints, "INTERVAL", 0.5)
@@ -478,8 +578,13 @@ def test_full_size_quality_and_resumption(tmp_path, monkeypatch):
         ss.hide(pictures[0], secrets, seed=1, checkpoint=path, listener=stop)
     resumed = ss.hide(pictures[0], secrets, seed=1, checkpoint=path, resume=True).stego
     for picture, key in zip(pictures, [None, *keys], strict=True):
-        ends = [psnr(picture, ss.sample(run) if key is None else ss.reveal(run, key)) for run in (whole, resumed)]
+        ends = [
+            psnr(picture, ss.sample(run) if key is None else ss.reveal(run, key))
+            for run in (whole, resumed)
+        ]
         assert min(ends) > 44
         assert ends[1] > ends[0] - 0.3
-        border, inside = border_and_inside(picture, ss.sample(whole) if key is None else ss.reveal(whole, key), side=32)
+        border, inside = border_and_inside(
+            picture, ss.sample(whole) if key is None else ss.reveal(whole, key), side=32
+        )
         assert border < 1.1 * inside

@@ -27,7 +27,12 @@ def package(tmp_path, make_stego, weights, key):
     stego = make_stego([(key, Slot(Selection.KEYED, 0.1, 4, 7, weights_digest(weights)[:6]))])
     ss.save(tmp_path / "song.safetensors", stego)
     ss.write_key(tmp_path / "a.key", key)
-    return tmp_path / "song.safetensors", tmp_path / "a.key", ss.sample(stego), ss.reveal(stego, key)
+    return (
+        tmp_path / "song.safetensors",
+        tmp_path / "a.key",
+        ss.sample(stego),
+        ss.reveal(stego, key),
+    )
 
 
 def test_importing_imports_no_heavy_package():

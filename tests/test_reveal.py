@@ -14,7 +14,7 @@ from sirensong.errors import FormatError, NoPictureError, SettingError
 from sirensong.keys.keys import Draw, Passphrase, choose_positions, normal_values, xavier_deviation
 from sirensong.network import rendering
 from sirensong.network.mask import Mask
-from sirensong.network.rendering import colours, render, render_levels
+from sirensong.network.rendering import colours, render, render_uint8
 from sirensong.network.siren import Architecture, Layer, evaluate, initial_weights, stack, unstack
 from sirensong.network.substitution import Selection, magnitude_positions
 from sirensong.network.tiles import Grid
@@ -62,7 +62,9 @@ def expected(architecture, weights, nonce, key, mask):
                 "random": choose_positions(nonce, nonce, purpose, total=total, count=count),
                 "magnitude": mask.positions[0][index],
             }[selection]
-            (values,) = normal_values(key.secret, nonce, [Draw(f"{index}/values", count, xavier_deviation(into, out))])
+            (values,) = normal_values(
+                key.secret, nonce, [Draw(f"{index}/values", count, xavier_deviation(into, out))]
+            )
             matrix = weights[index].weight.copy()
             for place, value in zip(places, values, strict=True):
                 matrix[place // into, place % into] = value
@@ -76,7 +78,9 @@ def picture_of(layers, height, width):
     picture = np.empty((height, width, 3), np.float32)
     for row in range(height):
         for column in range(width):
-            point = np.array([[(2 * column + 1) / width - 1, (2 * row + 1) / height - 1]], np.float32)
+            point = np.array(
+                [[(2 * column + 1) / width - 1, (2 * row + 1) / height - 1]], np.float32
+            )
             picture[row, column] = np.clip((evaluate(layers, point)[0] + 1) / 2, 0, 1)
     return picture
 
@@ -109,7 +113,9 @@ class TestReveal:
         assert_close(reveal(hidden(Selection.MAGNITUDE), key, mask=mask), expected("magnitude"))
 
     @pytest.mark.parametrize("selection", ["keyed", "random"])
-    def test_a_mask_that_is_not_needed_changes_nothing(self, hidden, expected, key, mask, selection):
+    def test_a_mask_that_is_not_needed_changes_nothing(
+        self, hidden, expected, key, mask, selection
+    ):
         assert_close(reveal(hidden(Selection(selection)), key, mask=mask), expected(selection))
 
     def test_the_secret_s_own_size_is_the_default(self, hidden, expected, key):
@@ -117,7 +123,10 @@ class TestReveal:
         assert_close(reveal(hidden(Selection.KEYED), key, size=(9, 5)), expected("keyed", (9, 5)))
 
     def test_two_keys_find_two_pictures(self, make_stego, weights, expected, key, other_key):
-        entries = [(key, slot_for(weights, Selection.KEYED)), (other_key, slot_for(weights, Selection.RANDOM, size=(3, 2)))]
+        entries = [
+            (key, slot_for(weights, Selection.KEYED)),
+            (other_key, slot_for(weights, Selection.RANDOM, size=(3, 2))),
+        ]
         stego = make_stego(entries)
         assert_close(reveal(stego, key), expected("keyed"))
         assert_close(reveal(stego, other_key), expected("random", (3, 2), other_key))
@@ -127,7 +136,10 @@ class TestReveal:
         sirensong.write_key(tmp_path / "a.key", key)
         sirensong.write_mask(tmp_path / "song.mask", mask)
         stego, found = load(tmp_path / "song.safetensors"), sirensong.read_key(tmp_path / "a.key")
-        assert_close(reveal(stego, found, mask=sirensong.read_mask(tmp_path / "song.mask")), expected("magnitude"))
+        assert_close(
+            reveal(stego, found, mask=sirensong.read_mask(tmp_path / "song.mask")),
+            expected("magnitude"),
+        )
 
     def test_with_a_passphrase(self, make_stego, weights, nonce, expected):
         bound = Passphrase("caf\u00e9 au lait").bind(nonce)
@@ -157,7 +169,10 @@ class TestUnlock:
 
     def test_changed_weights_still_reveal(self, hidden, key):
         stego = hidden(Selection.KEYED)
-        pruned = tuple(Layer(np.where(np.abs(layer.weight) < 0.01, 0, layer.weight), layer.bias) for layer in stego.weights)
+        pruned = tuple(
+            Layer(np.where(np.abs(layer.weight) < 0.01, 0, layer.weight), layer.bias)
+            for layer in stego.weights
+        )
         changed = dataclasses.replace(stego, weights=pruned)
         assert unlock(stego, key).intact
         secret = unlock(changed, key)
@@ -169,7 +184,9 @@ class TestUnlock:
         *others, last = stego.weights
         moved = last.bias.copy()
         moved[0, 2] = np.nextafter(moved[0, 2], np.float32(1))
-        assert not unlock(dataclasses.replace(stego, weights=(*others, Layer(last.weight, moved))), key).intact
+        assert not unlock(
+            dataclasses.replace(stego, weights=(*others, Layer(last.weight, moved))), key
+        ).intact
 
 
 class TestWrongKey:
@@ -185,20 +202,26 @@ class TestWrongKey:
         assert other_key.secret.hex() not in told
         assert other_key.to_text() not in told
 
-    def test_force_renders_noise_in_the_cover_s_size(self, hidden, other_key, architecture, weights):
+    def test_force_renders_noise_in_the_cover_s_size(
+        self, hidden, other_key, architecture, weights
+    ):
         stego = hidden(Selection.KEYED)
         secret = unlock(stego, other_key, force=True)
         assert (secret.found, secret.intact, secret.height, secret.width) == (False, True, 6, 9)
-        assert [int((old.weight != new.weight).sum()) for old, new in zip(weights, secret.tiles([0]), strict=True)] == [
-            int(0.05 * out * into + 0.5) for out, into in architecture.shapes
-        ]
+        assert [
+            int((old.weight != new.weight).sum())
+            for old, new in zip(weights, secret.tiles([0]), strict=True)
+        ] == [int(0.05 * out * into + 0.5) for out, into in architecture.shapes]
         noise = reveal(stego, other_key, force=True)
         assert noise.shape == (6, 9, 3)
         assert np.abs(noise - sample(stego)).max() > 0.05
         assert reveal(stego, other_key, force=True, size=(2, 3)).shape == (2, 3, 3)
 
     def test_force_uses_a_mask_that_is_given(self, hidden, other_key, mask, expected):
-        assert_close(reveal(hidden(Selection.KEYED), other_key, force=True, mask=mask), expected("magnitude", (6, 9), other_key))
+        assert_close(
+            reveal(hidden(Selection.KEYED), other_key, force=True, mask=mask),
+            expected("magnitude", (6, 9), other_key),
+        )
 
     def test_force_changes_nothing_for_the_right_key(self, hidden, key):
         stego = hidden(Selection.KEYED)
@@ -210,7 +233,9 @@ class TestWrongKey:
         with pytest.raises(NoPictureError):
             reveal(dataclasses.replace(stego, nonce=stego.nonce[::-1]), key)
 
-    def test_a_damaged_slot_of_a_later_release_is_told_apart(self, make_stego, weights, key, monkeypatch):
+    def test_a_damaged_slot_of_a_later_release_is_told_apart(
+        self, make_stego, weights, key, monkeypatch
+    ):
         with monkeypatch.context() as patch:
             patch.setattr(slots, "_VERSION", 2)
             stego = make_stego([(key, slot_for(weights, Selection.KEYED))])
@@ -252,7 +277,11 @@ class TestRender:
         monkeypatch.setattr(rendering, "_ACTIVATIONS", 12 * chunk)  # of 12 features
         monkeypatch.setattr(rendering, "_GROUP", 3 * chunk)
         evaluate_columns, points = rendering._evaluate, []
-        monkeypatch.setattr(rendering, "_evaluate", lambda m, coords: points.append(coords.shape[2]) or evaluate_columns(m, coords))
+        monkeypatch.setattr(
+            rendering,
+            "_evaluate",
+            lambda m, coords: points.append(coords.shape[2]) or evaluate_columns(m, coords),
+        )
         np.testing.assert_allclose(sample(stego, size), whole, atol=1e-6)
         assert sum(points) == size[0] * size[1]
         assert max(points) <= max(3 * chunk, size[1])  # a row at least
@@ -261,9 +290,15 @@ class TestRender:
         direct = np.clip((evaluate(weights, Grid().patch(0, (5, 8)).coords) + 1) / 2, 0, 1)
         np.testing.assert_allclose(sample(stego, (5, 8)), direct.reshape(5, 8, 3), atol=1e-6)
 
-    @pytest.mark.parametrize("size", [(0, 5), (5, 0), (-1, 5), (5, -1), (65_536, 1), (1, 65_536), (20_000, 20_000)])
+    @pytest.mark.parametrize(
+        "size", [(0, 5), (5, 0), (-1, 5), (5, -1), (65_536, 1), (1, 65_536), (20_000, 20_000)]
+    )
     def test_sizes_out_of_range_are_refused(self, stego, key, size):
-        for call in (lambda: render(stego, size), lambda: sample(stego, size), lambda: reveal(stego, key, size=size, force=True)):
+        for call in (
+            lambda: render(stego, size),
+            lambda: sample(stego, size),
+            lambda: reveal(stego, key, size=size, force=True),
+        ):
             with pytest.raises(SettingError, match=f"cannot render {size[1]}x{size[0]}"):
                 call()
 
@@ -294,21 +329,27 @@ class TestTiles:
         for patch, weights in zip(patches(self.GRID, (height, width)), functions, strict=True):
             output = evaluate(weights, patch.coords).reshape(*patch.size, 3)
             expected[patch.rows, patch.columns] += patch.blend[..., None] * output
-        np.testing.assert_allclose(sample(tiled, size), np.clip((expected + 1) / 2, 0, 1), atol=1e-5)
+        np.testing.assert_allclose(
+            sample(tiled, size), np.clip((expected + 1) / 2, 0, 1), atol=1e-5
+        )
 
     @pytest.mark.parametrize("grid", [Grid(1, 1), Grid(5, 3), Grid(16, 1)])
     @pytest.mark.parametrize("size", [(40, 30), (7, 3), (3, 60), (1, 1), (65, 4)])
     def test_bands_do_not_show(self, make_stego, architecture, grid, size, monkeypatch):
         """A picture is finished some rows of tiles at a time, whether or not these have pixels."""
-        functions = [initial_weights(architecture, np.random.default_rng(seed)) for seed in range(grid.tiles)]
+        functions = [
+            initial_weights(architecture, np.random.default_rng(seed)) for seed in range(grid.tiles)
+        ]
         stego = make_stego([], weights=functions, grid=grid)
         whole = render(stego, size)
         for band in (1, 50, 300):
             monkeypatch.setattr(rendering, "_BAND", band)
             rows = [rows for rows, _ in rendering._bands(stego, size)]
-            assert [row for band in rows for row in range(band.start, band.stop)] == list(range(size[0]))
+            assert [row for band in rows for row in range(band.start, band.stop)] == list(
+                range(size[0])
+            )
             np.testing.assert_allclose(render(stego, size), whole, atol=1e-6)
-            levels = render_levels(stego, size)
+            levels = render_uint8(stego, size)
             assert levels.dtype == np.uint8
             assert np.abs(levels - whole * 255).max() <= 0.5001
 
@@ -317,13 +358,23 @@ class TestTiles:
         alone = picture_of(functions[4], 10, 10)
         np.testing.assert_allclose(picture[11:19, 11:19], alone[1:9, 1:9], atol=1e-5)
 
-    def test_the_key_draws_other_positions_and_values_for_each_tile(self, tiled, functions, key, architecture, nonce):
+    def test_the_key_draws_other_positions_and_values_for_each_tile(
+        self, tiled, functions, key, architecture, nonce
+    ):
         secret = unlock(tiled, key)
         layers = len(architecture.shapes)
-        for tile, (mine, weights) in enumerate(zip(unstack(secret.tiles(range(6))), functions, strict=True)):
+        for tile, (mine, weights) in enumerate(
+            zip(unstack(secret.tiles(range(6))), functions, strict=True)
+        ):
             for layer, (out, into) in enumerate(architecture.shapes):
                 purpose = f"{tile * layers + layer}/positions"
-                places = choose_positions(key.secret, nonce, purpose, total=out * into, count=int(RATIO * out * into + 0.5))
+                places = choose_positions(
+                    key.secret,
+                    nonce,
+                    purpose,
+                    total=out * into,
+                    count=int(RATIO * out * into + 0.5),
+                )
                 changed = np.flatnonzero(mine[layer].weight != weights[layer].weight)
                 assert changed.tolist() == places.tolist()
 
@@ -331,19 +382,27 @@ class TestTiles:
         secret = unlock(tiled, key)
         expected = np.zeros((11, 14, 3))
         for tile, patch in enumerate(patches(self.GRID, (11, 14))):
-            output = evaluate(unstack(secret.tiles([tile]))[0], patch.coords).reshape(*patch.size, 3)
+            output = evaluate(unstack(secret.tiles([tile]))[0], patch.coords).reshape(
+                *patch.size, 3
+            )
             expected[patch.rows, patch.columns] += patch.blend[..., None] * output
         assert secret.intact
         np.testing.assert_allclose(reveal(tiled, key), np.clip((expected + 1) / 2, 0, 1), atol=1e-5)
 
     def test_a_mask_of_fewer_tiles_is_refused(self, make_stego, functions, key, mask):
-        stego = make_stego([(key, Slot(Selection.MAGNITUDE, RATIO, 4, 7, bytes(6)))], weights=functions, grid=self.GRID)
+        stego = make_stego(
+            [(key, Slot(Selection.MAGNITUDE, RATIO, 4, 7, bytes(6)))],
+            weights=functions,
+            grid=self.GRID,
+        )
         with pytest.raises(SettingError, match="mask belongs to another carrier"):
             reveal(stego, key, mask=mask)
         whole = dataclasses.replace(mask, positions=mask.positions * 6)
         assert reveal(stego, key, mask=whole).shape == (4, 7, 3)
 
 
-@pytest.mark.parametrize(("output", "colour"), [(-1, 0), (1, 1), (0, 0.5), (-0.5, 0.25), (-9, 0), (9, 1)])
+@pytest.mark.parametrize(
+    ("output", "colour"), [(-1, 0), (1, 1), (0, 0.5), (-0.5, 0.25), (-9, 0), (9, 1)]
+)
 def test_colours(output, colour):
     assert colours(np.array([output], np.float32)).tolist() == [colour]

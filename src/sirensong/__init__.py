@@ -14,11 +14,18 @@ from __future__ import annotations
 
 from sirensong.carrier.file import load, save
 from sirensong.carrier.stego import StegoFunction
-from sirensong.errors import FileError, FormatError, MissingDependencyError, NoPictureError, SettingError, SirensongError
+from sirensong.errors import (
+    FileError,
+    FormatError,
+    MissingDependencyError,
+    NoPictureError,
+    SettingError,
+    SirensongError,
+)
 from sirensong.hide import Hidden, fit, hide, plan
 from sirensong.keys.keys import Passphrase, SecretKey, read_key, write_key
 from sirensong.network.mask import Mask, read_mask, write_mask
-from sirensong.network.rendering import render, render_levels
+from sirensong.network.rendering import render, render_uint8
 from sirensong.network.siren import Architecture
 from sirensong.network.tiles import Grid
 from sirensong.pictures.image import to_pil
@@ -57,7 +64,7 @@ __all__ = [
     "read_key",
     "read_mask",
     "render",
-    "render_levels",
+    "render_uint8",
     "reveal",
     "sample",
     "save",

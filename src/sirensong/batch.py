@@ -16,11 +16,10 @@ from sirensong.files import StrPath, read_bytes
 from sirensong.hide import hide
 from sirensong.keys.keys import read_key
 from sirensong.network.mask import mask_path
-from sirensong.network.rendering import render_levels
+from sirensong.network.rendering import render_uint8
 from sirensong.network.siren import Architecture
-from sirensong.pictures.image import read_picture
+from sirensong.pictures.image import RGB, read_picture
 from sirensong.pictures.metrics import measure
-from sirensong.pictures.raster import Raster
 from sirensong.reveal import SecretFunction, unlock
 from sirensong.training.recipe import Recipe
 from sirensong.workers import spread
@@ -60,7 +59,7 @@ class Order:
     build: recipe and network for a cover. within: (height, width) to make pictures smaller to. seed, device, decoys: as in hide.
     """
 
-    build: Callable[[Raster], tuple[Recipe, Architecture]]
+    build: Callable[[RGB], tuple[Recipe, Architecture]]
     within: tuple[int, int] | None = None
     seed: int | None = None
     device: str = "auto"
@@ -81,14 +80,18 @@ def read_jobs(path: StrPath, folder: StrPath) -> tuple[list[Job], list[Outcome]]
         raise FormatError(f"{path} is no list of jobs: {str(error).lower()}") from None
     header = tuple(cell.strip() for cell in rows[0]) if rows else ()
     if header[:3] != _COLUMNS:
-        raise FormatError(f"{path} is no list of jobs: expected a first row of {','.join(_COLUMNS)}, got {','.join(header)[:60]!r}")
+        raise FormatError(
+            f"{path} is no list of jobs: expected a first row of {','.join(_COLUMNS)}, got {','.join(header)[:60]!r}"
+        )
     jobs, bad, seen = [], [], set()
     for number, row in enumerate(rows[1:], start=2):
         cells = [cell.strip() for cell in row]
         if not any(cells):
             continue
         try:
-            job = _job(cells, Path(path).resolve().parent, Path(folder).resolve())  # workers may stand in other folders
+            job = _job(
+                cells, Path(path).resolve().parent, Path(folder).resolve()
+            )  # workers may stand in other folders
             if job.output in seen:
                 raise FormatError(f"{job.output.name} is the output of an earlier row too")
             seen.add(job.output)
@@ -107,7 +110,11 @@ def _job(cells: list[str], base: Path, folder: Path) -> Job:
     pairs = [cell.partition("=") for cell in secrets if cell]
     if not pairs or not all(key and picture for key, _, picture in pairs):
         raise FormatError("expected at least one secret, each KEYFILE=PICTURE")
-    return Job(folder / output, base / cover, tuple((base / key, base / picture) for key, _, picture in pairs))
+    return Job(
+        folder / output,
+        base / cover,
+        tuple((base / key, base / picture) for key, _, picture in pairs),
+    )
 
 
 def run_job(job: Job, order: Order) -> Outcome:
@@ -118,8 +125,11 @@ def run_job(job: Job, order: Order) -> Outcome:
     if job.output.exists():
         return _done_before(job)
     try:
-        opened = [read_picture(path, within=order.within) for path in (job.cover, *(path for _, path in job.secrets))]
-        pictures = [picture.levels for picture in opened]
+        opened = [
+            read_picture(path, within=order.within)
+            for path in (job.cover, *(path for _, path in job.secrets))
+        ]
+        pictures = [picture.rgb for picture in opened]
         keys = [read_key(path) for path, _ in job.secrets]
         recipe, architecture = order.build(pictures[0])
         hidden = hide(
@@ -134,17 +144,30 @@ def run_job(job: Job, order: Order) -> Outcome:
         )
         hidden.save(job.output, overwrite=True)
         stego = load(job.output)
-        functions: list[StegoFunction | SecretFunction] = [stego, *(unlock(stego, key, mask=hidden.mask) for key in keys)]
-        renders = (render_levels(function, (function.height, function.width)) for function in functions)
-        psnr = tuple(measure(picture, render).psnr for picture, render in zip(pictures, renders, strict=True))
+        functions: list[StegoFunction | SecretFunction] = [
+            stego,
+            *(unlock(stego, key, mask=hidden.mask) for key in keys),
+        ]
+        renders = (
+            render_uint8(function, (function.height, function.width)) for function in functions
+        )
+        psnr = tuple(
+            measure(picture, render).psnr for picture, render in zip(pictures, renders, strict=True)
+        )
     except SirensongError as error:
         return Outcome(job.output.name, error=error.message)
     except MemoryError:
         return Outcome(job.output.name, error="not enough memory")
-    return Outcome(job.output.name, psnr=psnr, notes=tuple(note for picture in opened for note in picture.notes))
+    return Outcome(
+        job.output.name,
+        psnr=psnr,
+        notes=tuple(note for picture in opened for note in picture.notes),
+    )
 
 
-def run_jobs(jobs: Sequence[Job], order: Order, *, workers: int | None = None, cluster: str | None = None) -> Iterator[Outcome]:
+def run_jobs(
+    jobs: Sequence[Job], order: Order, *, workers: int | None = None, cluster: str | None = None
+) -> Iterator[Outcome]:
     """Do all jobs whose output is not there yet, several at once, and yield each outcome as it comes.
 
     workers, cluster: as `sirensong.workers.spread` takes them; the cluster's must see the same files. A job whose worker dies is
@@ -154,11 +177,20 @@ def run_jobs(jobs: Sequence[Job], order: Order, *, workers: int | None = None, c
     for job in jobs:
         if job.output.exists():
             yield _done_before(job)
-        elif mask_path(job.output).exists():  # another carrier's; later a mask there can only be what a dead worker left
-            yield Outcome(job.output.name, error=f"{mask_path(job.output)} exists, without its carrier")
+        elif mask_path(
+            job.output
+        ).exists():  # another carrier's; later a mask there can only be what a dead worker left
+            yield Outcome(
+                job.output.name, error=f"{mask_path(job.output)} exists, without its carrier"
+            )
         else:
             waiting[job.output.name] = job
-    yield from (outcome for _, outcome in spread(partial(run_job, order=order), waiting, workers=workers, cluster=cluster))
+    yield from (
+        outcome
+        for _, outcome in spread(
+            partial(run_job, order=order), waiting, workers=workers, cluster=cluster
+        )
+    )
 
 
 def _done_before(job: Job) -> Outcome:

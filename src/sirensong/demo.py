@@ -36,25 +36,42 @@ def run_demo(
     carrier, sheet = folder / "song.safetensors", folder / "sheet.png"
     for path in (carrier, sheet):
         refuse_existing(path, overwrite=overwrite)
-    cover, *secrets = (from_uint8(fill(photograph(name), SIDE, SIDE)) for name in (_COVER, *(name for _, name in _SECRETS)))
+    cover, *secrets = (
+        from_uint8(fill(photograph(name), SIDE, SIDE))
+        for name in (_COVER, *(name for _, name in _SECRETS))
+    )
     keys = [_key(folder / f"{person}.key") for person, _ in _SECRETS]
 
     recipe = RECIPES["fast"] if steps is None else replace(RECIPES["fast"], joint_steps=steps)
-    save(carrier, hide(cover, list(zip(keys, secrets, strict=True)), recipe=recipe, listener=listener).stego, overwrite=overwrite)
+    save(
+        carrier,
+        hide(cover, list(zip(keys, secrets, strict=True)), recipe=recipe, listener=listener).stego,
+        overwrite=overwrite,
+    )
     song = load(carrier)
 
     renders = [sample(song), *(reveal(song, key) for key in keys)]
-    names = ["stego image, rendered by anybody", *(f"secret image, revealed with {person}'s key" for person, _ in _SECRETS)]
+    names = [
+        "stego image, rendered by anybody",
+        *(f"secret image, revealed with {person}'s key" for person, _ in _SECRETS),
+    ]
     rows, table = [], []
     for name, original, render in zip(names, [cover, *secrets], renders, strict=True):
         quality = measure(original, render)
-        rows.append(Row(f"{name}: {quality.psnr:.1f} dB", (original, render, difference(original, render, _MAGNIFIED))))
+        rows.append(
+            Row(
+                f"{name}: {quality.psnr:.1f} dB",
+                (original, render, difference(original, render, _MAGNIFIED)),
+            )
+        )
         table.append((name, quality))
     wrong = reveal(song, SecretKey.generate(), force=True)
     rows.append(Row("a wrong key, with --force", (None, wrong, None)))
     columns = ("original", "render", f"difference x{_MAGNIFIED}")
     write_picture(sheet, contact_sheet(columns, rows), overwrite=True)
-    for stem, original, render in zip(("cover", *(person for person, _ in _SECRETS)), [cover, *secrets], renders, strict=True):
+    for stem, original, render in zip(
+        ("cover", *(person for person, _ in _SECRETS)), [cover, *secrets], renders, strict=True
+    ):
         write_picture(folder / f"{stem}-original.png", original, overwrite=True)
         write_picture(folder / f"{stem}-render.png", render, overwrite=True)
     return sheet, table

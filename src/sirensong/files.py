@@ -35,7 +35,9 @@ def read_bytes(path: StrPath, *, cap: int, what: str) -> bytes:
     if not data:
         raise FormatError(f"{os.fspath(path)} is empty, expected {what}")
     if len(data) > cap:
-        raise FormatError(f"{os.fspath(path)} is too large for {what}: expected at most {cap} bytes")
+        raise FormatError(
+            f"{os.fspath(path)} is too large for {what}: expected at most {cap} bytes"
+        )
     return data
 
 
@@ -51,7 +53,9 @@ def refuse_existing(path: StrPath, *, overwrite: bool) -> None:
             raise FileError(f"cannot write {target}: no folder {target.parent}")
 
 
-def write_bytes(path: StrPath, data: Bytes | Iterable[Bytes], *, overwrite: bool, secret: bool = False) -> None:
+def write_bytes(
+    path: StrPath, data: Bytes | Iterable[Bytes], *, overwrite: bool, secret: bool = False
+) -> None:
     """Write a file in one stroke: to a temporary file beside it, then renamed.
 
     data: whole, or in parts. secret: make it readable by its owner alone (0600), from the first byte on. Raises FileError if
@@ -82,10 +86,14 @@ def _link_new(temporary: Path, target: Path) -> None:
     try:
         os.link(temporary, target)
     except FileExistsError:
-        raise FileError(f"{target} exists", hint="choose another name, or pass --overwrite") from None
+        raise FileError(
+            f"{target} exists", hint="choose another name, or pass --overwrite"
+        ) from None
     except OSError:  # a file system without hard links
         if target.exists():
-            raise FileError(f"{target} exists", hint="choose another name, or pass --overwrite") from None
+            raise FileError(
+                f"{target} exists", hint="choose another name, or pass --overwrite"
+            ) from None
         temporary.replace(target)
 
 

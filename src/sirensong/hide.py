@@ -15,8 +15,7 @@ from sirensong.keys.keys import Key
 from sirensong.network.mask import Mask, mask_path, write_mask
 from sirensong.network.siren import Architecture
 from sirensong.network.tiles import Grid, grid_for
-from sirensong.pictures.image import ImageLike, read_picture
-from sirensong.pictures.raster import Raster
+from sirensong.pictures.image import RGB, ImageLike, read_picture
 from sirensong.training.loading import loading
 from sirensong.training.options import Options
 from sirensong.training.plan import Plan
@@ -66,7 +65,15 @@ def hide(
     Raises SettingError for settings, keys or picture sizes that cannot be, FileError or FormatError for files that cannot be
     read, MissingDependencyError without torch.
     """
-    run = _prepare(cover, secrets, recipe=recipe, architecture=architecture, grid=grid, decoys=decoys, **options)
+    run = _prepare(
+        cover,
+        secrets,
+        recipe=recipe,
+        architecture=architecture,
+        grid=grid,
+        decoys=decoys,
+        **options,
+    )
     for part in run.parts():
         cover_functions = part.represent_cover()
         masks = part.select_weights(cover_functions)
@@ -92,7 +99,7 @@ def _prepare(
 ) -> Run:
     chosen = Options(**options)
     pairs = list(secrets.items() if isinstance(secrets, Mapping) else secrets)
-    pictures = [read_picture(image).levels for image in (cover, *(image for _, image in pairs))]
+    pictures = [read_picture(image).rgb for image in (cover, *(image for _, image in pairs))]
     height, width = pictures[0].shape[:2]
     grid = grid or grid_for(height, width, recipe.tile)
     check_tiles(pictures, grid)
@@ -118,7 +125,7 @@ def discard_checkpoint(path: StrPath) -> None:
     discard(path)
 
 
-def check_tiles(pictures: Sequence[Raster], grid: Grid) -> None:
+def check_tiles(pictures: Sequence[RGB], grid: Grid) -> None:
     """Raise SettingError if a picture has too few pixels for so many tiles, or too many."""
     for picture in pictures:
         height, width = picture.shape[:2]

@@ -81,7 +81,14 @@ def sample(stego: StegoFunction, size: Size | None = None) -> Pixels:
     return render(stego, size or (stego.height, stego.width))
 
 
-def reveal(stego: StegoFunction, key: Key, *, mask: Mask | None = None, size: Size | None = None, force: bool = False) -> Pixels:
+def reveal(
+    stego: StegoFunction,
+    key: Key,
+    *,
+    mask: Mask | None = None,
+    size: Size | None = None,
+    force: bool = False,
+) -> Pixels:
     """Render the secret picture that a key stands for (Eq. 11, 12).
 
     key: a SecretKey or a Passphrase. mask: needed for carriers made with magnitude selection. size: (height, width), the secret's
@@ -92,14 +99,20 @@ def reveal(stego: StegoFunction, key: Key, *, mask: Mask | None = None, size: Si
     return render(secret, size or (secret.height, secret.width))
 
 
-def unlock(stego: StegoFunction, key: Key, *, mask: Mask | None = None, force: bool = False) -> SecretFunction:
+def unlock(
+    stego: StegoFunction, key: Key, *, mask: Mask | None = None, force: bool = False
+) -> SecretFunction:
     """Recover the secret function that a key stands for (Eq. 11). Arguments and errors are those of `reveal`."""
     bound = key.bind(stego.nonce)
     slot = open_slots(stego.nonce, stego.slots, bound)
     if slot is None and not force:
         raise NoPictureError("no picture for this key")
     rule = slot or Slot(
-        Selection.MAGNITUDE if mask else Selection.KEYED, mask.ratio if mask else 0.05, stego.height, stego.width, b""
+        Selection.MAGNITUDE if mask else Selection.KEYED,
+        mask.ratio if mask else 0.05,
+        stego.height,
+        stego.width,
+        b"",
     )
     masked = rule.selection is Selection.MAGNITUDE
     if masked:
@@ -109,6 +122,9 @@ def unlock(stego: StegoFunction, key: Key, *, mask: Mask | None = None, force: b
 
 def _check_mask(stego: StegoFunction, rule: Slot, mask: Mask | None) -> None:
     if mask is None:
-        raise SettingError("this picture needs the carrier's mask besides the key", hint="pass --mask song.mask, from the sender")
+        raise SettingError(
+            "this picture needs the carrier's mask besides the key",
+            hint="pass --mask song.mask, from the sender",
+        )
     if not mask.fits(stego.architecture, stego.grid.tiles, rule.ratio, stego.nonce):
         raise SettingError("the mask belongs to another carrier")

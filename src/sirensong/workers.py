@@ -16,7 +16,11 @@ _Result = TypeVar("_Result")
 
 
 def spread(
-    work: Callable[[_Task], _Result], tasks: Mapping[str, _Task], *, workers: int | None = None, cluster: str | None = None
+    work: Callable[[_Task], _Result],
+    tasks: Mapping[str, _Task],
+    *,
+    workers: int | None = None,
+    cluster: str | None = None,
 ) -> Iterator[tuple[str, _Result]]:
     """Do some work for every task, several at once, and yield (name, result) as they come.
 
@@ -28,21 +32,26 @@ def spread(
     try:
         import joblib
     except ImportError as error:
-        raise MissingDependencyError("batches need joblib", hint="pip install 'sirensong[hide,lab]'") from error
+        raise MissingDependencyError(
+            "batches need joblib", hint="pip install 'sirensong[hide,lab]'"
+        ) from error
     waiting = dict(tasks)
     with contextlib.ExitStack() as stack:
         death, count = _enter_backend(stack, joblib, cluster, workers)
         for _ in range(_ATTEMPTS):
             parallel = joblib.Parallel(n_jobs=count, return_as="generator_unordered", batch_size=1)
             try:
-                for name, result in parallel(joblib.delayed(_named)(work, name, task) for name, task in list(waiting.items())):
+                for name, result in parallel(
+                    joblib.delayed(_named)(work, name, task) for name, task in list(waiting.items())
+                ):
                     del waiting[name]
                     yield name, result
             except death:
                 continue
             return
     raise SirensongError(
-        f"workers died {_ATTEMPTS} times, with {len(waiting)} jobs left", hint="the same command goes on with these"
+        f"workers died {_ATTEMPTS} times, with {len(waiting)} jobs left",
+        hint="the same command goes on with these",
     )
 
 
@@ -65,11 +74,15 @@ def _enter_backend(
     try:
         import distributed
     except ImportError as error:
-        raise MissingDependencyError("a cluster needs dask", hint="pip install 'sirensong[hide,lab]'") from error
+        raise MissingDependencyError(
+            "a cluster needs dask", hint="pip install 'sirensong[hide,lab]'"
+        ) from error
     try:
         client = stack.enter_context(distributed.Client(cluster, timeout=_PATIENCE))
         client.wait_for_workers(1, timeout=_PATIENCE)
     except (OSError, ValueError, TimeoutError) as error:
-        raise SirensongError(f"cannot reach workers of the cluster {cluster}: {str(error).splitlines()[0].lower()}") from error
+        raise SirensongError(
+            f"cannot reach workers of the cluster {cluster}: {str(error).splitlines()[0].lower()}"
+        ) from error
     stack.enter_context(joblib.parallel_config(backend="dask", client=client))
     return distributed.KilledWorker, -1

@@ -40,7 +40,12 @@ def packed_by_the_library(path):
 
 
 def assert_equal(one, two):
-    assert (one.architecture, one.grid, one.height, one.width) == (two.architecture, two.grid, two.height, two.width)
+    assert (one.architecture, one.grid, one.height, one.width) == (
+        two.architecture,
+        two.grid,
+        two.height,
+        two.width,
+    )
     assert (one.nonce, one.slots, one.digest) == (two.nonce, two.slots, two.digest)
     for mine, theirs in zip(one.weights, two.weights, strict=True):
         for here, there in zip(mine, theirs, strict=True):
@@ -77,7 +82,9 @@ def with_fields(data, **fields):
     """A carrier whose metadata has other fields; a value of None removes one."""
     header = header_of(data)
     kept = {**json.loads(header["__metadata__"]["sirensong"]), **fields}
-    header["__metadata__"]["sirensong"] = json.dumps({name: value for name, value in kept.items() if value is not None})
+    header["__metadata__"]["sirensong"] = json.dumps(
+        {name: value for name, value in kept.items() if value is not None}
+    )
     return with_header(data, header)
 
 
@@ -114,18 +121,40 @@ class TestRoundTrip:
         width=st.integers(1, 65_535),
         seed=st.integers(0, 99),
     )
-    def test_it_is_exact(self, tmp_path_factory, features, layers, omega, grid, height, width, seed):
+    def test_it_is_exact(
+        self, tmp_path_factory, features, layers, omega, grid, height, width, seed
+    ):
         path = tmp_path_factory.getbasetemp() / "round.safetensors"
         stego = function_of(features, layers, omega, grid, height, width, seed)
         save(path, stego, overwrite=True)
         assert_equal(load(path), stego)
-        assert to_bytes(load(path)) == to_bytes(stego) == path.read_bytes() == packed_by_the_library(path)
+        assert (
+            to_bytes(load(path))
+            == to_bytes(stego)
+            == path.read_bytes()
+            == packed_by_the_library(path)
+        )
 
     def test_equal_functions_give_equal_bytes(self, stego):
-        weights = [layer._replace(weight=np.asfortranarray(layer.weight).astype("<f4", order="K")) for layer in stego.weights]
-        whole = Architecture(stego.architecture.hidden_features, stego.architecture.hidden_layers, int(stego.architecture.omega))
+        weights = [
+            layer._replace(weight=np.asfortranarray(layer.weight).astype("<f4", order="K"))
+            for layer in stego.weights
+        ]
+        whole = Architecture(
+            stego.architecture.hidden_features,
+            stego.architecture.hidden_layers,
+            int(stego.architecture.omega),
+        )
         assert whole == stego.architecture
-        twin = StegoFunction(whole, stego.grid, tuple(weights), stego.height, stego.width, bytes(stego.nonce), bytes(stego.slots))
+        twin = StegoFunction(
+            whole,
+            stego.grid,
+            tuple(weights),
+            stego.height,
+            stego.width,
+            bytes(stego.nonce),
+            bytes(stego.slots),
+        )
         assert to_bytes(twin) == to_bytes(stego)
 
     def test_loaded_weights_cannot_be_changed_by_accident(self, path, stego):
@@ -141,7 +170,9 @@ class TestRoundTrip:
             assert set(file.keys()) == {"nonce", "slots", *names}
             assert file.get_tensor("nonce").tobytes() == stego.nonce
             assert file.get_tensor("slots").shape == (64, 32)
-            np.testing.assert_array_equal(file.get_tensor("layers.3.weight"), stego.weights[3].weight)
+            np.testing.assert_array_equal(
+                file.get_tensor("layers.3.weight"), stego.weights[3].weight
+            )
             assert json.loads(file.metadata()["sirensong"]) == {
                 "version": 1,
                 "hidden_features": 12,
@@ -159,7 +190,10 @@ class TestRoundTrip:
 
     def test_a_stego_file_looks_like_a_cover_s(self, make_stego):
         """Same size, same header; the slots differ and nothing else."""
-        secrets = [(SecretKey(bytes([number] * 32)), Slot(Selection.KEYED, 0.05, 6, 9, b"digest")) for number in range(64)]
+        secrets = [
+            (SecretKey(bytes([number] * 32)), Slot(Selection.KEYED, 0.05, 6, 9, b"digest"))
+            for number in range(64)
+        ]
         cover, one, full = (to_bytes(make_stego(secrets[:count])) for count in (0, 1, 64))
         assert len(cover) == len(one) == len(full)
         end = header_end(cover)
@@ -171,11 +205,19 @@ class TestRoundTrip:
 
     def test_golden(self, golden, fixed_weights):
         pinned = golden["carrier"]
-        architecture = Architecture(pinned["hidden_features"], pinned["hidden_layers"], pinned["omega"])
+        architecture = Architecture(
+            pinned["hidden_features"], pinned["hidden_layers"], pinned["omega"]
+        )
         nonce, entropy = bytes.fromhex(golden["nonce"]), bytes.fromhex(golden["slots"]["entropy"])
         weights = stack([fixed_weights(architecture)])
         stego = StegoFunction(
-            architecture, Grid(), weights, pinned["height"], pinned["width"], nonce, seal_slots(nonce, [], entropy)
+            architecture,
+            Grid(),
+            weights,
+            pinned["height"],
+            pinned["width"],
+            nonce,
+            seal_slots(nonce, [], entropy),
         )
         data = to_bytes(stego)
         assert stego.digest.hex() == pinned["digest"]
@@ -187,7 +229,9 @@ class TestRoundTrip:
         """In these lengths' lower bytes are the first two of a pickle or of a zip archive; spaces may fill a header up."""
         short = {
             **header_of(carrier),
-            "__metadata__": {"sirensong": header_of(carrier)["__metadata__"]["sirensong"].replace(" ", "")},
+            "__metadata__": {
+                "sirensong": header_of(carrier)["__metadata__"]["sirensong"].replace(" ", "")
+            },
         }
         text = json.dumps(short, separators=(",", ":")).encode()
         length += 2**16 if length < len(text) else 0
@@ -266,7 +310,13 @@ class TestOtherFiles:
         assert "pickle" in assert_refused(path).message
 
     @pytest.mark.parametrize(
-        "content", [b"\x89PNG\r\n\x1a\n" + bytes(100), b"# a text\n" * 20, b"\xff" * 500, b"sirensong-key-aaaa\n"]
+        "content",
+        [
+            b"\x89PNG\r\n\x1a\n" + bytes(100),
+            b"# a text\n" * 20,
+            b"\xff" * 500,
+            b"sirensong-key-aaaa\n",
+        ],
     )
     def test_another_kind(self, path, content):
         path.write_bytes(content)
@@ -286,7 +336,13 @@ class TestOtherFiles:
 
 class TestDamaged:
     def test_truncated(self, path, carrier):
-        lengths = {*range(60), *range(60, len(carrier), 37), header_end(carrier) - 1, header_end(carrier), len(carrier) - 1}
+        lengths = {
+            *range(60),
+            *range(60, len(carrier), 37),
+            header_end(carrier) - 1,
+            header_end(carrier),
+            len(carrier) - 1,
+        }
         for length in sorted(lengths):
             path.write_bytes(carrier[:length])
             assert_refused(path)
@@ -296,7 +352,11 @@ class TestDamaged:
         path.write_bytes(carrier + trailing)
         assert_refused(path)
 
-    @given(flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7)), min_size=1, max_size=4))
+    @given(
+        flips=st.lists(
+            st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7)), min_size=1, max_size=4
+        )
+    )
     def test_bits_flipped_in_the_header(self, tmp_path_factory, carrier, flips):
         data = bytearray(carrier)
         for share, bit in flips:
@@ -310,7 +370,11 @@ class TestDamaged:
             data[place] ^= 1 << (place % 7)
             assert self.refused_or_sound(path, data)
 
-    @given(flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7)), min_size=1, max_size=4))
+    @given(
+        flips=st.lists(
+            st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7)), min_size=1, max_size=4
+        )
+    )
     def test_bits_flipped_in_the_tensors(self, tmp_path_factory, carrier, flips):
         data, start = bytearray(carrier), header_end(carrier)
         for share, bit in flips:
@@ -327,7 +391,9 @@ class TestDamaged:
         finite = all(np.isfinite(array).all() for layer in stego.weights for array in layer)
         return finite and (len(stego.nonce), len(stego.slots)) == (32, 2048)
 
-    @pytest.mark.parametrize("length", [0, 1, 2, 10**6, 10**8, 2**31, 2**32, 2**62, 2**63, 2**64 - 8, 2**64 - 1])
+    @pytest.mark.parametrize(
+        "length", [0, 1, 2, 10**6, 10**8, 2**31, 2**32, 2**62, 2**63, 2**64 - 8, 2**64 - 1]
+    )
     def test_a_header_of_another_length(self, path, carrier, length):
         path.write_bytes(struct.pack("<Q", length) + carrier[8:])
         assert_refused(path)
@@ -355,13 +421,29 @@ class TestDamaged:
 
 
 class TestTensors:
-    @pytest.mark.parametrize("name", ["nonce", "slots", "layers.0.weight", "layers.0.bias", "layers.3.weight", "layers.3.bias"])
+    @pytest.mark.parametrize(
+        "name",
+        ["nonce", "slots", "layers.0.weight", "layers.0.bias", "layers.3.weight", "layers.3.bias"],
+    )
     def test_one_missing(self, path, parts, name):
         tensors, metadata = parts
-        path.write_bytes(pack({key: value for key, value in tensors.items() if key != name}, metadata))
+        path.write_bytes(
+            pack({key: value for key, value in tensors.items() if key != name}, metadata)
+        )
         assert f"lacks {name}" in assert_refused(path).message
 
-    @pytest.mark.parametrize("name", ["mask", "layers.4.weight", "layers.00.bias", "layers.0.Weight", "\x1b[2J", "x" * 500, "\n"])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "mask",
+            "layers.4.weight",
+            "layers.00.bias",
+            "layers.0.Weight",
+            "\x1b[2J",
+            "x" * 500,
+            "\n",
+        ],
+    )
     def test_one_too_many(self, path, parts, name):
         tensors, metadata = parts
         path.write_bytes(pack({**tensors, name: np.zeros(1, np.float32)}, metadata))
@@ -383,14 +465,18 @@ class TestTensors:
         path.write_bytes(pack({**tensors, name: np.zeros(shape, tensors[name].dtype)}, metadata))
         assert f"tensor {name} should be" in assert_refused(path).message
 
-    @pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int32, np.uint32, np.int8, np.bool_, np.complex64])
+    @pytest.mark.parametrize(
+        "dtype", [np.float64, np.float16, np.int32, np.uint32, np.int8, np.bool_, np.complex64]
+    )
     @pytest.mark.parametrize("name", ["nonce", "slots", "layers.0.weight", "layers.3.bias"])
     def test_one_of_another_dtype(self, path, parts, name, dtype):
         tensors, metadata = parts
         path.write_bytes(pack({**tensors, name: np.zeros(tensors[name].shape, dtype)}, metadata))
         assert f"tensor {name} should be" in assert_refused(path).message
 
-    @pytest.mark.parametrize("dtype", ["I8", "BOOL", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F4", "F6_E2M3", "BF16", "Q7", ""])
+    @pytest.mark.parametrize(
+        "dtype", ["I8", "BOOL", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F4", "F6_E2M3", "BF16", "Q7", ""]
+    )
     def test_a_dtype_that_numpy_does_not_have(self, path, carrier, dtype):
         header = header_of(carrier)
         header["nonce"]["dtype"] = dtype
@@ -398,7 +484,9 @@ class TestTensors:
         assert_refused(path)
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-    @pytest.mark.parametrize("name", ["layers.0.weight", "layers.0.bias", "layers.3.weight", "layers.3.bias"])
+    @pytest.mark.parametrize(
+        "name", ["layers.0.weight", "layers.0.bias", "layers.3.weight", "layers.3.bias"]
+    )
     def test_values_that_are_not_finite(self, path, parts, name, value):
         tensors, metadata = parts
         spoiled = tensors[name].copy()
@@ -406,7 +494,10 @@ class TestTensors:
         path.write_bytes(pack({**tensors, name: spoiled}, metadata))
         assert f"tensor {name} has values that are not finite" in assert_refused(path).message
 
-    @pytest.mark.parametrize("offsets", [[0, 0], [4, 36], [-1, 31], [36, 4], [0, 2**64 - 1], [0, 2**64], [0.5, 32], "0", []])
+    @pytest.mark.parametrize(
+        "offsets",
+        [[0, 0], [4, 36], [-1, 31], [36, 4], [0, 2**64 - 1], [0, 2**64], [0.5, 32], "0", []],
+    )
     def test_offsets_that_do_not_fit(self, path, carrier, offsets):
         header = header_of(carrier)
         header["nonce"]["data_offsets"] = offsets
@@ -423,11 +514,22 @@ class TestTensors:
 
 class TestMetadata:
     @pytest.mark.parametrize(
-        "metadata", [None, {}, {"format": "pt"}, {"sirensong": "{}", "format": "pt"}, {"Sirensong": "{}"}, {"sirensong ": "{}"}]
+        "metadata",
+        [
+            None,
+            {},
+            {"format": "pt"},
+            {"sirensong": "{}", "format": "pt"},
+            {"Sirensong": "{}"},
+            {"sirensong ": "{}"},
+        ],
     )
     def test_none_or_another(self, path, parts, metadata):
         path.write_bytes(pack(parts[0], metadata))
-        assert "no carrier: expected the one metadata field 'sirensong'" in assert_refused(path).message
+        assert (
+            "no carrier: expected the one metadata field 'sirensong'"
+            in assert_refused(path).message
+        )
 
     @pytest.mark.parametrize(
         "text",
@@ -448,12 +550,16 @@ class TestMetadata:
         path.write_bytes(pack(parts[0], {"sirensong": text}))
         assert "is not JSON" in assert_refused(path).message
 
-    @pytest.mark.parametrize("text", ["null", "1", "[]", '"version"', "{}", "true", "NaN", '[["version", 1]]'])
+    @pytest.mark.parametrize(
+        "text", ["null", "1", "[]", '"version"', "{}", "true", "NaN", '[["version", 1]]']
+    )
     def test_json_of_another_kind(self, path, parts, text):
         path.write_bytes(pack(parts[0], {"sirensong": text}))
         assert "expected fields" in assert_refused(path).message
 
-    @pytest.mark.parametrize("name", ["version", "hidden_features", "hidden_layers", "omega", "height", "width"])
+    @pytest.mark.parametrize(
+        "name", ["version", "hidden_features", "hidden_layers", "omega", "height", "width"]
+    )
     def test_a_field_missing(self, path, carrier, name):
         path.write_bytes(with_fields(carrier, **{name: None}))
         assert "expected fields" in assert_refused(path).message
@@ -463,8 +569,12 @@ class TestMetadata:
         path.write_bytes(with_fields(carrier, **{name: 1}))
         assert "expected fields" in assert_refused(path).message
 
-    @pytest.mark.parametrize("value", [True, False, 3.0, 0.5, "3", "", [3], {}, float("nan"), float("inf")])
-    @pytest.mark.parametrize("name", ["version", "hidden_features", "hidden_layers", "height", "width"])
+    @pytest.mark.parametrize(
+        "value", [True, False, 3.0, 0.5, "3", "", [3], {}, float("nan"), float("inf")]
+    )
+    @pytest.mark.parametrize(
+        "name", ["version", "hidden_features", "hidden_layers", "height", "width"]
+    )
     def test_a_whole_number_of_another_type(self, path, carrier, name, value):
         path.write_bytes(with_fields(carrier, **{name: value}))
         assert "value of the wrong type" in assert_refused(path).message
@@ -475,20 +585,41 @@ class TestMetadata:
         assert "value of the wrong type" in assert_refused(path).message
 
     @pytest.mark.parametrize(
-        "value", [float("nan"), float("inf"), -float("inf"), 0, 0.0, -1.5, -20, 10_001, 1e300, 10**400, -(10**4000)]
+        "value",
+        [
+            float("nan"),
+            float("inf"),
+            -float("inf"),
+            0,
+            0.0,
+            -1.5,
+            -20,
+            10_001,
+            1e300,
+            10**400,
+            -(10**4000),
+        ],
     )
     def test_an_omega_out_of_range(self, path, carrier, value):
         path.write_bytes(with_fields(carrier, omega=value))
         assert_refused(path)
 
-    @pytest.mark.parametrize("value", [0, -1, 65_536, 2**31, 2**63, 2**64, 10**400, 10**4000, -(2**63), -(10**4000)])
+    @pytest.mark.parametrize(
+        "value", [0, -1, 65_536, 2**31, 2**63, 2**64, 10**400, 10**4000, -(2**63), -(10**4000)]
+    )
     @pytest.mark.parametrize("name", ["hidden_features", "hidden_layers", "height", "width"])
     def test_a_whole_number_out_of_range(self, path, carrier, name, value):
         path.write_bytes(with_fields(carrier, **{name: value}))
         assert_refused(path)
 
     @pytest.mark.parametrize(
-        ("name", "value"), [("hidden_features", 11), ("hidden_features", 1024), ("hidden_layers", 2), ("hidden_layers", 64)]
+        ("name", "value"),
+        [
+            ("hidden_features", 11),
+            ("hidden_features", 1024),
+            ("hidden_layers", 2),
+            ("hidden_layers", 64),
+        ],
     )
     def test_sizes_that_the_tensors_do_not_have(self, path, carrier, name, value):
         path.write_bytes(with_fields(carrier, **{name: value}))
@@ -518,14 +649,19 @@ def test_where_a_tensor_lies_is_read_from_the_header(stego, tmp_path, monkeypatc
         metadata[name] = about | {"data_offsets": [len(moved), len(moved) + end - start]}
         moved += body[start:end]
     text = json.dumps(metadata).encode()
-    (tmp_path / "a").write_bytes(with_header(struct.pack("<Q", 0) + moved, text + b" " * (len(text) % 2 == 0)))
+    (tmp_path / "a").write_bytes(
+        with_header(struct.pack("<Q", 0) + moved, text + b" " * (len(text) % 2 == 0))
+    )
     assert_equal(load(tmp_path / "a"), stego)
 
 
 def test_of_a_tensor_that_is_named_twice_the_last_counts(stego, tmp_path):
     """In the library's reading of the header and in ours."""
     header = header_of(to_bytes(stego))
-    right, wrong = json.dumps(header)[1:-1], json.dumps({"layers.0.weight": header["layers.0.bias"]})[1:-1]
+    right, wrong = (
+        json.dumps(header)[1:-1],
+        json.dumps({"layers.0.weight": header["layers.0.bias"]})[1:-1],
+    )
     (tmp_path / "a").write_bytes(with_header(to_bytes(stego), f"{{{wrong}, {right}}}".encode()))
     assert_equal(load(tmp_path / "a"), stego)
     (tmp_path / "b").write_bytes(with_header(to_bytes(stego), f"{{{right}, {wrong}}}".encode()))

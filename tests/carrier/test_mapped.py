@@ -53,7 +53,9 @@ def test_pieces_are_the_array_in_order(small_memory, shape):
     array[:] = np.random.default_rng(2).normal(size=shape)
     pieces = list(mapped.pieces(array))
     assert all(piece.nbytes <= max(4096, array[0].nbytes) for piece in pieces)
-    np.testing.assert_array_equal(np.concatenate([*pieces, np.zeros((0, *shape[1:]), np.float32)]), array)
+    np.testing.assert_array_equal(
+        np.concatenate([*pieces, np.zeros((0, *shape[1:]), np.float32)]), array
+    )
 
 
 @pytest.mark.parametrize("rows", [30, 300])
@@ -65,7 +67,10 @@ def test_what_is_taken_is_a_copy(small_memory, rows):
     assert taken.tolist() == [[7, 0, 0, 0], [2, 0, 0, 0]]
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists() or not hasattr(mmap, "MADV_DONTNEED"), reason="Linux tells")
+@pytest.mark.skipif(
+    not Path("/proc/self/statm").exists() or not hasattr(mmap, "MADV_DONTNEED"),
+    reason="Linux tells",
+)
 def test_memory_is_given_back(tmp_path):
     array = mapped.zeros((2**18, 256))  # 256 MiB
     before = resident()

@@ -20,7 +20,13 @@ ENTROPY = bytes(range(60, 92))
 
 
 def slot_of(number):
-    return Slot(list(Selection)[number % 3], (number + 1) / 10_000, 10 + number, 20 + number, bytes([number] * 6))
+    return Slot(
+        list(Selection)[number % 3],
+        (number + 1) / 10_000,
+        10 + number,
+        20 + number,
+        bytes([number] * 6),
+    )
 
 
 def key_of(number):
@@ -44,9 +50,13 @@ def with_block(slots, block, place=0):
 
 @pytest.mark.parametrize("count", [0, 1, 2, 16, 64])
 def test_each_key_finds_its_own(nonce, count):
-    slots = seal_slots(nonce, [(key_of(number), slot_of(number)) for number in range(count)], ENTROPY)
+    slots = seal_slots(
+        nonce, [(key_of(number), slot_of(number)) for number in range(count)], ENTROPY
+    )
     assert len(slots) == 64 * 32
-    assert [open_slots(nonce, slots, key_of(number)) for number in range(count)] == [slot_of(number) for number in range(count)]
+    assert [open_slots(nonce, slots, key_of(number)) for number in range(count)] == [
+        slot_of(number) for number in range(count)
+    ]
     assert open_slots(nonce, slots, key_of(count)) is None
 
 
@@ -68,9 +78,13 @@ def test_every_field_survives(key, nonce, selection, units, height, width, diges
 
 
 def test_a_slot_byte_by_byte(key, nonce):
-    slots = seal_slots(nonce, [(key, Slot(Selection.MAGNITUDE, 0.05, 0x0102, 0x0304, b"digest"))], ENTROPY)
+    slots = seal_slots(
+        nonce, [(key, Slot(Selection.MAGNITUDE, 0.05, 0x0102, 0x0304, b"digest"))], ENTROPY
+    )
     empty = seal_slots(nonce, [], ENTROPY)
-    (block,) = [block for block, filling in zip(cut(slots), cut(empty), strict=True) if block != filling]
+    (block,) = [
+        block for block, filling in zip(cut(slots), cut(empty), strict=True) if block != filling
+    ]
     plain = cipher_by_hand(key, nonce).decrypt(block, None)
     assert plain == bytes([1, 0, 1, 0]) + bytes([0xF4, 0x01, 0x02, 0x01, 0x04, 0x03]) + b"digest"
 
@@ -82,9 +96,13 @@ def test_another_key_or_carrier_opens_none(key, other_key, nonce):
 
 
 def test_every_flipped_bit_closes_a_slot(key, nonce):
-    block = cipher_by_hand(key, nonce).encrypt(struct.pack("<BBBBHHH6s", 1, 0, 0, 0, 500, 6, 9, b"digest"), None)
+    block = cipher_by_hand(key, nonce).encrypt(
+        struct.pack("<BBBBHHH6s", 1, 0, 0, 0, 500, 6, 9, b"digest"), None
+    )
     others = seal_slots(nonce, [], ENTROPY)
-    assert open_slots(nonce, with_block(others, block), key) == Slot(Selection.KEYED, 0.05, 6, 9, b"digest")
+    assert open_slots(nonce, with_block(others, block), key) == Slot(
+        Selection.KEYED, 0.05, 6, 9, b"digest"
+    )
     for bit in range(8 * SLOT_BYTES):
         flipped = (int.from_bytes(block) ^ (1 << bit)).to_bytes(SLOT_BYTES)
         assert open_slots(nonce, with_block(others, flipped), key) is None
@@ -128,8 +146,12 @@ def test_sealed_and_unsealed_have_one_length_and_no_repetition(nonce, entropy, c
 def test_equal_entropy_gives_equal_slots_and_other_entropy_others(key, nonce):
     entries = [(key, slot_of(1))]
     assert seal_slots(nonce, entries, ENTROPY) == seal_slots(nonce, entries, ENTROPY)
-    assert set(cut(seal_slots(nonce, [], ENTROPY))).isdisjoint(cut(seal_slots(nonce, [], ENTROPY[::-1])))
-    assert set(cut(seal_slots(nonce, [], ENTROPY))).isdisjoint(cut(seal_slots(nonce[::-1], [], ENTROPY)))
+    assert set(cut(seal_slots(nonce, [], ENTROPY))).isdisjoint(
+        cut(seal_slots(nonce, [], ENTROPY[::-1]))
+    )
+    assert set(cut(seal_slots(nonce, [], ENTROPY))).isdisjoint(
+        cut(seal_slots(nonce[::-1], [], ENTROPY))
+    )
 
 
 def test_places_and_bytes_look_random(key, nonce):
@@ -137,7 +159,10 @@ def test_places_and_bytes_look_random(key, nonce):
     runs, hits, frequencies = 640, np.zeros(SLOTS), np.zeros(256)
     for run in range(runs):
         entropy = hashlib.sha256(b"entropy %d" % run).digest()
-        empty, sealed = cut(seal_slots(nonce, [], entropy)), cut(seal_slots(nonce, [(key, slot_of(1))], entropy))
+        empty, sealed = (
+            cut(seal_slots(nonce, [], entropy)),
+            cut(seal_slots(nonce, [(key, slot_of(1))], entropy)),
+        )
         changed = [place for place in range(SLOTS) if empty[place] != sealed[place]]
         assert len(changed) == 1
         hits[changed] += 1
@@ -150,7 +175,13 @@ def test_golden(golden):
     pinned = golden["slots"]
     nonce, entropy = bytes.fromhex(golden["nonce"]), bytes.fromhex(pinned["entropy"])
     entry = pinned["entry"]
-    slot = Slot(Selection(entry["selection"]), entry["ratio"], entry["height"], entry["width"], bytes.fromhex(entry["digest"]))
+    slot = Slot(
+        Selection(entry["selection"]),
+        entry["ratio"],
+        entry["height"],
+        entry["width"],
+        bytes.fromhex(entry["digest"]),
+    )
     key = SecretKey(bytes.fromhex(golden["key"]))
     slots = seal_slots(nonce, [(key, slot)], entropy)
     assert hashlib.sha256(slots).hexdigest() == pinned["sha256"]

@@ -50,7 +50,14 @@ def test_sides_at_the_ends_of_the_range_are_taken(stego, side):
 
 @pytest.mark.parametrize(
     "change",
-    [{"nonce": bytes(31)}, {"nonce": bytes(33)}, {"nonce": b""}, {"slots": bytes(2047)}, {"slots": bytes(2049)}, {"slots": b""}],
+    [
+        {"nonce": bytes(31)},
+        {"nonce": bytes(33)},
+        {"nonce": b""},
+        {"slots": bytes(2047)},
+        {"slots": bytes(2049)},
+        {"slots": b""},
+    ],
 )
 def test_a_nonce_or_slots_of_another_size_are_refused(stego, change):
     with pytest.raises(SettingError, match="nonce of 32 bytes and 64 slots of 32"):
@@ -77,14 +84,21 @@ def test_weights_of_other_shapes_are_refused(stego):
 
 
 def test_the_digest_is_sha_256_of_weights_and_biases_in_order(stego, weights):
-    parts = [array.ravel().astype("<f4").tobytes() for layer in weights for array in (layer.weight, layer.bias)]
+    parts = [
+        array.ravel().astype("<f4").tobytes()
+        for layer in weights
+        for array in (layer.weight, layer.bias)
+    ]
     expected = hashlib.sha256(b"".join(parts))
     assert stego.digest == weights_digest(weights) == expected.digest()
     assert stego.fingerprint == expected.hexdigest()[:16]
 
 
 def test_the_digest_does_not_depend_on_memory_order_or_byte_order(weights):
-    others = tuple(Layer(np.asfortranarray(layer.weight).astype(">f4"), layer.bias.astype(">f4")) for layer in weights)
+    others = tuple(
+        Layer(np.asfortranarray(layer.weight).astype(">f4"), layer.bias.astype(">f4"))
+        for layer in weights
+    )
     assert weights_digest(others) == weights_digest(weights)
 
 

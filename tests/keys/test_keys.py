@@ -44,7 +44,9 @@ def keystream_by_hand(secret, nonce, purpose, count):
     """Counter mode written out: encrypt 0, 1, 2, ... as big-endian blocks, and cut the result into little-endian integers."""
     key = hkdf_by_hand(secret, nonce, b"sirensong/1/" + purpose.encode())
     block = Cipher(algorithms.AES256(key), modes.ECB()).encryptor()
-    stream = b"".join(block.update(counter.to_bytes(16, "big")) for counter in range(count // 2 + 1))
+    stream = b"".join(
+        block.update(counter.to_bytes(16, "big")) for counter in range(count // 2 + 1)
+    )
     return [int.from_bytes(stream[8 * index : 8 * index + 8], "little") for index in range(count)]
 
 
@@ -82,9 +84,15 @@ class TestText:
         with pytest.raises(FormatError):
             SecretKey.from_text(text[:place] + letter + text[place + 1 :])
 
-    @pytest.mark.parametrize(("letter", "twin"), [("k", "\u212a"), ("s", "\u017f"), ("i", "\u0131")])
+    @pytest.mark.parametrize(
+        ("letter", "twin"), [("k", "\u212a"), ("s", "\u017f"), ("i", "\u0131")]
+    )
     def test_letters_that_fold_into_ascii_are_typos(self, letter, twin):
-        secret = next(bytes([n] * 32) for n in range(256) if letter in SecretKey(bytes([n] * 32)).to_text()[14:])
+        secret = next(
+            bytes([n] * 32)
+            for n in range(256)
+            if letter in SecretKey(bytes([n] * 32)).to_text()[14:]
+        )
         head, body = SecretKey(secret).to_text()[:14], SecretKey(secret).to_text()[14:]
         with pytest.raises(FormatError, match="typo"):
             SecretKey.from_text(head + body.replace(letter, twin, 1))
@@ -97,7 +105,15 @@ class TestText:
                 SecretKey.from_text(wrong)
 
     @pytest.mark.parametrize(
-        "text", ["", " ", "sirensong-key-", "AGE-SECRET-KEY-1", "sirensong-key-" + "=" * 56, "sirensong-key-" + "a" * 56]
+        "text",
+        [
+            "",
+            " ",
+            "sirensong-key-",
+            "AGE-SECRET-KEY-1",
+            "sirensong-key-" + "=" * 56,
+            "sirensong-key-" + "a" * 56,
+        ],
     )
     def test_what_is_no_key_is_refused(self, text):
         with pytest.raises(FormatError):
@@ -115,7 +131,10 @@ class TestText:
 
     @given(SECRETS)
     def test_fingerprint(self, secret):
-        assert SecretKey(secret).fingerprint == hashlib.sha256(b"sirensong key fingerprint 1" + secret).hexdigest()[:16]
+        assert (
+            SecretKey(secret).fingerprint
+            == hashlib.sha256(b"sirensong key fingerprint 1" + secret).hexdigest()[:16]
+        )
 
     def test_a_key_is_the_same_for_every_carrier(self, key, nonce):
         assert key.bind(nonce) is key
@@ -147,7 +166,9 @@ class TestFile:
         assert list(tmp_path.iterdir()) == [tmp_path / "a.key"]
 
     def test_comments_and_empty_lines_are_passed_over(self, tmp_path, key):
-        (tmp_path / "a.key").write_bytes(f"# für Zoë\r\n\r\n   # more\n\n  {key.to_text().upper()}  \r\n#\n".encode())
+        (tmp_path / "a.key").write_bytes(
+            f"# für Zoë\r\n\r\n   # more\n\n  {key.to_text().upper()}  \r\n#\n".encode()
+        )
         assert read_key(tmp_path / "a.key") == key
 
     def test_two_keys_in_a_file_are_refused(self, tmp_path, key, other_key):
@@ -193,11 +214,23 @@ class TestSecrecy:
         text = SecretKey(secret).to_text().removeprefix("sirensong-key-")
         shown = repr(secret)[2:-1]
         for form in (text, text.upper(), secret.hex(), secret.hex().upper(), shown):
-            leaked = [form[start : start + 8] for start in range(len(form) - 7) if form[start : start + 8] in told]
+            leaked = [
+                form[start : start + 8]
+                for start in range(len(form) - 7)
+                if form[start : start + 8] in told
+            ]
             assert leaked == []
 
     def everything_told(self, error):
-        return "\n".join([*traceback.format_exception(error), str(error), repr(error), repr(error.args), repr(vars(error))])
+        return "\n".join(
+            [
+                *traceback.format_exception(error),
+                str(error),
+                repr(error),
+                repr(error.args),
+                repr(vars(error)),
+            ]
+        )
 
     @given(SECRETS)
     def test_no_repr_shows_a_key(self, secret):
@@ -247,7 +280,9 @@ class TestSecrecy:
 class TestPassphrase:
     def test_it_is_argon2id_of_the_text_salted_by_the_nonce(self, nonce):
         # 64 MiB, 3 passes, 4 lanes, and "ë" as one character (NFC) in UTF-8
-        expected = Argon2id(salt=nonce, length=32, iterations=3, lanes=4, memory_cost=65536).derive(b"Zo\xc3\xab")
+        expected = Argon2id(salt=nonce, length=32, iterations=3, lanes=4, memory_cost=65536).derive(
+            b"Zo\xc3\xab"
+        )
         assert Passphrase("Zo\u00eb").bind(nonce).secret == expected
         assert Passphrase("Zoe\u0308").bind(nonce).secret == expected
 
@@ -263,9 +298,13 @@ class TestPassphrase:
 
 
 class TestKeystream:
-    @given(secret=SECRETS, nonce=SECRETS, purpose=st.text(st.characters(codec="utf-8"), max_size=20))
+    @given(
+        secret=SECRETS, nonce=SECRETS, purpose=st.text(st.characters(codec="utf-8"), max_size=20)
+    )
     def test_derive_is_hkdf(self, secret, nonce, purpose):
-        assert derive(secret, nonce, purpose) == hkdf_by_hand(secret, nonce, b"sirensong/1/" + purpose.encode())
+        assert derive(secret, nonce, purpose) == hkdf_by_hand(
+            secret, nonce, b"sirensong/1/" + purpose.encode()
+        )
 
     @given(secret=SECRETS, nonce=SECRETS, count=st.integers(0, 70))
     def test_it_is_aes_256_in_counter_mode(self, secret, nonce, count):
@@ -296,7 +335,9 @@ class TestPositions:
         assert len(set(expected)) == count
 
     def test_ties_go_to_the_lower_place(self, monkeypatch):
-        monkeypatch.setattr(keys, "keystream", lambda *_: np.array([5, 1, UINT64, 1, 5, 1], np.uint64))
+        monkeypatch.setattr(
+            keys, "keystream", lambda *_: np.array([5, 1, UINT64, 1, 5, 1], np.uint64)
+        )
         assert choose_positions(b"", b"", "", total=6, count=2).tolist() == [1, 3]
         assert choose_positions(b"", b"", "", total=6, count=4).tolist() == [0, 1, 3, 5]
 
@@ -306,17 +347,29 @@ class TestPositions:
         for draw in range(draws):
             hits[choose_positions(key.secret, nonce, f"draw {draw}", total=total, count=count)] += 1
         share = count / total
-        statistic = ((hits - draws * share) ** 2).sum() / (draws * share * (1 - share)) * (total - 1) / total
+        statistic = (
+            ((hits - draws * share) ** 2).sum()
+            / (draws * share * (1 - share))
+            * (total - 1)
+            / total
+        )
         assert 0.005 < stats.chi2.sf(statistic, total - 1) < 0.995
 
 
 def normal_values(secret, nonce, purpose, *, count, fan_in, fan_out):
-    (values,) = keys.normal_values(secret, nonce, [Draw(purpose, count, xavier_deviation(fan_in, fan_out))])
+    (values,) = keys.normal_values(
+        secret, nonce, [Draw(purpose, count, xavier_deviation(fan_in, fan_out))]
+    )
     return values
 
 
 class TestValues:
-    @given(secret=SECRETS, count=st.integers(0, 200), fan_in=st.integers(1, 1024), fan_out=st.integers(1, 1024))
+    @given(
+        secret=SECRETS,
+        count=st.integers(0, 200),
+        fan_in=st.integers(1, 1024),
+        fan_out=st.integers(1, 1024),
+    )
     def test_they_are_normal_quantiles(self, secret, count, fan_in, fan_out):
         drawn = keystream_by_hand(secret, b"n" * 32, "v", count)
         quantiles = np.array([((number >> 12) + 0.5) / 2**52 for number in drawn])
@@ -328,13 +381,17 @@ class TestValues:
     @pytest.mark.parametrize(("fan_in", "fan_out"), [(2, 128), (128, 128), (128, 3)])
     def test_their_distribution_is_that_of_equation_6(self, key, nonce, fan_in, fan_out):
         count, variance = 20_000, 2 / (fan_in + fan_out)
-        values = normal_values(key.secret, nonce, "v", count=count, fan_in=fan_in, fan_out=fan_out).astype(float)
+        values = normal_values(
+            key.secret, nonce, "v", count=count, fan_in=fan_in, fan_out=fan_out
+        ).astype(float)
         assert abs(values.mean()) < 4 * np.sqrt(variance / count)
         assert abs(values.var() / variance - 1) < 4 * np.sqrt(2 / count)
         assert stats.kstest(values / np.sqrt(variance), "norm").pvalue > 0.01
 
     def test_the_extreme_integers_give_finite_values(self, monkeypatch):
-        monkeypatch.setattr(keys, "keystream", lambda *_: np.array([0, UINT64, 2**63 - 1, 2**63], np.uint64))
+        monkeypatch.setattr(
+            keys, "keystream", lambda *_: np.array([0, UINT64, 2**63 - 1, 2**63], np.uint64)
+        )
         lowest, highest, below, above = normal_values(b"", b"", "", count=4, fan_in=1, fan_out=1)
         assert lowest == -highest == np.float32(stats.norm.ppf(2.0**-53))
         assert -1e-15 < below < 0 < above < 1e-15
@@ -351,7 +408,9 @@ class TestGolden:
     def test_derive(self, golden):
         key, nonce = bytes.fromhex(golden["key"]), bytes.fromhex(golden["nonce"])
         assert len(golden["derive"]) >= 3
-        assert {purpose: derive(key, nonce, purpose).hex() for purpose in golden["derive"]} == golden["derive"]
+        assert {
+            purpose: derive(key, nonce, purpose).hex() for purpose in golden["derive"]
+        } == golden["derive"]
 
     def test_passphrase(self, golden):
         bound = Passphrase(golden["passphrase"]["text"]).bind(bytes.fromhex(golden["nonce"]))
@@ -362,7 +421,9 @@ class TestGolden:
         assert len(golden["positions"]) == 3
         for layer in golden["positions"]:
             out, into = layer["shape"]
-            chosen = choose_positions(key, nonce, layer["purpose"], total=out * into, count=layer["count"])
+            chosen = choose_positions(
+                key, nonce, layer["purpose"], total=out * into, count=layer["count"]
+            )
             assert chosen[:4].tolist() == layer["first"]
             assert chosen[-4:].tolist() == layer["last"]
             assert hashlib.sha256(chosen.astype("<i8").tobytes()).hexdigest() == layer["sha256"]
@@ -372,6 +433,8 @@ class TestGolden:
         assert len(golden["values"]) == 3
         for layer in golden["values"]:
             out, into = layer["shape"]
-            values = normal_values(key, nonce, layer["purpose"], count=layer["count"], fan_in=into, fan_out=out)
+            values = normal_values(
+                key, nonce, layer["purpose"], count=layer["count"], fan_in=into, fan_out=out
+            )
             assert values[:4].astype(">f4").tobytes().hex() == layer["first"]
             assert hashlib.sha256(values.astype("<f4").tobytes()).hexdigest() == layer["sha256"]

@@ -21,12 +21,30 @@ def test_they_are_the_standard_librarys():
     shares = np.random.default_rng(1).random(200_000)
     centre = np.abs(shares - 0.5) <= 0.425
     mine, theirs = quantiles(shares), of_the_standard_library(shares)
-    np.testing.assert_array_max_ulp(mine[centre], theirs[centre], 4)  # a compiler may fuse products and sums
+    np.testing.assert_array_max_ulp(
+        mine[centre], theirs[centre], 4
+    )  # a compiler may fuse products and sums
     np.testing.assert_allclose(mine, theirs, rtol=1e-14)
     np.testing.assert_array_equal(mine.astype(np.float32), theirs.astype(np.float32))
 
 
-@pytest.mark.parametrize("share", [LEAST, 1e-15, 1.3e-11, 1.4e-11, 0.0749, 0.075, 0.0751, 0.5, 0.9249, 0.925, 1 - 1e-11, 1 - LEAST])
+@pytest.mark.parametrize(
+    "share",
+    [
+        LEAST,
+        1e-15,
+        1.3e-11,
+        1.4e-11,
+        0.0749,
+        0.075,
+        0.0751,
+        0.5,
+        0.9249,
+        0.925,
+        1 - 1e-11,
+        1 - LEAST,
+    ],
+)
 def test_where_quotients_meet_and_at_the_ends(share):
     (mine,) = quantiles(np.array([share]))
     assert mine == pytest.approx(stats.norm.ppf(share), rel=1e-13)

@@ -21,7 +21,9 @@ RATE = 1e-3
 @pytest.fixture
 def song(make_stego, architecture, key):
     functions = [initial_weights(architecture, np.random.default_rng(seed)) for seed in range(2)]
-    return make_stego([(key, Slot(Selection.KEYED, 0.1, 6, 9, bytes(6)))], weights=functions, grid=Grid(1, 2))
+    return make_stego(
+        [(key, Slot(Selection.KEYED, 0.1, 6, 9, bytes(6)))], weights=functions, grid=Grid(1, 2)
+    )
 
 
 @pytest.fixture
@@ -36,20 +38,29 @@ def test_the_first_step_is_adams_on_the_squared_error(song, picture):
     for tile in range(2):
         patch = song.grid.patch(tile, picture.shape[:2])
         layers = [
-            tuple(torch.from_numpy(array.copy()).requires_grad_() for array in layer) for layer in unstack(song.tiles([tile]))[0]
+            tuple(torch.from_numpy(array.copy()).requires_grad_() for array in layer)
+            for layer in unstack(song.tiles([tile]))[0]
         ]
         colours = torch.from_numpy(picture[patch.rows, patch.columns].reshape(-1, 3) * 2 - 1)
         (evaluate(layers, torch.from_numpy(patch.coords)) - colours).square().mean().backward()
-        for layer, before, after in zip(layers, *(unstack(stego.tiles([tile]))[0] for stego in (song, tuned)), strict=True):
-            for gradient, old, new in zip((tensor.grad.numpy() for tensor in layer), before, after, strict=True):
+        for layer, before, after in zip(
+            layers, *(unstack(stego.tiles([tile]))[0] for stego in (song, tuned)), strict=True
+        ):
+            for gradient, old, new in zip(
+                (tensor.grad.numpy() for tensor in layer), before, after, strict=True
+            ):
                 clear = np.abs(gradient) > 1e-4
                 assert clear.mean() > 0.5
-                np.testing.assert_allclose((new - old)[clear], -RATE * np.sign(gradient[clear]), rtol=2e-2)
+                np.testing.assert_allclose(
+                    (new - old)[clear], -RATE * np.sign(gradient[clear]), rtol=2e-2
+                )
 
 
 def test_the_cover_gains_and_keys_still_open(song, picture, key):
     tuned = finetune(song, picture, 200, rate=RATE)
-    before, after = (measure(picture, sample(function, (12, 18))).psnr for function in (song, tuned))
+    before, after = (
+        measure(picture, sample(function, (12, 18))).psnr for function in (song, tuned)
+    )
     assert after > before + 8
     secret = unlock(tuned, key)
     assert (secret.found, secret.intact, secret.width) == (True, False, 9)

@@ -18,7 +18,9 @@ from sirensong.reveal import sample, unlock
 @pytest.fixture
 def song(make_stego, architecture, key):
     functions = [initial_weights(architecture, np.random.default_rng(seed)) for seed in range(2)]
-    return make_stego([(key, Slot(Selection.KEYED, 0.1, 6, 9, bytes(6)))], weights=functions, grid=Grid(1, 2))
+    return make_stego(
+        [(key, Slot(Selection.KEYED, 0.1, 6, 9, bytes(6)))], weights=functions, grid=Grid(1, 2)
+    )
 
 
 def pruned_by_torch(matrix, rate, structured):
@@ -38,7 +40,11 @@ def test_pruning_is_torchs(song, rate, structured):
     for layer, (before, after) in enumerate(zip(song.weights, pruned.weights, strict=True)):
         for tile in range(2):
             keeps_rows = structured and layer == len(song.weights) - 1
-            expected = before.weight[tile] if keeps_rows else pruned_by_torch(before.weight[tile], rate, structured)
+            expected = (
+                before.weight[tile]
+                if keeps_rows
+                else pruned_by_torch(before.weight[tile], rate, structured)
+            )
             np.testing.assert_array_equal(after.weight[tile], expected)
         np.testing.assert_array_equal(after.bias, before.bias)
 
@@ -60,7 +66,9 @@ def test_quantised_weights_lie_on_equal_steps(song, bits):
 
 def test_16_bits_are_half_precision(song):
     for before, after in zip(song.weights, quantise(song, 16).weights, strict=True):
-        np.testing.assert_array_equal(after.weight, before.weight.astype(np.float16).astype(np.float32))
+        np.testing.assert_array_equal(
+            after.weight, before.weight.astype(np.float16).astype(np.float32)
+        )
 
 
 def test_zero_weights_stay_zero_when_quantised(song):
@@ -77,7 +85,11 @@ def test_noise_has_its_strength(song):
 
 
 def test_keys_still_open_and_are_told(song, key):
-    for changed in (prune(song, 0.05), quantise(song, 8), disturb(song, 0.01, np.random.default_rng(1))):
+    for changed in (
+        prune(song, 0.05),
+        quantise(song, 8),
+        disturb(song, 0.01, np.random.default_rng(1)),
+    ):
         secret = unlock(changed, key)
         assert (secret.found, secret.intact, secret.height) == (True, False, 6)
         assert np.abs(sample(changed) - sample(song)).mean() < 0.2

@@ -101,7 +101,10 @@ class TestRoundTrip:
         assert flat(back) == flat(mask)
         assert back.fits(mask.architecture, tiles, 0.05, nonce)
 
-    @pytest.mark.parametrize(("features", "layers", "ratio"), [(1, 2, 0.05), (1024, 2, 0.0001), (1, 64, 0.5), (64, 2, 0.9999)])
+    @pytest.mark.parametrize(
+        ("features", "layers", "ratio"),
+        [(1, 2, 0.05), (1024, 2, 0.0001), (1, 64, 0.5), (64, 2, 0.9999)],
+    )
     def test_the_ends_of_the_ranges(self, nonce, features, layers, ratio):
         mask = mask_of(Architecture(features, layers), ratio, nonce)
         back = mask_from_bytes(mask_to_bytes(mask))
@@ -150,7 +153,11 @@ class TestSize:
         size = len(mask_to_bytes(mask))
         assert size <= 1.03 * entropy_bits(mask) / 8 + HEADER
         ones = sum(len(places) for places in mask.positions[0])
-        assert size * 8 < sparse_bits(ones, bits=8) / 2 < dense_bits((1, architecture.matrix_entries), bits=8) / 2
+        assert (
+            size * 8
+            < sparse_bits(ones, bits=8) / 2
+            < dense_bits((1, architecture.matrix_entries), bits=8) / 2
+        )
 
     @pytest.mark.parametrize("ratio", [0.01, 0.05, 0.1, 0.2, 0.4])
     def test_near_the_entropy_at_every_usual_ratio(self, nonce, ratio):
@@ -161,14 +168,29 @@ class TestSize:
 class TestFits:
     def test_its_own_carrier_whatever_omega(self, mask, architecture, nonce):
         assert mask.fits(architecture, 1, 0.05, nonce)
-        assert mask.fits(Architecture(architecture.hidden_features, architecture.hidden_layers, 3.0), 1, 0.05, nonce)
+        assert mask.fits(
+            Architecture(architecture.hidden_features, architecture.hidden_layers, 3.0),
+            1,
+            0.05,
+            nonce,
+        )
 
     def test_no_other(self, mask, architecture, nonce):
         assert not mask.fits(architecture, 1, 0.05, nonce[::-1])
         assert not mask.fits(architecture, 2, 0.05, nonce)
         assert not mask.fits(architecture, 1, 0.051, nonce)
-        assert not mask.fits(Architecture(architecture.hidden_features + 1, architecture.hidden_layers), 1, 0.05, nonce)
-        assert not mask.fits(Architecture(architecture.hidden_features, architecture.hidden_layers + 1), 1, 0.05, nonce)
+        assert not mask.fits(
+            Architecture(architecture.hidden_features + 1, architecture.hidden_layers),
+            1,
+            0.05,
+            nonce,
+        )
+        assert not mask.fits(
+            Architecture(architecture.hidden_features, architecture.hidden_layers + 1),
+            1,
+            0.05,
+            nonce,
+        )
 
     def test_a_ratio_is_compared_as_carriers_keep_it(self, architecture, nonce):
         assert mask_of(architecture, 0.1 + 0.2, nonce).fits(architecture, 1, 0.3, nonce)
@@ -203,7 +225,14 @@ class TestHostile:
             mask_from_bytes(checked(data))
 
     @pytest.mark.parametrize(
-        "data", [b"", b"SRNGMSK1", b"SRNGMSK2" + bytes(100), b"PK\x03\x04" + bytes(100), b"\x80\x04" + bytes(100)]
+        "data",
+        [
+            b"",
+            b"SRNGMSK1",
+            b"SRNGMSK2" + bytes(100),
+            b"PK\x03\x04" + bytes(100),
+            b"\x80\x04" + bytes(100),
+        ],
     )
     def test_other_files(self, data):
         with pytest.raises(FormatError, match="is no mask file"):
@@ -250,12 +279,22 @@ class TestHostile:
             mask_from_bytes(checked(data[: HEADER - 4] + struct.pack("<I", tiles) + data[HEADER:]))
 
     @given(
-        sizes=st.tuples(st.integers(0, 20), st.integers(0, 6), st.integers(0, 10_001), st.integers(0, 17), st.integers(0, 3)),
+        sizes=st.tuples(
+            st.integers(0, 20),
+            st.integers(0, 6),
+            st.integers(0, 10_001),
+            st.integers(0, 17),
+            st.integers(0, 3),
+        ),
         content=st.binary(max_size=60),
     )
     def test_anything_with_a_right_checksum_is_refused_or_a_mask(self, sizes, content):
         try:
-            mask = mask_from_bytes(checked(b"SRNGMSK1" + bytes(4) + struct.pack("<8sHBHBI", bytes(8), *sizes) + content))
+            mask = mask_from_bytes(
+                checked(
+                    b"SRNGMSK1" + bytes(4) + struct.pack("<8sHBHBI", bytes(8), *sizes) + content
+                )
+            )
         except FormatError as error:
             mask, message = None, error.message
         if mask is None:

@@ -22,23 +22,39 @@ class TestArchitecture:
     def test_parameters_are_counted_from_the_shapes(self, features, layers):
         architecture = Architecture(features, layers)
         assert len(architecture.shapes) == layers + 1
-        assert architecture.parameters == 3 * features + (layers - 1) * features * (features + 1) + 3 * (features + 1)
-        assert architecture.matrix_entries == 2 * features + (layers - 1) * features**2 + 3 * features
+        assert architecture.parameters == 3 * features + (layers - 1) * features * (
+            features + 1
+        ) + 3 * (features + 1)
+        assert (
+            architecture.matrix_entries == 2 * features + (layers - 1) * features**2 + 3 * features
+        )
 
     @pytest.mark.parametrize(
         "sizes",
-        [{"hidden_features": 0}, {"hidden_features": -1}, {"hidden_features": 1025}, {"hidden_layers": 1}, {"hidden_layers": 65}]
+        [
+            {"hidden_features": 0},
+            {"hidden_features": -1},
+            {"hidden_features": 1025},
+            {"hidden_layers": 1},
+            {"hidden_layers": 65},
+        ]
         + [{"omega": omega} for omega in (0, -1.0, 10_000.1, math.nan, math.inf, -math.inf)],
     )
     def test_sizes_out_of_range_are_refused(self, sizes):
         ((name, value),) = sizes.items()
-        with pytest.raises(SettingError, match=f"{name.replace('_', ' ')} must be .*, got {value:g}"):
+        with pytest.raises(
+            SettingError, match=f"{name.replace('_', ' ')} must be .*, got {value:g}"
+        ):
             Architecture(**sizes)
 
     @pytest.mark.parametrize("sizes", [(1, 2, 1e-9), (1024, 64, 10_000), (1, 64, 1), (1024, 2, 30)])
     def test_sizes_at_the_ends_of_the_ranges_are_taken(self, sizes):
         architecture = Architecture(*sizes)
-        assert (architecture.hidden_features, architecture.hidden_layers, architecture.omega) == sizes
+        assert (
+            architecture.hidden_features,
+            architecture.hidden_layers,
+            architecture.omega,
+        ) == sizes
 
 
 class TestInitialWeights:
@@ -46,7 +62,11 @@ class TestInitialWeights:
     def test_every_layer_fills_its_bounds(self, gain):
         architecture = Architecture(hidden_features=96, hidden_layers=4, omega=40.0)
         layers = initial_weights(architecture, np.random.default_rng(5), gain)
-        bounds = [(40 / 2, math.pi), *[(gain * math.sqrt(6 / 96), 1 / math.sqrt(96))] * 3, (math.sqrt(6 / 96), 0)]
+        bounds = [
+            (40 / 2, math.pi),
+            *[(gain * math.sqrt(6 / 96), 1 / math.sqrt(96))] * 3,
+            (math.sqrt(6 / 96), 0),
+        ]
         assert [layer.weight.shape for layer in layers] == list(architecture.shapes)
         for layer, (weight, bias) in zip(layers, bounds, strict=True):
             assert layer.weight.dtype == layer.bias.dtype == np.float32
@@ -55,7 +75,9 @@ class TestInitialWeights:
                 assert values.std() == pytest.approx(bound / math.sqrt(3), rel=0.2)  # uniform
 
     def test_they_come_from_the_generator_alone(self):
-        first, again, other = (initial_weights(Architecture(8, 3), np.random.default_rng(seed)) for seed in (1, 1, 2))
+        first, again, other = (
+            initial_weights(Architecture(8, 3), np.random.default_rng(seed)) for seed in (1, 1, 2)
+        )
         for one, two, three in zip(first, again, other, strict=True):
             np.testing.assert_array_equal(one.weight, two.weight)
             np.testing.assert_array_equal(one.bias, two.bias)
@@ -79,7 +101,9 @@ class TestEvaluate:
         output = evaluate(weights, points)
         assert output.shape == (20, 3)
         assert output.dtype == np.float32
-        np.testing.assert_allclose(output, [self.by_hand(weights, point) for point in points], atol=2e-5)
+        np.testing.assert_allclose(
+            output, [self.by_hand(weights, point) for point in points], atol=2e-5
+        )
 
     def test_against_torch(self, weights):
         import torch
@@ -95,7 +119,9 @@ class TestEvaluate:
             activation = torch.sin(linear(activation))
         expected = layers[-1](activation).detach().numpy()
         np.testing.assert_allclose(evaluate(weights, points), expected, atol=2e-5)
-        on_torch = evaluate([(torch.tensor(w), torch.tensor(b)) for w, b in weights], torch.tensor(points))
+        on_torch = evaluate(
+            [(torch.tensor(w), torch.tensor(b)) for w, b in weights], torch.tensor(points)
+        )
         np.testing.assert_allclose(on_torch.numpy(), expected, atol=2e-5)
 
     def test_a_function_known_in_closed_form(self):

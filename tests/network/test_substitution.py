@@ -31,12 +31,30 @@ class TestRatio:
     def test_every_ten_thousandth_between_0_and_1_is_taken(self, units):
         assert ratio_units(units / 10_000) == units
 
-    @pytest.mark.parametrize(("ratio", "units"), [(0.05, 500), (0.1 + 0.2, 3000), (0.0001, 1), (0.9999, 9999), (1 - 0.05, 9500)])
+    @pytest.mark.parametrize(
+        ("ratio", "units"),
+        [(0.05, 500), (0.1 + 0.2, 3000), (0.0001, 1), (0.9999, 9999), (1 - 0.05, 9500)],
+    )
     def test_examples(self, ratio, units):
         assert ratio_units(ratio) == units
 
     @pytest.mark.parametrize(
-        "ratio", [0, 1, -0.05, 1.05, 5, 0.00005, 0.99995, 0.12345, 0.050001, 1e-12, math.nan, math.inf, -math.inf]
+        "ratio",
+        [
+            0,
+            1,
+            -0.05,
+            1.05,
+            5,
+            0.00005,
+            0.99995,
+            0.12345,
+            0.050001,
+            1e-12,
+            math.nan,
+            math.inf,
+            -math.inf,
+        ],
     )
     def test_others_are_refused(self, ratio):
         with pytest.raises(SettingError, match=r"multiple of 0\.0001 between 0 and 1"):
@@ -46,7 +64,9 @@ class TestRatio:
 
     @given(units=UNITS, total=st.integers(0, 2**21))
     def test_the_count_is_the_product_rounded_half_upwards(self, units, total):
-        assert selected_count(units / 10_000, total) == math.floor(Fraction(units, 10_000) * total + Fraction(1, 2))
+        assert selected_count(units / 10_000, total) == math.floor(
+            Fraction(units, 10_000) * total + Fraction(1, 2)
+        )
 
     @pytest.mark.parametrize(
         ("ratio", "total", "count"),
@@ -74,13 +94,20 @@ class TestRatio:
 class TestMagnitude:
     # whole numbers from -3 to 3 make ties of both signs
     @given(
-        matrix=arrays.arrays(np.float32, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(-3, 3)), units=UNITS
+        matrix=arrays.arrays(
+            np.float32, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(-3, 3)
+        ),
+        units=UNITS,
     )
     def test_against_a_brute_force_sort(self, matrix, units):
         flat = matrix.ravel().tolist()
         count = math.floor(Fraction(units, 10_000) * len(flat) + Fraction(1, 2))
-        expected = sorted(sorted(range(len(flat)), key=lambda place: (-abs(flat[place]), place))[:count])
-        (chosen,) = magnitude_positions((Layer(matrix, np.zeros(len(matrix), np.float32)),), units / 10_000)
+        expected = sorted(
+            sorted(range(len(flat)), key=lambda place: (-abs(flat[place]), place))[:count]
+        )
+        (chosen,) = magnitude_positions(
+            (Layer(matrix, np.zeros(len(matrix), np.float32)),), units / 10_000
+        )
         assert chosen.dtype == np.int64
         assert chosen.tolist() == expected
 
@@ -91,17 +118,24 @@ class TestMagnitude:
 
     def test_each_matrix_gives_its_own_share(self, architecture, weights):
         chosen = magnitude_positions(weights, 0.05)
-        assert [len(places) for places in chosen] == [selected_count(0.05, out * into) for out, into in architecture.shapes]
+        assert [len(places) for places in chosen] == [
+            selected_count(0.05, out * into) for out, into in architecture.shapes
+        ]
         for layer, places in zip(weights, chosen, strict=True):
             magnitude = np.abs(layer.weight).ravel()
             assert magnitude[places].min() >= np.delete(magnitude, places).max()
 
     def test_the_paper_s_network_at_5_percent(self):
         architecture = Architecture(128, 8)
-        flat = [Layer(np.ones(shape, np.float32), np.zeros(shape[0], np.float32)) for shape in architecture.shapes]
+        flat = [
+            Layer(np.ones(shape, np.float32), np.zeros(shape[0], np.float32))
+            for shape in architecture.shapes
+        ]
         chosen = magnitude_positions(flat, 0.05)
         assert [len(places) for places in chosen] == [13, *[819] * 7, 19]
-        assert all(places.tolist() == list(range(len(places))) for places in chosen)  # all equal: ties go to the lower place
+        assert all(
+            places.tolist() == list(range(len(places))) for places in chosen
+        )  # all equal: ties go to the lower place
 
     @pytest.mark.parametrize("ratio", [0, 1, -1, math.nan])
     def test_a_ratio_out_of_range_is_refused(self, weights, ratio):
@@ -113,7 +147,10 @@ class TestDrawn:
     @given(architecture=SMALL, units=UNITS)
     def test_their_number_order_and_range(self, key, nonce, architecture, units):
         ratio = units / 10_000
-        for positions in (keyed_positions(key, nonce, architecture, ratio), random_positions(nonce, architecture, ratio)):
+        for positions in (
+            keyed_positions(key, nonce, architecture, ratio),
+            random_positions(nonce, architecture, ratio),
+        ):
             assert len(positions) == architecture.hidden_layers + 1
             for places, (out, into) in zip(positions, architecture.shapes, strict=True):
                 assert len(places) == selected_count(ratio, out * into)
@@ -124,7 +161,9 @@ class TestDrawn:
         positions = keyed_positions(key, nonce, architecture, 0.25)
         for layer, (out, into) in enumerate(architecture.shapes):
             count = selected_count(0.25, out * into)
-            expected = choose_positions(key.secret, nonce, f"{layer}/positions", total=out * into, count=count)
+            expected = choose_positions(
+                key.secret, nonce, f"{layer}/positions", total=out * into, count=count
+            )
             np.testing.assert_array_equal(positions[layer], expected)
         assert positions[1].tolist() != positions[2].tolist()  # of one shape
 
@@ -135,12 +174,23 @@ class TestDrawn:
         ]
         assert draws[0] != draws[1]
         assert draws[0] != draws[2]
-        assert draws[0] == np.concatenate(keyed_positions(SecretKey(key.secret), nonce, architecture, 0.25)).tolist()
+        assert (
+            draws[0]
+            == np.concatenate(
+                keyed_positions(SecretKey(key.secret), nonce, architecture, 0.25)
+            ).tolist()
+        )
 
     def test_random_ones_come_from_the_nonce_alone(self, key, nonce, architecture):
         drawn = np.concatenate(random_positions(nonce, architecture, 0.25)).tolist()
         expected = [
-            choose_positions(nonce, nonce, f"{layer}/positions", total=out * into, count=selected_count(0.25, out * into))
+            choose_positions(
+                nonce,
+                nonce,
+                f"{layer}/positions",
+                total=out * into,
+                count=selected_count(0.25, out * into),
+            )
             for layer, (out, into) in enumerate(architecture.shapes)
         ]
         assert drawn == np.concatenate(expected).tolist()
@@ -160,14 +210,23 @@ class TestKeyWeights:
         tiles = {tile: keyed_positions(key, nonce, architecture, 0.25, tile) for tile in (3, 0)}
         found = key_weights(key, nonce, architecture, tiles)
         for (tile, positions), values in zip(tiles.items(), found, strict=True):
-            for layer, (places, own, (out, into)) in enumerate(zip(positions, values, architecture.shapes, strict=True)):
-                draw = Draw(f"{tile * len(positions) + layer}/values", len(places), xavier_deviation(into, out))
+            for layer, (places, own, (out, into)) in enumerate(
+                zip(positions, values, architecture.shapes, strict=True)
+            ):
+                draw = Draw(
+                    f"{tile * len(positions) + layer}/values",
+                    len(places),
+                    xavier_deviation(into, out),
+                )
                 (expected,) = normal_values(key.secret, nonce, [draw])
                 np.testing.assert_array_equal(own, expected)
 
     def test_keys_differ_on_a_common_mask(self, key, other_key, nonce, architecture):
         positions = random_positions(nonce, architecture, 0.25)
-        mine, theirs = (np.concatenate(*key_weights(who, nonce, architecture, {0: positions})) for who in (key, other_key))
+        mine, theirs = (
+            np.concatenate(*key_weights(who, nonce, architecture, {0: positions}))
+            for who in (key, other_key)
+        )
         assert np.intersect1d(mine, theirs).size == 0
 
 
@@ -175,12 +234,15 @@ class TestSubstitute:
     @given(architecture=SMALL, units=UNITS)
     def test_exactly_the_positions_change(self, key, nonce, architecture, units):
         weights = tuple(
-            Layer(np.full(shape, 100, np.float32), np.arange(shape[0], dtype=np.float32)) for shape in architecture.shapes
+            Layer(np.full(shape, 100, np.float32), np.arange(shape[0], dtype=np.float32))
+            for shape in architecture.shapes
         )
         positions = keyed_positions(key, nonce, architecture, units / 10_000)
         (values,) = key_weights(key, nonce, architecture, {0: positions})
         substitute(weights, positions, values)
-        for (weight, bias), (out, into), places, inserted in zip(weights, architecture.shapes, positions, values, strict=True):
+        for (weight, bias), (out, into), places, inserted in zip(
+            weights, architecture.shapes, positions, values, strict=True
+        ):
             assert weight.shape == (out, into)
             assert np.flatnonzero(weight != 100).tolist() == places.tolist()  # no key weight is 100
             np.testing.assert_array_equal(weight.ravel()[places], inserted)
@@ -189,7 +251,11 @@ class TestSubstitute:
     @pytest.mark.parametrize("order", ["C", "F"])
     def test_positions_count_row_by_row(self, order):
         matrix = np.zeros((2, 3), np.float32, order=order)
-        substitute((Layer(matrix, np.zeros(2, np.float32)),), (np.array([1, 3]),), (np.array([5, 6], np.float32),))
+        substitute(
+            (Layer(matrix, np.zeros(2, np.float32)),),
+            (np.array([1, 3]),),
+            (np.array([5, 6], np.float32),),
+        )
         assert matrix.tolist() == [[0, 5, 0], [6, 0, 0]]
 
     def test_as_many_layers_as_there_are(self, key, nonce, architecture, weights):

@@ -69,7 +69,10 @@ class TestManyTiles:
         for tile, patch in enumerate(patches(Grid(rows, columns), (height, width))):
             row, column = divmod(tile, columns)
             own = patch.coords.reshape(*patch.size, 2)
-            expected = (whole[patch.rows, patch.columns] + 1) * (columns, rows) - (2 * column + 1, 2 * row + 1)
+            expected = (whole[patch.rows, patch.columns] + 1) * (columns, rows) - (
+                2 * column + 1,
+                2 * row + 1,
+            )
             np.testing.assert_allclose(own, expected, atol=1e-5)
             assert (np.abs(own) <= 1 + 2 * OVERLAP).all()
 

@@ -23,7 +23,9 @@ def test_a_decoy_is_a_picture_as_large_as_the_cover(kind, height, width, seed):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_decoys_differ_and_repeat_by_their_randomness(kind):
-    one, same, other = (decoy(kind, cover(32, 32), np.random.default_rng(seed)) for seed in (1, 1, 2))
+    one, same, other = (
+        decoy(kind, cover(32, 32), np.random.default_rng(seed)) for seed in (1, 1, 2)
+    )
     np.testing.assert_array_equal(one, same)
     assert np.abs(one - other.astype(float)).mean() > 5
     assert np.abs(one - cover(32, 32).astype(float)).mean() > 5
@@ -33,7 +35,9 @@ def test_decoys_differ_and_repeat_by_their_randomness(kind):
 def test_their_spectrum_falls_as_a_photographs(kind):
     """Power over frequency squared or a little less, on average over twenty, between 2 and 16 waves a side."""
     grey = [decoy(kind, cover(64, 64), np.random.default_rng(seed)).mean(2) for seed in range(20)]
-    power = np.mean([np.abs(np.fft.fft2(picture - picture.mean())) ** 2 for picture in grey], axis=0)
+    power = np.mean(
+        [np.abs(np.fft.fft2(picture - picture.mean())) ** 2 for picture in grey], axis=0
+    )
     frequency = np.hypot(*np.meshgrid(*[np.fft.fftfreq(64) * 64] * 2))
     middle = (frequency >= 2) & (frequency <= 16)
     slope = np.polyfit(np.log(frequency[middle]), np.log(power[middle]), 1)[0]
@@ -44,9 +48,13 @@ def test_a_transformed_cover_has_the_covers_colours():
     original = cover(9, 9)
     made = transformed_cover(original, np.random.default_rng(3))
     values = np.sort(original.ravel())
-    assert np.array_equal(np.sort(made.ravel()), values) or np.array_equal(np.sort(255 - made.ravel()), values)
+    assert np.array_equal(np.sort(made.ravel()), values) or np.array_equal(
+        np.sort(255 - made.ravel()), values
+    )
 
 
 def test_another_kind_is_refused():
-    with pytest.raises(SettingError, match="decoys are photographs, cover, leaves, noise, got cats"):
+    with pytest.raises(
+        SettingError, match="decoys are photographs, cover, leaves, noise, got cats"
+    ):
         decoy("cats", cover(4, 4), np.random.default_rng(1))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from sirensong.carrier import mapped
 from sirensong.errors import FileError, FormatError, SettingError
-from sirensong.pictures import image, raster
+from sirensong.pictures import image
 from sirensong.pictures.image import (
     encode_picture,
     fill,
@@ -34,7 +34,9 @@ RED = np.array([255, 0, 0], np.uint8)
 def colours(array):
     """8-bit samples as float32 in [0, 1], grey in three channels."""
     array = np.asarray(array)
-    return (array if array.ndim == 3 else np.dstack([array] * 3)).astype(np.float32) / np.float32(255)
+    return (array if array.ndim == 3 else np.dstack([array] * 3)).astype(np.float32) / np.float32(
+        255
+    )
 
 
 def encoded(image, form, **options):
@@ -46,7 +48,9 @@ def encoded(image, form, **options):
 def photograph(seed=1, size=(48, 64)):
     """Smooth colours, which JPEG keeps well."""
     x, y = np.meshgrid(np.linspace(0, 3, size[1]), np.linspace(0, 2, size[0]))
-    return np.stack([(np.sin(x * (seed + channel) + y) + 1) / 2 for channel in range(3)], axis=-1).astype(np.float32)
+    return np.stack(
+        [(np.sin(x * (seed + channel) + y) + 1) / 2 for channel in range(3)], axis=-1
+    ).astype(np.float32)
 
 
 @pytest.fixture(params=[False, True], ids=["small", "large"])
@@ -54,7 +58,7 @@ def large(request, monkeypatch):
     """With and without the ways of large pictures: sealed in files, and looked at in bands of a row or a few."""
     if request.param:
         monkeypatch.setattr(mapped, "IN_MEMORY", 0)
-        monkeypatch.setattr(raster, "_BAND", 20)
+        monkeypatch.setattr(image, "_BAND", 20)
     return request.param
 
 
@@ -113,7 +117,11 @@ class TestFiles:
         image = Image.fromarray(np.array([[0, 1]], np.uint8)).convert("P")
         image.putpalette([10, 20, 30, 200, 0, 0] + [0] * 762)
         data = encoded(image, "PNG", transparency=0)
-        assert_picture(read(data), colours([[[255, 255, 255], [200, 0, 0]]]), ["transparency dropped, laid on white"])
+        assert_picture(
+            read(data),
+            colours([[[255, 255, 255], [200, 0, 0]]]),
+            ["transparency dropped, laid on white"],
+        )
 
     def test_alpha_is_laid_on_white(self, read):
         pixels = np.array([[[200, 100, 0, 255], [200, 100, 0, 0], [0, 0, 0, 51]]], np.uint8)
@@ -122,18 +130,28 @@ class TestFiles:
         assert_picture(read(data), colours(expected), ["transparency dropped, laid on white"])
 
     def test_grey_with_alpha(self, read):
-        data = encoded(Image.fromarray(np.array([[[200, 255], [200, 0], [0, 51]]], np.uint8), "LA"), "PNG")
+        data = encoded(
+            Image.fromarray(np.array([[[200, 255], [200, 0], [0, 51]]], np.uint8), "LA"), "PNG"
+        )
         expected = [[[200] * 3, [255] * 3, [204] * 3]]
         assert_picture(read(data), colours(expected), ["transparency dropped, laid on white"])
 
-    @pytest.mark.parametrize("array", [np.dstack([RGB, np.full_like(GREY, 255)]), np.dstack([GREY, np.full_like(GREY, 255)])])
+    @pytest.mark.parametrize(
+        "array",
+        [np.dstack([RGB, np.full_like(GREY, 255)]), np.dstack([GREY, np.full_like(GREY, 255)])],
+    )
     def test_an_alpha_that_hides_nothing_is_not_worth_a_note(self, read, array):
-        assert_picture(read(encoded(Image.fromarray(array), "PNG")), colours(RGB if array.shape[2] == 4 else GREY))
+        assert_picture(
+            read(encoded(Image.fromarray(array), "PNG")),
+            colours(RGB if array.shape[2] == 4 else GREY),
+        )
 
     def test_16_bit_grey(self, read):
         wide = np.array([[0, 128, 129, 257, 32768, 65535]], np.uint16)
         assert_picture(
-            read(encoded(Image.fromarray(wide), "PNG")), colours([[0, 0, 1, 1, 128, 255]]), ["16-bit grey reduced to 8 bits"]
+            read(encoded(Image.fromarray(wide), "PNG")),
+            colours([[0, 0, 1, 1, 128, 255]]),
+            ["16-bit grey reduced to 8 bits"],
         )
 
     def test_16_bit_colour(self, read):
@@ -141,19 +159,32 @@ class TestFiles:
         samples = np.array([[[0, 257 * 100, 65535], [257, 257 * 254, 257 * 7]]], ">u2")
 
         def chunk(kind, data):
-            return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+            return (
+                struct.pack(">I", len(data))
+                + kind
+                + data
+                + struct.pack(">I", zlib.crc32(kind + data))
+            )
 
         data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0))
         data += chunk(b"IDAT", zlib.compress(b"\0" + samples.tobytes())) + chunk(b"IEND", b"")
-        assert_picture(read(data), colours([[[0, 100, 255], [1, 254, 7]]]), ["16-bit colours reduced to 8 bits"])
+        assert_picture(
+            read(data),
+            colours([[[0, 100, 255], [1, 254, 7]]]),
+            ["16-bit colours reduced to 8 bits"],
+        )
 
     def test_floating_point_grey(self, read):
         data = encoded(Image.fromarray(np.array([[0, 0.25, 1]], np.float32)), "TIFF")
-        assert_picture(read(data), colours([[0, 64, 255]]), ["floating-point grey reduced to 8 bits"])
+        assert_picture(
+            read(data), colours([[0, 64, 255]]), ["floating-point grey reduced to 8 bits"]
+        )
 
     def test_floating_point_grey_beyond_1_is_scaled(self, read):
         data = encoded(Image.fromarray(np.array([[0, 500, 1000]], np.float32)), "TIFF")
-        assert_picture(read(data), colours([[0, 128, 255]]), ["floating-point grey reduced to 8 bits"])
+        assert_picture(
+            read(data), colours([[0, 128, 255]]), ["floating-point grey reduced to 8 bits"]
+        )
 
     @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
     def test_values_that_are_not_finite_are_refused(self, read, value):
@@ -161,15 +192,25 @@ class TestFiles:
             read(encoded(Image.fromarray(np.array([[0, value]], np.float32)), "TIFF"), "a.tif")
 
     def test_a_cmyk_jpeg(self, read):
-        data = encoded(Image.fromarray(np.full((8, 8, 3), RED)).convert("CMYK"), "JPEG", quality=100)
+        data = encoded(
+            Image.fromarray(np.full((8, 8, 3), RED)).convert("CMYK"), "JPEG", quality=100
+        )
         picture = read(data, "a.jpg")
-        np.testing.assert_allclose(picture.pixels, np.broadcast_to([1.0, 0.0, 0.0], (8, 8, 3)), atol=0.02)
-        assert [note.split(": ")[1] for note in picture.notes] == ["colours converted from CMYK to RGB"]
+        np.testing.assert_allclose(
+            picture.pixels, np.broadcast_to([1.0, 0.0, 0.0], (8, 8, 3)), atol=0.02
+        )
+        assert [note.split(": ")[1] for note in picture.notes] == [
+            "colours converted from CMYK to RGB"
+        ]
 
     def test_an_animated_gif(self, read):
         frames = [Image.fromarray(np.full((5, 7, 3), np.roll(RED, shift))) for shift in range(3)]
         data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-        assert_picture(read(data, "a.gif"), colours(np.full((5, 7, 3), RED)), ["only the first of 3 frames is used"])
+        assert_picture(
+            read(data, "a.gif"),
+            colours(np.full((5, 7, 3), RED)),
+            ["only the first of 3 frames is used"],
+        )
 
     def test_a_jpeg(self, read):
         pixels = photograph()
@@ -215,7 +256,11 @@ class TestOrientation:
         stored = Image.fromarray(RGB)
         picture = read(encoded(stored, form, exif=exif, **options))
         assert_picture(picture, colours(UPRIGHT[orientation](RGB)))
-        turned = stored.transpose(Image.Transpose[TRANSPOSED[orientation]]) if orientation > 1 else stored
+        turned = (
+            stored.transpose(Image.Transpose[TRANSPOSED[orientation]])
+            if orientation > 1
+            else stored
+        )
         assert_picture(picture, colours(turned))
 
     @pytest.mark.parametrize("orientation", range(1, 9))
@@ -225,7 +270,9 @@ class TestOrientation:
         data = encoded(to_pil(photograph()), "JPEG", exif=exif)
         plain = np.asarray(Image.open(io.BytesIO(data)))
         assert_picture(read(data), colours(UPRIGHT[orientation](plain)))
-        assert_picture(read_picture(Image.open(io.BytesIO(data))), colours(UPRIGHT[orientation](plain)))
+        assert_picture(
+            read_picture(Image.open(io.BytesIO(data))), colours(UPRIGHT[orientation](plain))
+        )
 
     @pytest.mark.parametrize("orientation", [0, 9, 65535])
     def test_a_senseless_one_is_passed_over(self, read, orientation):
@@ -242,11 +289,17 @@ class TestPil:
     @pytest.mark.parametrize("mode", ["YCbCr", "HSV", "CMYK", "RGBX"])
     def test_other_colour_spaces_are_converted(self, mode):
         image = Image.fromarray(RGB).convert(mode)
-        assert_picture(read_picture(image), colours(image.convert("RGB")), [f"colours converted from {mode} to RGB"])
+        assert_picture(
+            read_picture(image),
+            colours(image.convert("RGB")),
+            [f"colours converted from {mode} to RGB"],
+        )
 
     def test_16_bit_grey(self):
         image = Image.fromarray(np.array([[0, 32768, 65535]], np.uint16))
-        assert_picture(read_picture(image), colours([[0, 128, 255]]), ["16-bit grey reduced to 8 bits"])
+        assert_picture(
+            read_picture(image), colours([[0, 128, 255]]), ["16-bit grey reduced to 8 bits"]
+        )
 
     def test_it_is_not_changed(self):
         image = Image.fromarray(RGB)
@@ -267,7 +320,9 @@ class TestPil:
 
 
 class TestArrays:
-    @pytest.mark.parametrize("array", [RGB, GREY, RGB[:1, :1], RGB[::-1, ::2], np.asfortranarray(RGB)])
+    @pytest.mark.parametrize(
+        "array", [RGB, GREY, RGB[:1, :1], RGB[::-1, ::2], np.asfortranarray(RGB)]
+    )
     def test_8_bits(self, array):
         assert_picture(read_picture(array), colours(array))
 
@@ -280,9 +335,15 @@ class TestArrays:
     @given(st.lists(st.integers(0, 65535), min_size=1, max_size=20))
     def test_16_bits_are_rounded_to_the_nearest(self, samples):
         picture = read_picture(np.array([samples], np.uint16))
-        assert_picture(picture, colours([[(2 * sample + 257) // 514 for sample in samples]]), ["16 bits reduced to 8"])
+        assert_picture(
+            picture,
+            colours([[(2 * sample + 257) // 514 for sample in samples]]),
+            ["16 bits reduced to 8"],
+        )
 
-    @pytest.mark.parametrize(("dtype", "full"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1)])
+    @pytest.mark.parametrize(
+        ("dtype", "full"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1)]
+    )
     def test_alpha_is_laid_on_white(self, dtype, full):
         array = (np.array([[[1, 0, 0, 1], [1, 0, 0, 0]]]) * full).astype(dtype)
         picture = read_picture(array)
@@ -295,21 +356,35 @@ class TestArrays:
     def test_it_is_not_changed_and_not_shared(self):
         array = np.array([[[0.5, 0.25, 1]]], np.float32)
         picture = read_picture(array)
-        picture.levels[:] = 0
+        picture.rgb[:] = 0
         assert array.tolist() == [[[0.5, 0.25, 1]]]
 
     def test_8_bit_colours_are_taken_as_they_are(self):
         """A large photograph is in memory once."""
-        assert np.shares_memory(read_picture(RGB).levels, RGB)
+        assert np.shares_memory(read_picture(RGB).rgb, RGB)
 
     @pytest.mark.parametrize(
-        "shape", [(), (5,), (0, 5), (5, 0), (5, 0, 3), (5, 5, 1), (5, 5, 2), (5, 5, 5), (3, 5, 5), (1, 5, 5, 3)]
+        "shape",
+        [
+            (),
+            (5,),
+            (0, 5),
+            (5, 0),
+            (5, 0, 3),
+            (5, 5, 1),
+            (5, 5, 2),
+            (5, 5, 5),
+            (3, 5, 5),
+            (1, 5, 5, 3),
+        ],
     )
     def test_other_shapes_are_refused(self, shape):
         with pytest.raises(SettingError, match=r"an image array is \(height, width\)"):
             read_picture(np.zeros(shape, np.uint8))
 
-    @pytest.mark.parametrize("dtype", [bool, np.int8, np.int16, np.int64, np.uint32, np.complex64, object, "U1"])
+    @pytest.mark.parametrize(
+        "dtype", [bool, np.int8, np.int16, np.int64, np.uint32, np.complex64, object, "U1"]
+    )
     def test_other_kinds_are_refused(self, dtype):
         with pytest.raises(SettingError, match="uint8, uint16 or floating"):
             read_picture(np.zeros((2, 2), dtype))
@@ -328,7 +403,16 @@ class TestDamaged:
         assert caught.value.message.isprintable()
 
     @pytest.mark.parametrize(
-        "data", [b"", b"not a picture", b"# A text file\n" * 50, b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"PK\x03\x04", bytes(1000)]
+        "data",
+        [
+            b"",
+            b"not a picture",
+            b"# A text file\n" * 50,
+            b"\x89PNG\r\n\x1a\n",
+            b"\xff\xd8\xff",
+            b"PK\x03\x04",
+            bytes(1000),
+        ],
     )
     def test_no_picture(self, read, data):
         self.assert_refused(read, data)
@@ -359,7 +443,11 @@ class TestDamaged:
 
     @given(
         form=st.sampled_from(["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"]),
-        changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=6),
+        changes=st.lists(
+            st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)),
+            min_size=1,
+            max_size=6,
+        ),
     )
     def test_changed_bytes_give_a_picture_or_a_format_error(self, tmp_path_factory, form, changes):
         frames = [to_pil(photograph(seed, size=(6, 8))) for seed in (1, 2)]
@@ -380,7 +468,16 @@ class TestDamaged:
         assert 0 <= picture.pixels.min() <= picture.pixels.max() <= 1
 
     @pytest.mark.parametrize(
-        "error", [IndexError, RuntimeError, NotImplementedError, TypeError, MemoryError, EOFError, struct.error]
+        "error",
+        [
+            IndexError,
+            RuntimeError,
+            NotImplementedError,
+            TypeError,
+            MemoryError,
+            EOFError,
+            struct.error,
+        ],
     )
     @pytest.mark.parametrize("reason", ["", "Bad\nframe 2"])
     def test_whatever_a_decoder_raises_is_a_format_error(self, read, monkeypatch, error, reason):
@@ -426,7 +523,9 @@ class TestConversion:
 
     def test_bands_do_not_show_in_rounding(self):
         pixels = np.random.default_rng(2).uniform(-0.1, 1.1, (600, 3, 3)).astype(np.float32)
-        np.testing.assert_array_equal(to_uint8(pixels), np.rint(np.clip(pixels, 0, 1) * np.float32(255)).astype(np.uint8))
+        np.testing.assert_array_equal(
+            to_uint8(pixels), np.rint(np.clip(pixels, 0, 1) * np.float32(255)).astype(np.uint8)
+        )
 
     def test_to_pil(self):
         image = to_pil(colours(RGB))
@@ -442,14 +541,20 @@ class TestResize:
     def test_it_is_lanczos_s(self, size, large):
         levels = to_uint8(photograph())
         image, (height, width) = Image.fromarray(levels), size
-        wide = image.resize((width, 48), Image.Resampling.LANCZOS) if large else image  # one axis after the other
+        wide = (
+            image.resize((width, 48), Image.Resampling.LANCZOS) if large else image
+        )  # one axis after the other
         expected = wide.resize((width, height), Image.Resampling.LANCZOS)
         resized = np.asarray(resize(levels, *size))
         assert resized.dtype == np.uint8
-        np.testing.assert_allclose(resized.astype(int), expected, atol=large)  # Pillow has 24 bits for where a band is
+        np.testing.assert_allclose(
+            resized.astype(int), expected, atol=large
+        )  # Pillow has 24 bits for where a band is
 
     def test_a_flat_picture_stays_flat(self):
-        np.testing.assert_array_equal(resize(np.full((6, 6, 3), 77, np.uint8), 9, 4), np.full((9, 4, 3), 77))
+        np.testing.assert_array_equal(
+            resize(np.full((6, 6, 3), 77, np.uint8), 9, 4), np.full((9, 4, 3), 77)
+        )
 
     @pytest.mark.parametrize(
         ("size", "bounds", "fitted"),
@@ -465,13 +570,21 @@ class TestResize:
     def test_fit_within(self, size, bounds, fitted):
         assert fit_within(size, bounds) == fitted
 
-    @given(size=st.tuples(st.integers(1, 5000), st.integers(1, 5000)), bounds=st.tuples(st.integers(1, 2000), st.integers(1, 2000)))
+    @given(
+        size=st.tuples(st.integers(1, 5000), st.integers(1, 5000)),
+        bounds=st.tuples(st.integers(1, 2000), st.integers(1, 2000)),
+    )
     def test_fit_within_stays_within_and_keeps_the_shape(self, size, bounds):
         height, width = fit_within(size, bounds)
         assert 1 <= height <= min(size[0], bounds[0])
         assert 1 <= width <= min(size[1], bounds[1])
-        assert height in (size[0], bounds[0]) or width in (size[1], bounds[1])  # no larger one would fit
-        assert abs(height * size[1] - width * size[0]) <= sum(size)  # each side is off by a pixel at most
+        assert height in (size[0], bounds[0]) or width in (
+            size[1],
+            bounds[1],
+        )  # no larger one would fit
+        assert abs(height * size[1] - width * size[0]) <= sum(
+            size
+        )  # each side is off by a pixel at most
 
 
 class TestWrite:
@@ -485,7 +598,9 @@ class TestWrite:
         write_picture(tmp_path / f"a{ending}", photograph())
         with Image.open(tmp_path / f"a{ending}") as image:
             assert image.format == "JPEG"
-        np.testing.assert_allclose(read_picture(tmp_path / f"a{ending}").pixels, photograph(), atol=0.06)
+        np.testing.assert_allclose(
+            read_picture(tmp_path / f"a{ending}").pixels, photograph(), atol=0.06
+        )
 
     @pytest.mark.parametrize(
         ("ending", "form"),
@@ -504,7 +619,8 @@ class TestWrite:
             assert (image.format, image.mode, image.size) == (form, "RGB", (64, 48))
 
     @pytest.mark.parametrize(
-        ("name", "ending"), [("a.gif", ".gif"), ("a", "no ending"), ("png", "no ending"), ("a.png.txt", ".txt")]
+        ("name", "ending"),
+        [("a.gif", ".gif"), ("a", "no ending"), ("png", "no ending"), ("a.png.txt", ".txt")],
     )
     def test_other_endings_are_refused(self, tmp_path, name, ending):
         with pytest.raises(SettingError, match=f"got {ending}"):

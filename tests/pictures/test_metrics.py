@@ -27,7 +27,8 @@ def noisy_pair(seed, size=(24, 31), sigma=0.1):
 
 
 @pytest.mark.parametrize(
-    ("seed", "size", "sigma"), [(1, (24, 31), 0.1), (2, (11, 11), 0.01), (3, (40, 12), 0.5), (4, (11, 64), 0.004)]
+    ("seed", "size", "sigma"),
+    [(1, (24, 31), 0.1), (2, (11, 11), 0.01), (3, (40, 12), 0.5), (4, (11, 64), 0.004)],
 )
 def test_against_scikit_image(seed, size, sigma):
     picture, render = noisy_pair(seed, size, sigma)
@@ -38,7 +39,12 @@ def test_against_scikit_image(seed, size, sigma):
     assert quality.mae == pytest.approx(np.abs(x.astype(float) - y.astype(float)).mean(), abs=1e-9)
     channels = [
         structural_similarity(
-            x[..., channel], y[..., channel], data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+            x[..., channel],
+            y[..., channel],
+            data_range=255,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
         )
         for channel in range(3)
     ]
@@ -53,7 +59,9 @@ def test_by_hand():
     assert quality.rmse == pytest.approx(math.sqrt(100 / 3))
     assert quality.mae == pytest.approx(10 / 3)
     assert quality.psnr == pytest.approx(20 * math.log10(255 / math.sqrt(100 / 3)))
-    luminance = (2 * 100 * 110 + 2.55**2) / (100**2 + 110**2 + 2.55**2)  # of the one channel that differs: flat, so no structure
+    luminance = (2 * 100 * 110 + 2.55**2) / (
+        100**2 + 110**2 + 2.55**2
+    )  # of the one channel that differs: flat, so no structure
     assert quality.ssim == pytest.approx((1 + 1 + luminance) / 3, abs=1e-9)
 
 
@@ -98,12 +106,24 @@ def test_different_shapes_are_refused(size):
 
 
 def test_as_json():
-    assert Quality(30.5, 0.9, 7.6, 5.0).as_json() == {"psnr": 30.5, "ssim": 0.9, "rmse": 7.6, "mae": 5.0}
-    assert Quality(math.inf, math.nan, 0.0, 0.0).as_json() == {"psnr": None, "ssim": None, "rmse": 0.0, "mae": 0.0}
+    assert Quality(30.5, 0.9, 7.6, 5.0).as_json() == {
+        "psnr": 30.5,
+        "ssim": 0.9,
+        "rmse": 7.6,
+        "mae": 5.0,
+    }
+    assert Quality(math.inf, math.nan, 0.0, 0.0).as_json() == {
+        "psnr": None,
+        "ssim": None,
+        "rmse": 0.0,
+        "mae": 0.0,
+    }
     assert json.dumps(measure(flat(1), flat(1)).as_json(), allow_nan=False)
 
 
-@pytest.mark.parametrize(("error", "decibels"), [(1, 0), (0.1, 10), (0.0001, 40), (1e-30, 300), (0, math.inf)])
+@pytest.mark.parametrize(
+    ("error", "decibels"), [(1, 0), (0.1, 10), (0.0001, 40), (1e-30, 300), (0, math.inf)]
+)
 def test_psnr_of(error, decibels):
     assert psnr_of(error) == pytest.approx(decibels)
 
@@ -123,7 +143,13 @@ def test_bands_do_not_show(height):
     x, y = to_uint8(picture), to_uint8(render)
     quality = measure(picture, render)
     expected = structural_similarity(
-        x, y, data_range=255, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+        x,
+        y,
+        data_range=255,
+        channel_axis=-1,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
     )
     assert quality.ssim == pytest.approx(expected, abs=1e-12)
     assert quality.psnr == pytest.approx(peak_signal_noise_ratio(x, y), abs=1e-9)

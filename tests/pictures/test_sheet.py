@@ -12,7 +12,11 @@ def test_pictures_lie_in_rows_and_columns():
     sheet = contact_sheet(("one", "two"), [Row("", pictures[:2]), Row("", (None, pictures[2]))], 8)
     assert sheet.shape == (30 + 2 * (8 + 30 + 12), 2 * (8 + 12) + 12, 3)
     ground = sheet[0, 0]
-    for top, left, picture in ((60, 12, pictures[0]), (60, 32, pictures[1]), (110, 32, pictures[2])):
+    for top, left, picture in (
+        (60, 12, pictures[0]),
+        (60, 32, pictures[1]),
+        (110, 32, pictures[2]),
+    ):
         np.testing.assert_allclose(sheet[top : top + 8, left : left + 8], picture, atol=1e-6)
     assert (sheet[110:118, 12:20] == ground).all()
     assert (sheet[:30] != ground).any()  # the columns' names

@@ -14,7 +14,9 @@ CPU = torch.device("cpu")
 def numbered(height, width):
     """A picture whose red and green name the pixel."""
     row, column = np.mgrid[:height, :width]
-    return Target(np.stack([row, column, 0 * row], -1).astype(np.uint8), Grid().patch(0, (height, width)), CPU)
+    return Target(
+        np.stack([row, column, 0 * row], -1).astype(np.uint8), Grid().patch(0, (height, width)), CPU
+    )
 
 
 def drawn(batches):
@@ -33,10 +35,14 @@ def test_one_round_has_every_pixel_once(size, points):
     rounds = size[0] * size[1] // points
     for _ in range(2):
         seen = [pixel for _ in range(rounds) for pixel in drawn_pixels(drawn(batches)[1][0])]
-        assert sorted(seen) == [(row, column) for row in range(size[0]) for column in range(size[1])]
+        assert sorted(seen) == [
+            (row, column) for row in range(size[0]) for column in range(size[1])
+        ]
 
 
-@pytest.mark.parametrize(("size", "points"), [((7, 9), 16), ((5, 3), 64), ((1, 1), 4), ((13, 2), 26)])
+@pytest.mark.parametrize(
+    ("size", "points"), [((7, 9), 16), ((5, 3), 64), ((1, 1), 4), ((13, 2), 26)]
+)
 def test_where_pixels_do_not_divide_evenly_none_is_missed_for_long(size, points):
     pixels = size[0] * size[1]
     length = -(-pixels // points)

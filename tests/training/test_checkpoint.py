@@ -22,9 +22,16 @@ def lists(masks):
 @pytest.fixture
 def snapshot():
     def parameters():
-        return Parameters(*(torch.randn(shape) for shape in ((1, 4, 2), (2, 1, 4, 4), (1, 3, 4), (3, 1, 4), (1, 3))))
+        return Parameters(
+            *(
+                torch.randn(shape)
+                for shape in ((1, 4, 2), (2, 1, 4, 4), (1, 3, 4), (3, 1, 4), (1, 3))
+            )
+        )
 
-    return Snapshot("cover", 7, 1.5, parameters(), [torch.randn(3), torch.tensor(5)], (parameters(), 0.25))
+    return Snapshot(
+        "cover", 7, 1.5, parameters(), [torch.randn(3), torch.tensor(5)], (parameters(), 0.25)
+    )
 
 
 @pytest.fixture
@@ -43,7 +50,11 @@ def test_what_is_read_is_what_was_written(written, snapshot):
     assert lists(checkpoint.masks) == lists(MASKS)
     assert (read.stage, read.step, read.spent, read.best[1]) == ("cover", 7, 1.5, 0.25)
     pairs = [(read.shared, snapshot.shared), (read.best[0], snapshot.best[0])]
-    tensors = [pair for mine, theirs in pairs for pair in zip(mine.tensors(), theirs.tensors(), strict=True)]
+    tensors = [
+        pair
+        for mine, theirs in pairs
+        for pair in zip(mine.tensors(), theirs.tensors(), strict=True)
+    ]
     for mine, theirs in [*tensors, *zip(read.optimizer, snapshot.optimizer, strict=True)]:
         assert torch.equal(mine, theirs)
 
@@ -52,7 +63,13 @@ def test_only_its_owner_may_read_the_file_and_it_shows_nothing_but_the_nonce(wri
     data = written.read_bytes()
     assert written.stat().st_mode & 0o777 == 0o600
     assert read_nonce(written) == NONCE
-    for hidden in (SECRET, ENTROPY, b"cover", b"shared", snapshot.shared.hidden.numpy().tobytes()[:16]):
+    for hidden in (
+        SECRET,
+        ENTROPY,
+        b"cover",
+        b"shared",
+        snapshot.shared.hidden.numpy().tobytes()[:16],
+    ):
         assert hidden not in data
 
 
@@ -62,14 +79,20 @@ def test_another_run_cannot_read_it(written, secret, context):
         Checkpoint(written, NONCE, secret, context, b"").read(CPU)
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data[:100], lambda data: data[:200] + b"!" + data[201:]])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda data: data[:-1], lambda data: data[:100], lambda data: data[:200] + b"!" + data[201:]],
+)
 def test_damage_is_noticed(written, damage):
     written.write_bytes(damage(written.read_bytes()))
     with pytest.raises(FormatError, match="damaged"):
         Checkpoint(written, NONCE, SECRET, CONTEXT, b"").read(CPU)
 
 
-@pytest.mark.parametrize("content", [b"x", b"SRNGCKP1", b"no checkpoint at all, but long enough to hold a nonce and the rest"])
+@pytest.mark.parametrize(
+    "content",
+    [b"x", b"SRNGCKP1", b"no checkpoint at all, but long enough to hold a nonce and the rest"],
+)
 def test_another_file_is_no_checkpoint(tmp_path, content):
     path = tmp_path / "file"
     path.write_bytes(content)

@@ -12,7 +12,10 @@ CPU = torch.device("cpu")
 
 def parameters():
     architecture = Architecture(hidden_features=20, hidden_layers=3)
-    return Parameters.from_weights(stack([initial_weights(architecture, np.random.default_rng(seed)) for seed in range(2)]), CPU)
+    return Parameters.from_weights(
+        stack([initial_weights(architecture, np.random.default_rng(seed)) for seed in range(2)]),
+        CPU,
+    )
 
 
 def test_the_least_weights_of_each_matrix_are_missing_in_a_share_that_changes():
@@ -39,4 +42,6 @@ def test_the_least_weights_of_each_matrix_are_missing_in_a_share_that_changes():
 def test_noise_has_its_strength_in_each_matrix():
     shared, generator = parameters(), torch.Generator().manual_seed(1)
     added = Disturbance(0.0, 0.1, generator)(shared).hidden - shared.hidden
-    torch.testing.assert_close(added.std((-2, -1)), 0.1 * shared.hidden.std((-2, -1)), rtol=0.15, atol=0)
+    torch.testing.assert_close(
+        added.std((-2, -1)), 0.1 * shared.hidden.std((-2, -1)), rtol=0.15, atol=0
+    )

@@ -50,5 +50,8 @@ def test_a_c_library_without_it_is_left_alone(told, monkeypatch):
 
 
 def test_a_missing_package_is_told():
-    with pytest.raises(MissingDependencyError, match="a test needs a_package_that_nobody_has"), loading("a test"):
+    with (
+        pytest.raises(MissingDependencyError, match="a test needs a_package_that_nobody_has"),
+        loading("a test"),
+    ):
         import a_package_that_nobody_has  # noqa: F401

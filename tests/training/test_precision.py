@@ -10,7 +10,8 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
 @pytest.mark.parametrize(
-    ("device", "chosen", "inside"), [(CUDA, "auto", "high"), (CUDA, "fp32", "highest"), (CPU, "auto", "highest")]
+    ("device", "chosen", "inside"),
+    [(CUDA, "auto", "high"), (CUDA, "fp32", "highest"), (CPU, "auto", "highest")],
 )
 def test_tf32_is_on_for_a_step_on_cuda_alone(device, chosen, inside):
     with tf32_products(chosen, device):
@@ -18,7 +19,9 @@ def test_tf32_is_on_for_a_step_on_cuda_alone(device, chosen, inside):
     assert torch.get_float32_matmul_precision() == "highest"
 
 
-@pytest.mark.parametrize(("speedup", "dtype"), [(0.5, torch.float32), (1.2, torch.float32), (2.0, torch.bfloat16)])
+@pytest.mark.parametrize(
+    ("speedup", "dtype"), [(0.5, torch.float32), (1.2, torch.float32), (2.0, torch.bfloat16)]
+)
 def test_a_processor_is_measured(speedup, dtype, monkeypatch):
     monkeypatch.setattr(precision, "bfloat16_speedup", lambda: speedup)
     assert backward_dtype("auto", CPU) == dtype
@@ -28,6 +31,8 @@ def test_a_processor_is_measured(speedup, dtype, monkeypatch):
 
 @pytest.mark.parametrize(("has", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
 def test_a_gpu_is_asked(has, dtype, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has and not including_emulation)
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation: has and not including_emulation
+    )
     assert backward_dtype("auto", CUDA) == dtype
     assert backward_dtype("fp32", CUDA) == torch.float32

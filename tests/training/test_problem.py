@@ -8,7 +8,12 @@ from skimage.metrics import peak_signal_noise_ratio
 from sirensong.keys.keys import SecretKey
 from sirensong.network.rendering import colours
 from sirensong.network.siren import Architecture, Layer, evaluate, initial_weights, stack
-from sirensong.network.substitution import key_weights, keyed_positions, magnitude_positions, substitute
+from sirensong.network.substitution import (
+    key_weights,
+    keyed_positions,
+    magnitude_positions,
+    substitute,
+)
 from sirensong.network.tiles import Grid
 from sirensong.pictures.image import to_uint8
 from sirensong.training.parameters import Parameters
@@ -50,7 +55,11 @@ def substituted(weights, positions, values):
 def test_each_function_has_the_weights_that_a_receiver_would_substitute(weights):
     substitutions = keyed_substitutions()
     others = initial_weights(ARCHITECTURE, np.random.default_rng(6))
-    problem = Problem(ARCHITECTURE, [Tile(targets(3), substitutions), Tile(targets(3), substitutions[::-1])], [1 / 3] * 3)
+    problem = Problem(
+        ARCHITECTURE,
+        [Tile(targets(3), substitutions), Tile(targets(3), substitutions[::-1])],
+        [1 / 3] * 3,
+    )
     every = problem.weights(Parameters.from_weights(stack([weights, others]), CPU)).to_weights()
     expected = [
         weights,
@@ -65,20 +74,33 @@ def test_each_function_has_the_weights_that_a_receiver_would_substitute(weights)
 
 
 @pytest.mark.parametrize("frozen", [False, True])
-def test_the_shared_gradient_of_each_tile_is_that_of_autograd_through_the_substitution(weights, frozen):
+def test_the_shared_gradient_of_each_tile_is_that_of_autograd_through_the_substitution(
+    weights, frozen
+):
     functions = [weights, initial_weights(ARCHITECTURE, np.random.default_rng(6))]
     tiles = []
     for own in functions:
         mask = magnitude_positions(own, 0.2) if frozen else None
-        substitutions = [with_values(key, mask) for key in KEYS] if frozen else keyed_substitutions()
+        substitutions = (
+            [with_values(key, mask) for key in KEYS] if frozen else keyed_substitutions()
+        )
         tiles.append(Tile(targets(3, seed=len(tiles)), substitutions, mask))
     problem = Problem(ARCHITECTURE, tiles, [0.5, 0.25, 0.25])
     shared = Parameters.from_weights(stack(functions), CPU)
-    coords, colours = (torch.stack([getattr(target, name) for target in problem.targets]) for name in ("coords", "colours"))
-    _, gradient = TrainingPass(ARCHITECTURE, 6, 48, device=CPU).run(problem.weights(shared), coords, colours, problem.loss_weights)
+    coords, colours = (
+        torch.stack([getattr(target, name) for target in problem.targets])
+        for name in ("coords", "colours")
+    )
+    _, gradient = TrainingPass(ARCHITECTURE, 6, 48, device=CPU).run(
+        problem.weights(shared), coords, colours, problem.loss_weights
+    )
 
-    for own, tile, mine in zip(functions, tiles, problem.shared_gradient(gradient).to_weights(), strict=True):
-        for index, ((weight, bias), layer) in enumerate(zip(gradient_by_autograd(own, tile), mine, strict=True)):
+    for own, tile, mine in zip(
+        functions, tiles, problem.shared_gradient(gradient).to_weights(), strict=True
+    ):
+        for index, ((weight, bias), layer) in enumerate(
+            zip(gradient_by_autograd(own, tile), mine, strict=True)
+        ):
             if tile.frozen is not None:
                 weight.view(-1)[torch.from_numpy(tile.frozen[index])] = 0
             torch.testing.assert_close(torch.from_numpy(layer.weight), weight, rtol=1e-4, atol=1e-6)
@@ -86,13 +108,18 @@ def test_the_shared_gradient_of_each_tile_is_that_of_autograd_through_the_substi
 
 
 def gradient_by_autograd(weights, tile):
-    layers = [(torch.tensor(weight, requires_grad=True), torch.tensor(bias, requires_grad=True)) for weight, bias in weights]
+    layers = [
+        (torch.tensor(weight, requires_grad=True), torch.tensor(bias, requires_grad=True))
+        for weight, bias in weights
+    ]
     cover, *secrets = tile.targets
     loss = 0.5 * ((evaluate(layers, cover.coords) - cover.colours) ** 2).mean()
     for (positions, values), target in zip(tile.substitutions, secrets, strict=True):
         own = []
         for (weight, bias), places, inserted in zip(layers, positions, values, strict=True):
-            flat = weight.flatten().index_put((torch.from_numpy(places),), torch.from_numpy(inserted))
+            flat = weight.flatten().index_put(
+                (torch.from_numpy(places),), torch.from_numpy(inserted)
+            )
             own.append((flat.view_as(weight), bias))
         loss = loss + 0.25 * ((evaluate(own, target.coords) - target.colours) ** 2).mean()
     loss.backward()
@@ -103,10 +130,14 @@ def test_each_functions_psnr_is_that_of_its_render(weights):
     tile = Tile(targets(3), keyed_substitutions())
     problem = Problem(ARCHITECTURE, [tile], [1 / 3] * 3)
     shared = Parameters.from_weights(stack([weights]), CPU)
-    for psnr, layers, target in zip(problem.psnr(shared), problem.weights(shared).to_weights(), tile.targets, strict=True):
+    for psnr, layers, target in zip(
+        problem.psnr(shared), problem.weights(shared).to_weights(), tile.targets, strict=True
+    ):
         render = colours(evaluate(layers, target.coords.numpy())).reshape(*target.size, 3)
         picture = ((target.colours.numpy() + 1) / 2).reshape(*target.size, 3)
-        assert psnr == pytest.approx(peak_signal_noise_ratio(to_uint8(picture), to_uint8(render)), abs=1e-3)
+        assert psnr == pytest.approx(
+            peak_signal_noise_ratio(to_uint8(picture), to_uint8(render)), abs=1e-3
+        )
 
 
 def test_parameters_survive_the_way_to_torch_and_back(weights):

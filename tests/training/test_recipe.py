@@ -31,16 +31,26 @@ def test_the_papers_recipe_is_that_of_section_4_1():
 
 
 def test_the_network_grows_with_a_tile_of_the_cover():
-    assert architecture_for(FAST, 128, 128, Grid(4, 4)) == architecture_for(FAST, 32, 32, Grid()) == Architecture(48, 5, 20.0)
+    assert (
+        architecture_for(FAST, 128, 128, Grid(4, 4))
+        == architecture_for(FAST, 32, 32, Grid())
+        == Architecture(48, 5, 20.0)
+    )
     assert architecture_for(FAST, 128, 128, Grid()) == Architecture(192, 5, 60.0)
-    assert architecture_for(FAST, 512, 128, Grid()) == architecture_for(FAST, 256, 256, Grid()) == Architecture(384, 5, 60.0)
+    assert (
+        architecture_for(FAST, 512, 128, Grid())
+        == architecture_for(FAST, 256, 256, Grid())
+        == Architecture(384, 5, 60.0)
+    )
     assert architecture_for(FAST, 1, 1, Grid()).hidden_features == 16
     assert architecture_for(replace(FAST, omega=33.0), 128, 128, Grid()).omega == 33
 
 
 def test_the_rate_holds_and_then_falls_to_zero():
     recipe = replace(FAST, hold=0.2)
-    assert [recipe.rate_scale(progress) for progress in (0, 0.1, 0.2, 0.6, 1)] == pytest.approx([1, 1, 1, 0.5, 0])
+    assert [recipe.rate_scale(progress) for progress in (0, 0.1, 0.2, 0.6, 1)] == pytest.approx(
+        [1, 1, 1, 0.5, 0]
+    )
 
 
 def test_batches_grow_at_their_time():
@@ -86,7 +96,15 @@ def test_settings_out_of_range_are_refused(change):
 
 @pytest.mark.parametrize(
     "change",
-    [{"seconds": 0}, {"seconds": -1}, {"seed": -1}, {"seed": 2**64}, {"device": "tpu"}, {"precision": "int8"}, {"resume": True}],
+    [
+        {"seconds": 0},
+        {"seconds": -1},
+        {"seed": -1},
+        {"seed": 2**64},
+        {"device": "tpu"},
+        {"precision": "int8"},
+        {"resume": True},
+    ],
 )
 def test_options_out_of_range_are_refused(change):
     with pytest.raises(SettingError):

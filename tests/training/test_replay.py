@@ -22,7 +22,13 @@ from sirensong.training.loop import JOINT_STAGE, Stage, Surroundings
 from sirensong.training.parameters import Parameters
 from sirensong.training.problem import Problem, Target, Tile
 
-WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "lift_fresh", "repeat_interleave.Tensor"}
+WAITING = {
+    "_local_scalar_dense",
+    "nonzero",
+    "masked_select",
+    "lift_fresh",
+    "repeat_interleave.Tensor",
+}
 RECIPE = dataclasses.replace(ss.FAST, tile=16, cover_steps=9, joint_steps=25)
 
 
@@ -35,7 +41,9 @@ class Tape(TorchDispatchMode):
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         name = function.name().removeprefix("aten::")
-        assert not {name, name.partition(".")[0]} & WAITING, f"{name} waits for the device, or copies from the host"
+        assert not {name, name.partition(".")[0]} & WAITING, (
+            f"{name} waits for the device, or copies from the host"
+        )
         for tensor in tensors((args, kwargs)):
             storage = tensor.untyped_storage()
             self.before.setdefault(storage.data_ptr(), (storage, storage.clone()))
@@ -49,7 +57,9 @@ class Tape(TorchDispatchMode):
 
     def play(self):
         for function, args, kwargs, result in self.calls:
-            for mine, again in zip(tensors(result), tensors(function(*args, **kwargs)), strict=True):
+            for mine, again in zip(
+                tensors(result), tensors(function(*args, **kwargs)), strict=True
+            ):
                 mine.copy_(again)
 
 
@@ -81,7 +91,11 @@ def recorded(monkeypatch):
 def hidden(recipe):
     rng = np.random.default_rng(1)
     pictures = [rng.integers(0, 256, (32, 24, 3), np.uint8) for _ in range(2)]
-    return to_bytes(ss.hide(pictures[0], {ss.SecretKey(bytes(32)): pictures[1]}, recipe=recipe, seed=1, threads=1).stego)
+    return to_bytes(
+        ss.hide(
+            pictures[0], {ss.SecretKey(bytes(32)): pictures[1]}, recipe=recipe, seed=1, threads=1
+        ).stego
+    )
 
 
 @pytest.mark.parametrize("optimizer", ["muon", "adam"])
@@ -89,7 +103,9 @@ def test_replayed_steps_give_the_same_function(optimizer, recorded, monkeypatch,
     torch_threads(1)
     recipe = dataclasses.replace(RECIPE, optimizer=optimizer)
     replayed = hidden(recipe)
-    assert len(recorded) == 1 + len(recipe.batches)  # one for the cover's batches, one for each size of the joint stage's
+    assert len(recorded) == 1 + len(
+        recipe.batches
+    )  # one for the cover's batches, one for each size of the joint stage's
     assert min(recorded) > 50
     monkeypatch.setattr(replay, "_RECORDERS", {})
     assert replayed == hidden(recipe)
@@ -122,8 +138,14 @@ def test_a_stages_buffers_go_with_it():
     """Thousands of stages follow each other in a large picture: none may wait for the garbage collector."""
     picture = np.zeros((8, 8, 3), np.uint8)
     architecture = ss.Architecture(8, 2, 10)
-    problem = Problem(architecture, [Tile([Target(picture, ss.Grid().patch(0, (8, 8)), torch.device("cpu"))])], [1.0])
-    shared = Parameters.from_weights(stack([initial_weights(architecture, np.random.default_rng(1))]), torch.device("cpu"))
+    problem = Problem(
+        architecture,
+        [Tile([Target(picture, ss.Grid().patch(0, (8, 8)), torch.device("cpu"))])],
+        [1.0],
+    )
+    shared = Parameters.from_weights(
+        stack([initial_weights(architecture, np.random.default_rng(1))]), torch.device("cpu")
+    )
     gc.disable()
     try:
         stage = Stage(JOINT_STAGE, problem, shared, RECIPE, Surroundings(1))

@@ -34,7 +34,9 @@ def zeros(shape: tuple[int, ...]) -> Array:
     if size <= IN_MEMORY:
         return np.zeros(shape, np.float32)
     with told("write in", tempfile.gettempdir()), tempfile.TemporaryFile() as file:
-        for start in range(0, size, _PIECE):  # written, not only reserved: a full disk must be told of here
+        for start in range(
+            0, size, _PIECE
+        ):  # written, not only reserved: a full disk must be told of here
             file.write(bytes(min(_PIECE, size - start)))
         file.flush()
         return np.frombuffer(mmap.mmap(file.fileno(), size), np.float32).reshape(shape)
@@ -51,7 +53,9 @@ def read(path: StrPath, offset: int, shape: tuple[int, ...]) -> Array:
         if os.fstat(file.fileno()).st_size < offset + 4 * count:
             raise FormatError(f"{os.fspath(path)} is damaged: it ends too early")
         if 4 * count > IN_MEMORY:
-            return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), "<f4", count, offset).reshape(shape)
+            return np.frombuffer(
+                mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), "<f4", count, offset
+            ).reshape(shape)
         array = np.fromfile(file, "<f4", count, offset=offset).reshape(shape)
     array.flags.writeable = False
     return array

@@ -19,7 +19,9 @@ SLOT_BYTES = 32
 DIGEST_BYTES = 6
 
 _VERSION = 1
-_LAYOUT = struct.Struct("<BBBBHHH6s")  # version, kind, selection, reserved, ratio, height, width, digest: 16 bytes
+_LAYOUT = struct.Struct(
+    "<BBBBHHH6s"
+)  # version, kind, selection, reserved, ratio, height, width, digest: 16 bytes
 _SELECTIONS = tuple(Selection)
 
 
@@ -39,7 +41,9 @@ class Slot:
 
     def _pack(self) -> bytes:
         selection = _SELECTIONS.index(self.selection)
-        return _LAYOUT.pack(_VERSION, 0, selection, 0, ratio_units(self.ratio), self.height, self.width, self.digest)
+        return _LAYOUT.pack(
+            _VERSION, 0, selection, 0, ratio_units(self.ratio), self.height, self.width, self.digest
+        )
 
     @classmethod
     def _unpack(cls, data: bytes) -> Slot:

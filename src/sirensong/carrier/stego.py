@@ -37,21 +37,35 @@ class StegoFunction:
 
     def __post_init__(self) -> None:
         tiles = self.grid.tiles
-        expected = tuple(((tiles, out, into), (tiles, out)) for out, into in self.architecture.shapes)
+        expected = tuple(
+            ((tiles, out, into), (tiles, out)) for out, into in self.architecture.shapes
+        )
         shapes = tuple((layer.weight.shape, layer.bias.shape) for layer in self.weights)
         if shapes != expected:
-            raise SettingError(f"the weights do not have the architecture's shapes: expected {expected}, got {shapes}")
+            raise SettingError(
+                f"the weights do not have the architecture's shapes: expected {expected}, got {shapes}"
+            )
         for layer in self.weights:
-            if not all(array.dtype == np.float32 and all(np.isfinite(piece).all() for piece in pieces(array)) for array in layer):
+            if not all(
+                array.dtype == np.float32
+                and all(np.isfinite(piece).all() for piece in pieces(array))
+                for array in layer
+            ):
                 raise SettingError("the weights must be finite float32 numbers")
         if not (1 <= self.height <= LARGEST_SIDE and 1 <= self.width <= LARGEST_SIDE):
-            raise SettingError(f"a picture's sides must be 1 to {LARGEST_SIDE} pixels, got {self.width}x{self.height}")
+            raise SettingError(
+                f"a picture's sides must be 1 to {LARGEST_SIDE} pixels, got {self.width}x{self.height}"
+            )
         if len(self.nonce) != NONCE_BYTES or len(self.slots) != SLOTS * SLOT_BYTES:
-            raise SettingError(f"expected a nonce of {NONCE_BYTES} bytes and {SLOTS} slots of {SLOT_BYTES}")
+            raise SettingError(
+                f"expected a nonce of {NONCE_BYTES} bytes and {SLOTS} slots of {SLOT_BYTES}"
+            )
 
     def tiles(self, indices: Sequence[int]) -> Weights:
         """The SIRENs of some tiles, layer by layer, as copies."""
-        return tuple(Layer(take(layer.weight, indices), take(layer.bias, indices)) for layer in self.weights)
+        return tuple(
+            Layer(take(layer.weight, indices), take(layer.bias, indices)) for layer in self.weights
+        )
 
     @property
     def parameters(self) -> int:

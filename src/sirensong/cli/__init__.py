@@ -70,6 +70,8 @@ def run(arguments: list[str]) -> int:
     except MemoryError:
         print_error("not enough memory", "smaller pictures or fewer hidden features need less")
         return EXIT_ERROR
-    except BrokenPipeError:  # whoever read the output has gone; what is left of it must not fail again at exit
+    except (
+        BrokenPipeError
+    ):  # whoever read the output has gone; what is left of it must not fail again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_ERROR

@@ -14,26 +14,46 @@ from sirensong.cli.console import print_note
 from sirensong.errors import FormatError, SettingError
 from sirensong.files import read_bytes
 from sirensong.keys.keys import Key, Passphrase, read_key
-from sirensong.pictures.image import read_picture
-from sirensong.pictures.raster import Raster
+from sirensong.pictures.image import RGB, read_picture
 
-Carrier = Annotated[Path, typer.Argument(help="the carrier, a .safetensors file", show_default=False)]
+Carrier = Annotated[
+    Path, typer.Argument(help="the carrier, a .safetensors file", show_default=False)
+]
 Output = Annotated[Path, typer.Option("--output", "-o", help="file to write", show_default=False)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace the output if it exists")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
-MaskFile = Annotated[Path | None, typer.Option("--mask", help="the carrier's mask, for magnitude selection")]
-SizeOption = Annotated[str | None, typer.Option("--size", metavar="WxH", help="render at this size")]
-Scale = Annotated[float | None, typer.Option("--scale", help="render this many times as large a side")]
+MaskFile = Annotated[
+    Path | None, typer.Option("--mask", help="the carrier's mask, for magnitude selection")
+]
+SizeOption = Annotated[
+    str | None, typer.Option("--size", metavar="WxH", help="render at this size")
+]
+Scale = Annotated[
+    float | None, typer.Option("--scale", help="render this many times as large a side")
+]
 SecretOption = Annotated[
-    list[str] | None, typer.Option("--secret", metavar="KEYFILE=PICTURE", help="a secret picture and its key file; may be repeated")
+    list[str] | None,
+    typer.Option(
+        "--secret",
+        metavar="KEYFILE=PICTURE",
+        help="a secret picture and its key file; may be repeated",
+    ),
 ]
 PassphraseSecrets = Annotated[
     list[Path] | None,
-    typer.Option("--passphrase", metavar="PICTURE", help="a secret picture under a passphrase, which is asked for"),
+    typer.Option(
+        "--passphrase",
+        metavar="PICTURE",
+        help="a secret picture under a passphrase, which is asked for",
+    ),
 ]
 PassphraseFileSecrets = Annotated[
     list[str] | None,
-    typer.Option("--passphrase-file", metavar="FILE=PICTURE", help="a secret picture under the passphrase in a file"),
+    typer.Option(
+        "--passphrase-file",
+        metavar="FILE=PICTURE",
+        help="a secret picture under the passphrase in a file",
+    ),
 ]
 
 _LARGEST_PASSPHRASE_FILE = 4096
@@ -44,7 +64,7 @@ class Picture:
     """A picture from the command line. name: as the user wrote it. key: what reveals it, None for the cover."""
 
     name: str
-    levels: Raster
+    rgb: RGB
     key: Key | None = None
 
 
@@ -74,7 +94,7 @@ def open_picture(path: Path, *, within: str | None = None, key: Key | None = Non
     picture = read_picture(path, within=None if within is None else parse_size(within))
     for note in picture.notes:
         print_note(note)
-    return Picture(str(path), picture.levels, key)
+    return Picture(str(path), picture.rgb, key)
 
 
 def open_secrets(
@@ -94,7 +114,10 @@ def open_secrets(
         file, image = _pair(text, "--secret", "KEYFILE=PICTURE")
         secrets.append(open_picture(image, within=within, key=read_key(file)))
     secrets += [
-        open_picture(image, within=within, key=ask_passphrase(f"passphrase for {image}", twice=twice)) for image in asked or []
+        open_picture(
+            image, within=within, key=ask_passphrase(f"passphrase for {image}", twice=twice)
+        )
+        for image in asked or []
     ]
     for text in from_files or []:
         file, image = _pair(text, "--passphrase-file", "FILE=PICTURE")
@@ -112,8 +135,13 @@ def _pair(text: str, option: str, form: str) -> tuple[Path, Path]:
 def ask_passphrase(prompt: str, *, twice: bool) -> Passphrase:
     """Ask on the terminal, without showing what is typed."""
     if not sys.stdin.isatty():
-        raise SettingError("a passphrase can only be asked for on a terminal", hint="--passphrase-file reads it from a file")
-    return Passphrase(str(typer.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True)))
+        raise SettingError(
+            "a passphrase can only be asked for on a terminal",
+            hint="--passphrase-file reads it from a file",
+        )
+    return Passphrase(
+        str(typer.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True))
+    )
 
 
 def read_passphrase(path: Path) -> Passphrase:
@@ -129,7 +157,13 @@ def receiver_key(key: Path | None, passphrase: bool, passphrase_file: Path | Non
     """The one key that a receiver gives, in one of three ways."""
     given = (key is not None) + passphrase + (passphrase_file is not None)
     if given != 1:
-        raise SettingError(f"expected one of --key, --passphrase and --passphrase-file, got {given or 'none'}")
+        raise SettingError(
+            f"expected one of --key, --passphrase and --passphrase-file, got {given or 'none'}"
+        )
     if key is not None:
         return read_key(key)
-    return read_passphrase(passphrase_file) if passphrase_file is not None else ask_passphrase("passphrase", twice=False)
+    return (
+        read_passphrase(passphrase_file)
+        if passphrase_file is not None
+        else ask_passphrase("passphrase", twice=False)
+    )

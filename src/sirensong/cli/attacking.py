@@ -25,13 +25,15 @@ from sirensong.lab.finetuning import finetune as tuned
 from sirensong.lab.robustness import disturb, quantise
 from sirensong.lab.robustness import prune as pruned
 from sirensong.network.mask import Mask, read_mask
-from sirensong.network.rendering import render_levels
+from sirensong.network.rendering import render_uint8
 from sirensong.pictures.image import Pixels
 from sirensong.pictures.metrics import measure
 from sirensong.reveal import reveal, sample
 from sirensong.training.recipe import FINETUNING
 
-app = typer.Typer(help="Change a carrier as others might, or look for what it hides.", no_args_is_help=True)
+app = typer.Typer(
+    help="Change a carrier as others might, or look for what it hides.", no_args_is_help=True
+)
 
 _Seed = Annotated[int, typer.Option("--seed", help="of the noise")]
 _Folder = Annotated[Path, typer.Argument(help="a folder of carriers", show_default=False)]
@@ -41,20 +43,28 @@ _Folder = Annotated[Path, typer.Argument(help="a folder of carriers", show_defau
 def prune(
     carrier: Carrier,
     output: Output,
-    rate: Annotated[float, typer.Option("--rate", help="share of each matrix's weights, 0 to 1")] = 0.1,
-    structured: Annotated[bool, typer.Option("--structured", help="whole rows instead of single weights")] = False,
+    rate: Annotated[
+        float, typer.Option("--rate", help="share of each matrix's weights, 0 to 1")
+    ] = 0.1,
+    structured: Annotated[
+        bool, typer.Option("--structured", help="whole rows instead of single weights")
+    ] = False,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Set the least weights to zero, and write the carrier that is left."""
-    _change(carrier, output, overwrite, json, lambda stego: pruned(stego, rate, structured=structured))
+    _change(
+        carrier, output, overwrite, json, lambda stego: pruned(stego, rate, structured=structured)
+    )
 
 
 @app.command()
 def quantize(
     carrier: Carrier,
     output: Output,
-    bits: Annotated[int, typer.Option("--bits", help="a weight: 2 to 12, or 16 for floating point")] = 8,
+    bits: Annotated[
+        int, typer.Option("--bits", help="a weight: 2 to 12, or 16 for floating point")
+    ] = 8,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -66,13 +76,21 @@ def quantize(
 def noise(
     carrier: Carrier,
     output: Output,
-    strength: Annotated[float, typer.Option("--strength", help="in standard deviations of each matrix")] = 0.01,
+    strength: Annotated[
+        float, typer.Option("--strength", help="in standard deviations of each matrix")
+    ] = 0.01,
     seed: _Seed = 0,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Add Gaussian noise to the weights, and write the carrier that is left."""
-    _change(carrier, output, overwrite, json, lambda stego: disturb(stego, strength, np.random.default_rng(seed)))
+    _change(
+        carrier,
+        output,
+        overwrite,
+        json,
+        lambda stego: disturb(stego, strength, np.random.default_rng(seed)),
+    )
 
 
 @app.command()
@@ -80,11 +98,17 @@ def finetune(
     carrier: Carrier,
     output: Output,
     cover: Annotated[
-        Path | None, typer.Option("--cover", help="the cover photograph, at its own size  [default: what the carrier renders]")
+        Path | None,
+        typer.Option(
+            "--cover",
+            help="the cover photograph, at its own size  [default: what the carrier renders]",
+        ),
     ] = None,
     steps: Annotated[int, typer.Option("--steps", help="of training")] = 200,
     rate: Annotated[float, typer.Option("--rate", help="of learning")] = FINETUNING.rate,
-    key: Annotated[list[Path] | None, typer.Option("--key", help="tell what its secret loses; may be repeated")] = None,
+    key: Annotated[
+        list[Path] | None, typer.Option("--key", help="tell what its secret loses; may be repeated")
+    ] = None,
     mask: MaskFile = None,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -93,7 +117,11 @@ def finetune(
     keys, given = [read_key(path) for path in key or []], None if mask is None else read_mask(mask)
 
     def change(stego: StegoFunction) -> StegoFunction:
-        picture = render_levels(stego, (stego.height, stego.width)) if cover is None else open_picture(cover).levels
+        picture = (
+            render_uint8(stego, (stego.height, stego.width))
+            if cover is None
+            else open_picture(cover).rgb
+        )
         with training_bar(0) as listener:
             return tuned(stego, picture, steps, rate=rate, listener=listener)
 
@@ -118,7 +146,9 @@ def _change(
     revealed = secrets(before)
     after = change(before)
     save(output, after, overwrite=overwrite)
-    pairs = [(old.weight, new.weight) for old, new in zip(before.weights, after.weights, strict=True)]
+    pairs = [
+        (old.weight, new.weight) for old, new in zip(before.weights, after.weights, strict=True)
+    ]
     total = sum(old.size for old, _ in pairs)
     facts: dict[str, object] = {
         "changed_weights": round(sum(int((old != new).sum()) for old, new in pairs) / total, 4),
@@ -146,19 +176,31 @@ def weights(clean: _Folder, suspected: _Folder, json: Json = False) -> None:
     if json:
         print_json([vars(detection) | {"guessing": detection.guessing} for detection in found])
         return
-    table = Table(title=escape(f"{clean} against {suspected}"), title_justify="left", title_style="bold")
+    table = Table(
+        title=escape(f"{clean} against {suspected}"), title_justify="left", title_style="bold"
+    )
     for column in ("detector", "AUC", "95 % interval", ""):
         table.add_column(column)
     for detection in found:
         verdict = "may be guessing" if detection.guessing else "tells them apart"
-        table.add_row(detection.name, f"{detection.auc:.3f}", f"{detection.low:.3f} to {detection.high:.3f}", verdict)
+        table.add_row(
+            detection.name,
+            f"{detection.auc:.3f}",
+            f"{detection.low:.3f} to {detection.high:.3f}",
+            verdict,
+        )
     out.print(table)
 
 
 @app.command()
 def guess(
     carrier: Carrier,
-    key: Annotated[Path, typer.Option("--key", help="the right key, to see how it fares among wrong ones", show_default=False)],
+    key: Annotated[
+        Path,
+        typer.Option(
+            "--key", help="the right key, to see how it fares among wrong ones", show_default=False
+        ),
+    ],
     keys: Annotated[int, typer.Option("--keys", help="wrong keys to try")] = 1000,
     json: Json = False,
 ) -> None:
@@ -185,20 +227,34 @@ def guess(
         }
         print_json(facts | {"partly_right": climb})
         return
-    print_facts(f"{carrier}, by looking at renders alone (its slots tell at once whether a key is right)", facts, json=False)
-    table = Table(title="a partly right key, in standard deviations of wrong ones", title_justify="left", title_style="bold")
+    print_facts(
+        f"{carrier}, by looking at renders alone (its slots tell at once whether a key is right)",
+        facts,
+        json=False,
+    )
+    table = Table(
+        title="a partly right key, in standard deviations of wrong ones",
+        title_justify="left",
+        title_style="bold",
+    )
     for column in ("share that is right", *(f"of the {part}" for part in curves)):
         table.add_column(column, justify="right")
     for index, share in enumerate(guessing.SHARES):
-        table.add_row(f"{100 * share:.0f} %", *(f"{curve[index]:+.1f}" for curve in curves.values()))
+        table.add_row(
+            f"{100 * share:.0f} %", *(f"{curve[index]:+.1f}" for curve in curves.values())
+        )
     out.print(table)
 
 
 @app.command()
 def stegexpose(
     folder: Annotated[Path, typer.Argument(help="a folder of pictures", show_default=False)],
-    fast: Annotated[bool, typer.Option("--fast", help="stop at a picture that seems clean so far")] = False,
-    threshold: Annotated[float, typer.Option("--threshold", help="fusion beyond which a picture is suspicious")] = 0.2,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="stop at a picture that seems clean so far")
+    ] = False,
+    threshold: Annotated[
+        float, typer.Option("--threshold", help="fusion beyond which a picture is suspicious")
+    ] = 0.2,
     json: Json = False,
 ) -> None:
     """Look for LSB replacement in a folder's pictures, as StegExpose does, and print its CSV."""
@@ -206,7 +262,12 @@ def stegexpose(
 
     verdicts = analyse_files(tracked(files_in(folder), "pictures"), fast=fast, threshold=threshold)
     if json:
-        print_json([{name: _number(value) for name, value in vars(verdict).items()} for verdict in verdicts])
+        print_json(
+            [
+                {name: _number(value) for name, value in vars(verdict).items()}
+                for verdict in verdicts
+            ]
+        )
         return
     sys.stdout.write(to_csv(verdicts))
 

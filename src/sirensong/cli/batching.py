@@ -14,8 +14,15 @@ from sirensong.batch import Order, Outcome, read_jobs, run_jobs
 from sirensong.cli.console import err, out, print_json, print_note
 from sirensong.errors import FileError, SettingError, SirensongError
 
-Workers = Annotated[int | None, typer.Option("--workers", help="processes that work at once  [default: one a core]")]
-Cluster = Annotated[str | None, typer.Option("--cluster", metavar="tcp://HOST:PORT", help="a Dask scheduler whose workers do it")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", help="processes that work at once  [default: one a core]")
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster", metavar="tcp://HOST:PORT", help="a Dask scheduler whose workers do it"
+    ),
+]
 
 
 def check_workers(workers: int | None) -> None:
@@ -33,7 +40,9 @@ def refuse_single(*given: object) -> None:
         )
 
 
-def run_batch(path: Path, folder: Path, order: Order, *, workers: int | None, cluster: str | None, json: bool) -> None:
+def run_batch(
+    path: Path, folder: Path, order: Order, *, workers: int | None, cluster: str | None, json: bool
+) -> None:
     """Do all jobs of a list. What is finished is not done again; a job that fails is told of at the end, and the rest are done.
 
     Raises SirensongError after the report if any job failed.
@@ -52,7 +61,9 @@ def run_batch(path: Path, folder: Path, order: Order, *, workers: int | None, cl
     _report(sorted(outcomes, key=lambda outcome: outcome.output), json=json)
     failed = sum(outcome.error is not None for outcome in outcomes)
     if failed:
-        raise SirensongError(f"{failed} of {total} jobs failed", hint="the same command does what is left again")
+        raise SirensongError(
+            f"{failed} of {total} jobs failed", hint="the same command does what is left again"
+        )
 
 
 @contextmanager
@@ -76,4 +87,7 @@ def _report(outcomes: list[Outcome], *, json: bool) -> None:
         elif outcome.psnr is None:
             out.print(f"{outcome.output}: done before", markup=False)
         else:
-            out.print(f"{outcome.output}: PSNR {' / '.join(f'{value:.2f}' for value in outcome.psnr)} dB", markup=False)
+            out.print(
+                f"{outcome.output}: PSNR {' / '.join(f'{value:.2f}' for value in outcome.psnr)} dB",
+                markup=False,
+            )

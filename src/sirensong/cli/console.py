@@ -45,9 +45,14 @@ def print_facts(title: str, facts: dict[str, Any], *, json: bool) -> None:
     if json:
         print_json(facts)
         return
-    table = Table(show_header=False, box=None, title=escape(title), title_justify="left", title_style="bold")
+    table = Table(
+        show_header=False, box=None, title=escape(title), title_justify="left", title_style="bold"
+    )
     for name, value in facts.items():
-        table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) and value > 9999 else str(value))
+        table.add_row(
+            name.replace("_", " "),
+            f"{value:,}" if isinstance(value, int) and value > 9999 else str(value),
+        )
     out.print(table)
 
 
@@ -59,7 +64,9 @@ def quality_table(rows: Iterable[tuple[str, Quality]], title: str) -> None:
         table.add_column(column, justify="right")
     for name, quality in rows:
         ssim = "-" if math.isnan(quality.ssim) else f"{quality.ssim:.4f}"
-        table.add_row(escape(name), f"{quality.psnr:.2f}", ssim, f"{quality.rmse:.2f}", f"{quality.mae:.2f}")
+        table.add_row(
+            escape(name), f"{quality.psnr:.2f}", ssim, f"{quality.rmse:.2f}", f"{quality.mae:.2f}"
+        )
     out.print(table)
 
 
@@ -83,18 +90,28 @@ def training_bar(secrets: int) -> Iterator[Listener | None]:
     if not err.is_terminal:
         yield None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[detail]}"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[detail]}"),
+    )
     with Progress(*columns, console=err, transient=True) as bar:
         tasks: dict[str, TaskID] = {}
         first = [0.0, 0.0]  # tiles that were done when the display began, and when that was
 
         def show_tiles(event: TrainingProgress) -> None:
             if "tiles" not in tasks:
-                tasks["tiles"] = bar.add_task("all tiles", detail="", total=event.tiles, completed=event.tiles_done)
+                tasks["tiles"] = bar.add_task(
+                    "all tiles", detail="", total=event.tiles, completed=event.tiles_done
+                )
                 first[:] = [event.tiles_done, time.monotonic()]
             before, started = first
             done = event.tiles_done - before
-            left = (time.monotonic() - started) / done * (event.tiles - event.tiles_done) if done else None
+            left = (
+                (time.monotonic() - started) / done * (event.tiles - event.tiles_done)
+                if done
+                else None
+            )
             detail = f"{event.tiles_done}/{event.tiles}{_left(left)}"
             bar.update(tasks["tiles"], completed=event.tiles_done, detail=detail)
 
@@ -103,10 +120,17 @@ def training_bar(secrets: int) -> Iterator[Listener | None]:
                 show_tiles(event)
             if event.stage not in tasks:
                 tasks[event.stage] = bar.add_task(_STAGES[event.stage], detail="")
-            names = ["stego" if secrets else "cover", *(f"secret {index}" for index in range(1, secrets + 1))]
-            psnr = "  ".join(f"{name} {value:.1f}" for name, value in zip(names, event.psnr, strict=False))
+            names = [
+                "stego" if secrets else "cover",
+                *(f"secret {index}" for index in range(1, secrets + 1)),
+            ]
+            psnr = "  ".join(
+                f"{name} {value:.1f}" for name, value in zip(names, event.psnr, strict=False)
+            )
             detail = f"step {event.step}/{event.steps}  {psnr} dB{_left(event.seconds_left)}"
-            bar.update(tasks[event.stage], total=max(event.steps, 1), completed=event.step, detail=detail)
+            bar.update(
+                tasks[event.stage], total=max(event.steps, 1), completed=event.step, detail=detail
+            )
 
         yield show
 
@@ -119,4 +143,10 @@ def duration(seconds: float) -> str:
     """Seconds as a person says them."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+    return (
+        f"{hours} h {minutes:02} min"
+        if hours
+        else f"{minutes} min {rest:02} s"
+        if minutes
+        else f"{rest} s"
+    )

@@ -23,11 +23,10 @@ from sirensong.cli.arguments import (
 from sirensong.cli.console import print_json, print_note, quality_table
 from sirensong.errors import SettingError
 from sirensong.network.mask import Mask, read_mask
-from sirensong.network.rendering import render_levels
-from sirensong.pictures.image import resize
+from sirensong.network.rendering import render_uint8
+from sirensong.pictures.image import RGB, resize
 from sirensong.pictures.metrics import Quality
 from sirensong.pictures.metrics import measure as compare
-from sirensong.pictures.raster import Raster
 from sirensong.reveal import unlock
 
 
@@ -44,18 +43,26 @@ def measure(
     pictures = [] if cover is None else [open_picture(cover)]
     pictures += open_secrets(secret, passphrase, passphrase_file, twice=False)
     if not pictures:
-        raise SettingError("nothing to measure", hint="give --cover, --secret, --passphrase or --passphrase-file")
-    report(carrier, qualities(load(carrier), pictures, None if mask is None else read_mask(mask)), json=json)
+        raise SettingError(
+            "nothing to measure", hint="give --cover, --secret, --passphrase or --passphrase-file"
+        )
+    report(
+        carrier,
+        qualities(load(carrier), pictures, None if mask is None else read_mask(mask)),
+        json=json,
+    )
 
 
-def qualities(stego: StegoFunction, pictures: list[Picture], mask: Mask | None) -> list[tuple[str, Quality]]:
+def qualities(
+    stego: StegoFunction, pictures: list[Picture], mask: Mask | None
+) -> list[tuple[str, Quality]]:
     """Measure each picture as a receiver would render it, at the size that the carrier has it in."""
     return [(picture.name, _quality(stego, picture, mask)) for picture in pictures]
 
 
 def _quality(stego: StegoFunction, picture: Picture, mask: Mask | None) -> Quality:
     rendered = _render(stego, picture, mask)
-    original = picture.levels
+    original = picture.rgb
     if original.shape != rendered.shape:
         height, width = rendered.shape[:2]
         print_note(f"{picture.name} is measured at {width}x{height}, as it is in the carrier")
@@ -63,14 +70,19 @@ def _quality(stego: StegoFunction, picture: Picture, mask: Mask | None) -> Quali
     return compare(original, rendered)
 
 
-def _render(stego: StegoFunction, picture: Picture, mask: Mask | None) -> Raster:
+def _render(stego: StegoFunction, picture: Picture, mask: Mask | None) -> RGB:
     function = stego if picture.key is None else unlock(stego, picture.key, mask=mask)
-    return render_levels(function, (function.height, function.width))
+    return render_uint8(function, (function.height, function.width))
 
 
 def report(carrier: Path, rows: list[tuple[str, Quality]], *, json: bool) -> None:
     """Print the measurements as a table, or as JSON."""
     if json:
-        print_json({"carrier": str(carrier), "pictures": [{"picture": name, **quality.as_json()} for name, quality in rows]})
+        print_json(
+            {
+                "carrier": str(carrier),
+                "pictures": [{"picture": name, **quality.as_json()} for name, quality in rows],
+            }
+        )
     else:
         quality_table(rows, str(carrier))

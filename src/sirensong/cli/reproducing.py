@@ -29,13 +29,28 @@ def reproduce(
             show_default=False,
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="folder for results and report")] = Path("results"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="folder for results and report")
+    ] = Path("results"),
     data: Annotated[
-        Path | None, typer.Option("--data", help="a folder with celebahq, coco and div2k  [default: scikit-image's photographs]")
+        Path | None,
+        typer.Option(
+            "--data",
+            help="a folder with celebahq, coco and div2k  [default: scikit-image's photographs]",
+        ),
     ] = None,
-    images: Annotated[int, typer.Option("--images", help="N: sets of pictures for each number")] = 10,
-    recipe: Annotated[str, typer.Option("--recipe", metavar="fast|paper", help="how to train")] = "fast",
-    quick: Annotated[bool, typer.Option("--quick", help="small N, so that all of them take minutes; the report says so")] = False,
+    images: Annotated[
+        int, typer.Option("--images", help="N: sets of pictures for each number")
+    ] = 10,
+    recipe: Annotated[
+        str, typer.Option("--recipe", metavar="fast|paper", help="how to train")
+    ] = "fast",
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick", help="small N, so that all of them take minutes; the report says so"
+        ),
+    ] = False,
     workers: Workers = None,
     cluster: Cluster = None,
 ) -> None:
@@ -46,7 +61,10 @@ def reproduce(
 
     modules = (visual, sizes, ablations, attacks, siastegnet, random_keys)
     every = [experiment for module in modules for experiment in module.EXPERIMENTS]
-    known = {experiment.name: experiment for experiment in sorted(every, key=lambda experiment: experiment.place)}
+    known = {
+        experiment.name: experiment
+        for experiment in sorted(every, key=lambda experiment: experiment.place)
+    }
     if name != "all" and name not in known:
         raise SettingError(f"experiments are {', '.join(known)} and all, got {name}")
     if recipe not in RECIPES:
@@ -62,18 +80,34 @@ def reproduce(
     parts, begun = [], time.monotonic()
     with _bar() as advance:
         for experiment in known.values() if name == "all" else [known[name]]:
-            rows = run_items(experiment, study, workers=workers, cluster=cluster, advance=partial(advance, experiment.name))
+            rows = run_items(
+                experiment,
+                study,
+                workers=workers,
+                cluster=cluster,
+                advance=partial(advance, experiment.name),
+            )
             parts.append((experiment.name, experiment.show(rows)))
-    scale = f"quick: N = {study.images}, too small to conclude from" if quick else f"N = {study.images}"
+    scale = (
+        f"quick: N = {study.images}, too small to conclude from" if quick else f"N = {study.images}"
+    )
     heading = f"Sirensong: the paper's experiments ({scale}; recipe {recipe}; {'own data' if data else 'scikit-image'})"
     report = write_report(output, heading, parts)
-    out.print(f"{report}, {report.with_suffix('.html').name} ({time.monotonic() - begun:.0f} s)", markup=False)
+    out.print(
+        f"{report}, {report.with_suffix('.html').name} ({time.monotonic() - begun:.0f} s)",
+        markup=False,
+    )
 
 
 @contextmanager
 def _bar() -> Iterator[Callable[[str, int, int], None]]:
     """A live display of each experiment's items on a terminal; quiet elsewhere."""
-    with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), console=err) as bar:
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        console=err,
+    ) as bar:
         tasks: dict[str, TaskID] = {}
 
         def advance(name: str, done: int, total: int) -> None:

@@ -35,8 +35,7 @@ from sirensong.network.mask import Mask, mask_path, read_mask
 from sirensong.network.siren import Architecture
 from sirensong.network.tiles import grid_for
 from sirensong.pictures.decoys import KINDS
-from sirensong.pictures.image import PICTURE_ENDINGS
-from sirensong.pictures.raster import Raster
+from sirensong.pictures.image import PICTURE_ENDINGS, RGB
 from sirensong.training.plan import Plan
 from sirensong.training.recipe import RECIPES, ROBUST, Recipe, architecture_for
 
@@ -44,25 +43,45 @@ Cover = Annotated[Path, typer.Argument(help="the cover picture", show_default=Fa
 RecipeName = Annotated[str, typer.Option("--recipe", metavar="fast|paper", help="how to train")]
 SelectionName = Annotated[
     str | None,
-    typer.Option("--selection", metavar="keyed|magnitude|random", help="which weights a key replaces  [default: the recipe's]"),
+    typer.Option(
+        "--selection",
+        metavar="keyed|magnitude|random",
+        help="which weights a key replaces  [default: the recipe's]",
+    ),
 ]
-Ratio = Annotated[float | None, typer.Option("--ratio", help="share S of the weights that a key replaces  [default: 0.05]")]
-Features = Annotated[int | None, typer.Option("--hidden-features", help="width of the network  [default: grows with the cover]")]
-Layers = Annotated[int | None, typer.Option("--hidden-layers", help="depth of the network  [default: 8]")]
-Omega = Annotated[float | None, typer.Option("--omega", help="frequency of the first layer  [default: the recipe's]")]
+Ratio = Annotated[
+    float | None,
+    typer.Option("--ratio", help="share S of the weights that a key replaces  [default: 0.05]"),
+]
+Features = Annotated[
+    int | None,
+    typer.Option("--hidden-features", help="width of the network  [default: grows with the cover]"),
+]
+Layers = Annotated[
+    int | None, typer.Option("--hidden-layers", help="depth of the network  [default: 8]")
+]
+Omega = Annotated[
+    float | None,
+    typer.Option("--omega", help="frequency of the first layer  [default: the recipe's]"),
+]
 Within = Annotated[
-    str | None, typer.Option("--size", metavar="WxH", help="make pictures smaller than this first, keeping their shape")
+    str | None,
+    typer.Option(
+        "--size", metavar="WxH", help="make pictures smaller than this first, keeping their shape"
+    ),
 ]
 TileSize = Annotated[
     int | None,
     typer.Option(
-        "--tile-size", help="side of the tiles that a large picture is cut into, in pixels, about  [default: the recipe's]"
+        "--tile-size",
+        help="side of the tiles that a large picture is cut into, in pixels, about  [default: the recipe's]",
     ),
 ]
 Functions = Annotated[
     int | None,
     typer.Option(
-        "--functions", help="secret functions to train at least; decoys take the places of missing secrets  [default: the recipe's]"
+        "--functions",
+        help="secret functions to train at least; decoys take the places of missing secrets  [default: the recipe's]",
     ),
 ]
 Decoys = Annotated[
@@ -73,29 +92,63 @@ Decoys = Annotated[
         help="photographs, cover, leaves, noise, or a folder  [default: the recipe's]",
     ),
 ]
-Robust = Annotated[bool, typer.Option("--robust", help="train so that pruned or rounded weights still show the pictures")]
-Steps = Annotated[int | None, typer.Option("--steps", help="joint training steps  [default: the recipe's]")]
-Seconds = Annotated[float | None, typer.Option("--seconds", help="time budget, to which the schedule fits itself")]
-Goal = Annotated[float | None, typer.Option("--psnr", help="stop early, once every picture has this PSNR in dB")]
-Seed = Annotated[int | None, typer.Option("--seed", help="make the run repeatable: for experiments, not for what you publish")]
+Robust = Annotated[
+    bool,
+    typer.Option(
+        "--robust", help="train so that pruned or rounded weights still show the pictures"
+    ),
+]
+Steps = Annotated[
+    int | None, typer.Option("--steps", help="joint training steps  [default: the recipe's]")
+]
+Seconds = Annotated[
+    float | None, typer.Option("--seconds", help="time budget, to which the schedule fits itself")
+]
+Goal = Annotated[
+    float | None, typer.Option("--psnr", help="stop early, once every picture has this PSNR in dB")
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed", help="make the run repeatable: for experiments, not for what you publish"
+    ),
+]
 Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda", help="where to train")]
 StegoWeight = Annotated[
-    float | None, typer.Option("--stego-weight", help="lambda of the stego image in the loss, 0 to 1  [default: the recipe's]")
+    float | None,
+    typer.Option(
+        "--stego-weight",
+        help="lambda of the stego image in the loss, 0 to 1  [default: the recipe's]",
+    ),
 ]
 CheckpointFile = Annotated[
-    Path | None, typer.Option("--checkpoint", help="where an unfinished run is kept  [default: OUTPUT.checkpoint]")
+    Path | None,
+    typer.Option(
+        "--checkpoint", help="where an unfinished run is kept  [default: OUTPUT.checkpoint]"
+    ),
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="say what would be made, how long it takes, how much memory; write nothing")
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="say what would be made, how long it takes, how much memory; write nothing",
+    ),
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="go on from the checkpoint of a run that was stopped")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="go on from the checkpoint of a run that was stopped")
+]
 
-BatchFile = Annotated[Path | None, typer.Option("--batch", help="a CSV list of jobs: output,cover,secrets; -o is then a folder")]
+BatchFile = Annotated[
+    Path | None,
+    typer.Option("--batch", help="a CSV list of jobs: output,cover,secrets; -o is then a folder"),
+]
 
 
 def hide(
     output: Output,
-    cover: Annotated[Path | None, typer.Argument(help="the cover picture", show_default=False)] = None,
+    cover: Annotated[
+        Path | None, typer.Argument(help="the cover picture", show_default=False)
+    ] = None,
     secret: SecretOption = None,
     passphrase: PassphraseSecrets = None,
     passphrase_file: PassphraseFileSecrets = None,
@@ -128,24 +181,63 @@ def hide(
     """Hide secret pictures in a function that renders the cover, and write it as a carrier."""
     started = time.monotonic()
     settings = _Settings(
-        recipe, selection, ratio, hidden_features, hidden_layers, omega, tile_size, functions, decoys, robust, steps, stego_weight
+        recipe,
+        selection,
+        ratio,
+        hidden_features,
+        hidden_layers,
+        omega,
+        tile_size,
+        functions,
+        decoys,
+        robust,
+        steps,
+        stego_weight,
     )
     if batch is not None:
-        refuse_single(cover, secret, passphrase, passphrase_file, seconds, psnr, checkpoint, resume, dry_run, overwrite)
-        order = Order(settings.build, None if size is None else parse_size(size), seed, device, tuple(settings.decoy_pictures()))
+        refuse_single(
+            cover,
+            secret,
+            passphrase,
+            passphrase_file,
+            seconds,
+            psnr,
+            checkpoint,
+            resume,
+            dry_run,
+            overwrite,
+        )
+        order = Order(
+            settings.build,
+            None if size is None else parse_size(size),
+            seed,
+            device,
+            tuple(settings.decoy_pictures()),
+        )
         run_batch(batch, output, order, workers=workers, cluster=cluster, json=json)
         return
     if cover is None:
-        raise SettingError("no cover picture is given", hint="sirensong hide COVER --secret KEYFILE=PICTURE -o OUTPUT")
+        raise SettingError(
+            "no cover picture is given",
+            hint="sirensong hide COVER --secret KEYFILE=PICTURE -o OUTPUT",
+        )
     if not (secret or passphrase or passphrase_file):
         raise SettingError(
-            "no secret picture is given", hint="--secret KEYFILE=PICTURE; for a carrier without any there is sirensong fit"
+            "no secret picture is given",
+            hint="--secret KEYFILE=PICTURE; for a carrier without any there is sirensong fit",
         )
     files = _Files(
-        output, checkpoint, resume, overwrite, mask=selection == "magnitude" or (recipe == "paper" and selection is None)
+        output,
+        checkpoint,
+        resume,
+        overwrite,
+        mask=selection == "magnitude" or (recipe == "paper" and selection is None),
     )
     files.check()
-    pictures = [open_picture(cover, within=size), *open_secrets(secret, passphrase, passphrase_file, within=size, twice=True)]
+    pictures = [
+        open_picture(cover, within=size),
+        *open_secrets(secret, passphrase, passphrase_file, within=size, twice=True),
+    ]
     options = {"seconds": seconds, "psnr": psnr, "started": started, "seed": seed, "device": device}
     _plan_or_train(pictures, files, settings, options, dry_run=dry_run, json=json)
 
@@ -178,14 +270,29 @@ def fit(
     files = _Files(output, checkpoint, resume, overwrite, mask=False)
     files.check()
     settings = _Settings(
-        recipe, None, None, hidden_features, hidden_layers, omega, tile_size, functions, decoys, robust, steps, None
+        recipe,
+        None,
+        None,
+        hidden_features,
+        hidden_layers,
+        omega,
+        tile_size,
+        functions,
+        decoys,
+        robust,
+        steps,
+        None,
     )
     options = {"seconds": seconds, "psnr": psnr, "started": started, "seed": seed, "device": device}
-    _plan_or_train([open_picture(cover, within=size)], files, settings, options, dry_run=dry_run, json=json)
+    _plan_or_train(
+        [open_picture(cover, within=size)], files, settings, options, dry_run=dry_run, json=json
+    )
 
 
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="folder to write to")] = Path("demo"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="folder to write to")] = Path(
+        "demo"
+    ),
     steps: Steps = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -195,7 +302,9 @@ def demo(
     with training_bar(2) as listener:
         sheet, rows = run_demo(output, steps=steps, overwrite=overwrite, listener=listener)
     report(output / "song.safetensors", rows, json=False)
-    out.print(f"{sheet}: original, render, difference x10, and what a wrong key shows", markup=False)
+    out.print(
+        f"{sheet}: original, render, difference x10, and what a wrong key shows", markup=False
+    )
 
 
 @dataclass(frozen=True)
@@ -220,7 +329,8 @@ class _Files:
             raise FileError(f"nothing to resume: no checkpoint {self.checkpoint}")
         if not self.resume and self.checkpoint.exists() and not self.overwrite:
             raise FileError(
-                f"{self.checkpoint} exists: an unfinished run", hint="--resume goes on with it, --overwrite begins anew"
+                f"{self.checkpoint} exists: an unfinished run",
+                hint="--resume goes on with it, --overwrite begins anew",
             )
         refuse_existing(self.checkpoint, overwrite=True)
 
@@ -248,13 +358,15 @@ class _Settings:
             return []
         folder = Path(self.decoys)
         if not folder.is_dir():
-            raise SettingError(f"decoys are {', '.join(KINDS)} or a folder of pictures, got {self.decoys}")
+            raise SettingError(
+                f"decoys are {', '.join(KINDS)} or a folder of pictures, got {self.decoys}"
+            )
         found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS)
         if not found:
             raise FileError(f"no pictures in {folder}")
         return found
 
-    def build(self, cover: Raster) -> tuple[Recipe, Architecture]:
+    def build(self, cover: RGB) -> tuple[Recipe, Architecture]:
         """The recipe, and the network for a cover."""
         if self.recipe not in RECIPES:
             raise SettingError(f"recipe is {' or '.join(RECIPES)}, got {self.recipe}")
@@ -269,7 +381,10 @@ class _Settings:
             "decoys": self.decoys if self.decoys in KINDS else None,
         }
         changes |= ROBUST if self.robust else {}
-        recipe = replace(RECIPES[self.recipe], **{name: value for name, value in changes.items() if value is not None})
+        recipe = replace(
+            RECIPES[self.recipe],
+            **{name: value for name, value in changes.items() if value is not None},
+        )
         shape = {"hidden_features": self.hidden_features, "hidden_layers": self.hidden_layers}
         height, width = cover.shape[:2]
         architecture = replace(
@@ -280,7 +395,13 @@ class _Settings:
 
 
 def _plan_or_train(
-    pictures: list[Picture], files: _Files, settings: _Settings, options: dict[str, Any], *, dry_run: bool, json: bool
+    pictures: list[Picture],
+    files: _Files,
+    settings: _Settings,
+    options: dict[str, Any],
+    *,
+    dry_run: bool,
+    json: bool,
 ) -> None:
     if options["seconds"] is not None and settings.steps is not None:
         raise SettingError("--seconds and --steps exclude each other")
@@ -297,16 +418,22 @@ def _plan_or_train(
 def _arguments(pictures: list[Picture], settings: _Settings) -> dict[str, Any]:
     """What `hide` and `plan` take."""
     cover, *secrets = pictures
-    recipe, architecture = settings.build(cover.levels)
-    pairs = [(picture.key, picture.levels) for picture in secrets if picture.key is not None]
+    recipe, architecture = settings.build(cover.rgb)
+    pairs = [(picture.key, picture.rgb) for picture in secrets if picture.key is not None]
     decoys = settings.decoy_pictures()
-    return {"cover": cover.levels, "secrets": pairs, "recipe": recipe, "architecture": architecture, "decoys": decoys}
+    return {
+        "cover": cover.rgb,
+        "secrets": pairs,
+        "recipe": recipe,
+        "architecture": architecture,
+        "decoys": decoys,
+    }
 
 
 def _note_larger_secrets(pictures: list[Picture], settings: _Settings) -> None:
     cover, *secrets = pictures
     for secret in secrets:
-        if secret.levels.size > 1.5 * cover.levels.size and settings.hidden_features is None:
+        if secret.rgb.size > 1.5 * cover.rgb.size and settings.hidden_features is None:
             print_note(
                 f"{secret.name} has more pixels than the cover, by which the network's size goes; --hidden-features enlarges it"
             )
@@ -323,17 +450,25 @@ def _print_plan(output: Path, planned: Plan, *, json: bool) -> None:
         "memory_bytes": planned.memory_bytes,
         "seconds": round(planned.seconds, 1),
     }
-    print_facts(f"{output} would be", facts if json else facts | {"seconds": duration(planned.seconds)}, json=json)
+    print_facts(
+        f"{output} would be",
+        facts if json else facts | {"seconds": duration(planned.seconds)},
+        json=json,
+    )
 
 
 def _train(files: _Files, arguments: dict[str, Any]) -> Mask | None:
     """Train and write the carrier. Returns its mask, read back as a receiver would, if it has one."""
     try:
         with training_bar(len(arguments["secrets"])) as listener:
-            hidden = train(**arguments, checkpoint=files.checkpoint, resume=files.resume, listener=listener)
+            hidden = train(
+                **arguments, checkpoint=files.checkpoint, resume=files.resume, listener=listener
+            )
     except KeyboardInterrupt:
         kept = files.checkpoint.exists()
-        raise StoppedError("interrupted", hint="the same command with --resume goes on from here" if kept else None) from None
+        raise StoppedError(
+            "interrupted", hint="the same command with --resume goes on from here" if kept else None
+        ) from None
     written = hidden.save(files.output, overwrite=files.overwrite)
     if written is None:
         return None

@@ -53,7 +53,9 @@ class SecretKey:
 
     def __post_init__(self) -> None:
         if not isinstance(self.secret, bytes) or len(self.secret) != KEY_BYTES:
-            raise SettingError(f"a key is {KEY_BYTES} bytes, got {len(self.secret)} of {type(self.secret).__name__}")
+            raise SettingError(
+                f"a key is {KEY_BYTES} bytes, got {len(self.secret)} of {type(self.secret).__name__}"
+            )
 
     def __repr__(self) -> str:
         return f"SecretKey(fingerprint={self.fingerprint!r})"
@@ -69,12 +71,16 @@ class SecretKey:
         letters = text.strip().lower()
         if not letters.startswith(PREFIX):
             raise FormatError(f"a key begins with {PREFIX}")
-        if not text.strip().isascii():  # some letters of other scripts become ASCII when their case is changed
+        if (
+            not text.strip().isascii()
+        ):  # some letters of other scripts become ASCII when their case is changed
             raise FormatError("the key has a typo: a letter that no key has")
         try:
             data = base64.b32decode(letters.removeprefix(PREFIX).upper())
         except ValueError:
-            raise FormatError("the key has a typo: a letter that no key has, or one too few or too many") from None
+            raise FormatError(
+                "the key has a typo: a letter that no key has, or one too few or too many"
+            ) from None
         if len(data) != KEY_BYTES + _CHECK_BYTES:
             raise FormatError("the key has a typo: letters are missing or too many")
         key = cls(data[:KEY_BYTES])
@@ -119,7 +125,11 @@ class Passphrase:
     def bind(self, nonce: bytes) -> SecretKey:
         """The key that this passphrase is for the carrier of this nonce; takes a few tenths of a second, on purpose."""
         words = unicodedata.normalize("NFC", self.text).encode()
-        return SecretKey(Argon2id(salt=nonce, length=KEY_BYTES, iterations=3, lanes=4, memory_cost=64 * 1024).derive(words))
+        return SecretKey(
+            Argon2id(
+                salt=nonce, length=KEY_BYTES, iterations=3, lanes=4, memory_cost=64 * 1024
+            ).derive(words)
+        )
 
 
 def read_key(path: StrPath) -> SecretKey:
@@ -151,16 +161,22 @@ def write_key(path: StrPath, key: SecretKey) -> None:
 
 def derive(secret: bytes, nonce: bytes, purpose: str, length: int = 32) -> bytes:
     """Bytes for one purpose: HKDF-SHA256 with the nonce as salt and "sirensong/1/" + purpose as info."""
-    return HKDF(algorithm=SHA256(), length=length, salt=nonce, info=f"sirensong/1/{purpose}".encode()).derive(secret)
+    return HKDF(
+        algorithm=SHA256(), length=length, salt=nonce, info=f"sirensong/1/{purpose}".encode()
+    ).derive(secret)
 
 
 def keystream(secret: bytes, nonce: bytes, purpose: str, count: int) -> npt.NDArray[np.uint64]:
     """The first `count` 64-bit integers, little-endian, of the AES-256-CTR stream for a purpose (counter from 0)."""
-    encryptor = Cipher(algorithms.AES256(derive(secret, nonce, purpose)), modes.CTR(bytes(16))).encryptor()
+    encryptor = Cipher(
+        algorithms.AES256(derive(secret, nonce, purpose)), modes.CTR(bytes(16))
+    ).encryptor()
     return np.frombuffer(encryptor.update(bytes(8 * count)), dtype="<u8")
 
 
-def choose_positions(secret: bytes, nonce: bytes, purpose: str, *, total: int, count: int) -> npt.NDArray[np.int64]:
+def choose_positions(
+    secret: bytes, nonce: bytes, purpose: str, *, total: int, count: int
+) -> npt.NDArray[np.int64]:
     """Choose `count` of `total` places, every choice as likely as any other.
 
     Each place draws a 64-bit integer; the smallest are chosen, ties to the lower place. Returns places in [0, total), ascending.
@@ -190,12 +206,16 @@ def xavier_deviation(fan_in: int, fan_out: int) -> float:
     return math.sqrt(2 / (fan_in + fan_out))
 
 
-def normal_values(secret: bytes, nonce: bytes, draws: Sequence[Draw]) -> tuple[npt.NDArray[np.float32], ...]:
+def normal_values(
+    secret: bytes, nonce: bytes, draws: Sequence[Draw]
+) -> tuple[npt.NDArray[np.float32], ...]:
     """Normal values with mean 0: the upper 52 bits of each 64-bit integer, k, stand for the quantile at (k + 1/2) / 2^52.
 
     Returns (count,), float32, for each draw.
     """
-    integers = np.concatenate([keystream(secret, nonce, draw.purpose, draw.count) for draw in draws])
+    integers = np.concatenate(
+        [keystream(secret, nonce, draw.purpose, draw.count) for draw in draws]
+    )
     normals = quantiles(((integers >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52)
     normals *= np.repeat([draw.deviation for draw in draws], [draw.count for draw in draws])
     values = normals.astype(np.float32)

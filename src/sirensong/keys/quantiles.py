@@ -13,7 +13,10 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-_CENTRE, _FAR = 0.425, 5.0  # |p - 1/2| up to which the first quotient serves, sqrt(-log p) up to which the second
+_CENTRE, _FAR = (
+    0.425,
+    5.0,
+)  # |p - 1/2| up to which the first quotient serves, sqrt(-log p) up to which the second
 # Numerator and denominator of each quotient of polynomials, highest power first.
 # fmt: off
 _QUOTIENTS = (

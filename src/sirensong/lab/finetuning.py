@@ -31,7 +31,7 @@ def finetune(
         raise SettingError(f"steps must be at least 1, got {steps}")
     if not 0 < rate < 1:
         raise SettingError(f"the rate of learning must be between 0 and 1, got {rate:g}")
-    levels = read_picture(picture).levels
+    levels = read_picture(picture).rgb
     check_tiles([levels], stego.grid)
     with loading("fine-tuning"):
         from sirensong.training.run import train_on

@@ -28,12 +28,21 @@ def prune(stego: StegoFunction, rate: float, *, structured: bool = False) -> Ste
         raise SettingError(f"the rate of pruning must be 0 to 1, got {rate:g}")
     last = stego.weights[-1].weight.shape
     return _changed(
-        stego, lambda matrices: matrices if structured and matrices.shape == last else _pruned(matrices, rate, structured)
+        stego,
+        lambda matrices: (
+            matrices
+            if structured and matrices.shape == last
+            else _pruned(matrices, rate, structured)
+        ),
     )
 
 
 def _pruned(matrices: Matrices, rate: float, structured: bool) -> Matrices:
-    size = np.sqrt(np.square(matrices, dtype=np.float64).sum(2, keepdims=True)) if structured else np.abs(matrices)
+    size = (
+        np.sqrt(np.square(matrices, dtype=np.float64).sum(2, keepdims=True))
+        if structured
+        else np.abs(matrices)
+    )
     flat = size.reshape(len(matrices), -1)
     least = np.argsort(flat, axis=1, kind="stable")[:, : round(rate * flat.shape[1])]
     kept = np.ones(flat.shape, np.float32)
@@ -68,10 +77,14 @@ def disturb(stego: StegoFunction, strength: float, rng: np.random.Generator) -> 
 
     def noisy(matrices: Matrices) -> Matrices:
         deviation = matrices.std(axis=(1, 2), keepdims=True)
-        return np.asarray(matrices + strength * deviation * rng.standard_normal(matrices.shape), np.float32)
+        return np.asarray(
+            matrices + strength * deviation * rng.standard_normal(matrices.shape), np.float32
+        )
 
     return _changed(stego, noisy)
 
 
 def _changed(stego: StegoFunction, change: Callable[[Matrices], Matrices]) -> StegoFunction:
-    return replace(stego, weights=tuple(layer._replace(weight=change(layer.weight)) for layer in stego.weights))
+    return replace(
+        stego, weights=tuple(layer._replace(weight=change(layer.weight)) for layer in stego.weights)
+    )

@@ -40,7 +40,12 @@ class Mask:
 
     def fits(self, architecture: Architecture, tiles: int, ratio: float, nonce: bytes) -> bool:
         """Whether this is the mask of such a carrier."""
-        mine = (self.architecture.shapes, len(self.positions), ratio_units(self.ratio), self.carrier)
+        mine = (
+            self.architecture.shapes,
+            len(self.positions),
+            ratio_units(self.ratio),
+            self.carrier,
+        )
         return mine == (architecture.shapes, tiles, ratio_units(ratio), nonce[: len(self.carrier)])
 
 
@@ -74,7 +79,13 @@ def mask_to_bytes(mask: Mask) -> bytes:
     """The mask file: a header, then Golomb-Rice codes of the gaps between positions: at 5 %, 1 % above their entropy."""
     gaps = np.diff(_flat(mask), prepend=-1) - 1
     rice = min(range(16), key=lambda bits: int((gaps >> bits).sum()) + bits * len(gaps))
-    shape = (mask.architecture.hidden_features, mask.architecture.hidden_layers, ratio_units(mask.ratio), rice, len(mask.positions))
+    shape = (
+        mask.architecture.hidden_features,
+        mask.architecture.hidden_layers,
+        ratio_units(mask.ratio),
+        rice,
+        len(mask.positions),
+    )
     rest = _HEAD.pack(_MAGIC, bytes(4), mask.carrier, *shape)[_CHECKED:] + _rice_encode(gaps, rice)
     return _MAGIC + hashlib.sha256(rest).digest()[:4] + rest
 
@@ -104,16 +115,29 @@ def mask_from_bytes(data: bytes, name: str = "the mask") -> Mask:
         counts = [selected_count(ratio, out * into) for out, into in architecture.shapes]
     except SettingError as error:
         raise FormatError(f"{name} is no mask file: {error.message}") from None
-    if tiles > 1 and tiles * max(sum(counts), len(counts)) > 8 * len(data):  # a position takes a bit at least
+    if tiles > 1 and tiles * max(sum(counts), len(counts)) > 8 * len(
+        data
+    ):  # a position takes a bit at least
         raise FormatError(f"{name} is damaged: it ends early")
     counts, starts = counts * tiles, _starts(architecture, tiles)
     flat = _rice_decode(data[_HEAD.size :], rice, sum(counts), name)
-    positions = tuple(part - start for part, start in zip(np.split(flat, np.cumsum(counts)[:-1]), starts, strict=False))
+    positions = tuple(
+        part - start
+        for part, start in zip(np.split(flat, np.cumsum(counts)[:-1]), starts, strict=False)
+    )
     sizes = np.diff(starts)
-    if any(len(part) and not (part[0] >= 0 and part[-1] < size) for part, size in zip(positions, sizes, strict=True)):
+    if any(
+        len(part) and not (part[0] >= 0 and part[-1] < size)
+        for part, size in zip(positions, sizes, strict=True)
+    ):
         raise FormatError(f"{name} is damaged: a position lies outside its weight matrix")
     matrices = len(architecture.shapes)
-    return Mask(architecture, ratio, tuple(positions[tile * matrices : (tile + 1) * matrices] for tile in range(tiles)), carrier)
+    return Mask(
+        architecture,
+        ratio,
+        tuple(positions[tile * matrices : (tile + 1) * matrices] for tile in range(tiles)),
+        carrier,
+    )
 
 
 def _rice_decode(data: bytes, rice: int, count: int, name: str) -> npt.NDArray[np.int64]:

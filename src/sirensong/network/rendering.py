@@ -16,11 +16,12 @@ from threadpoolctl import threadpool_limits
 from sirensong.errors import SettingError
 from sirensong.network.siren import Array, Weights
 from sirensong.network.tiles import Grid, Patch
-from sirensong.pictures.image import LARGEST_SIDE, Pixels, to_uint8
-from sirensong.pictures.raster import Raster, blank
+from sirensong.pictures.image import LARGEST_SIDE, RGB, Pixels, to_uint8
 
 LARGEST_RENDER = 200_000_000  # pixels
-_ACTIVATIONS = 2**19  # numbers in a layer that are evaluated at a time: more leave the cache, fewer wait for Python
+_ACTIVATIONS = (
+    2**19
+)  # numbers in a layer that are evaluated at a time: more leave the cache, fewer wait for Python
 _GROUP = 2**15  # pixels that a thread takes at a time, of one large tile or of several small ones
 _BAND = 2**20  # pixels that are blended together, about
 
@@ -55,10 +56,10 @@ def render(function: Function, size: Size) -> Pixels:
     return pixels
 
 
-def render_levels(function: Function, size: Size) -> Raster:
-    """The same in 8 bits, as files have it: an array, or sealed in a file if it is large, so that memory stays bounded."""
+def render_uint8(function: Function, size: Size) -> RGB:
+    """Like `render`, but returns an 8-bit image, made band by band in a quarter of the memory."""
     _check(size)
-    levels = blank(*size)
+    levels = np.empty((*size, 3), np.uint8)
     for rows, band in _bands(function, size):
         levels[rows] = to_uint8(band)
     return levels
@@ -66,16 +67,28 @@ def render_levels(function: Function, size: Size) -> Raster:
 
 def _check(size: Size) -> None:
     height, width = size
-    if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE and height * width <= LARGEST_RENDER):
-        raise SettingError(f"cannot render {width}x{height}: sides are 1 to {LARGEST_SIDE} pixels, {LARGEST_RENDER} in all at most")
+    if not (
+        1 <= height <= LARGEST_SIDE
+        and 1 <= width <= LARGEST_SIDE
+        and height * width <= LARGEST_RENDER
+    ):
+        raise SettingError(
+            f"cannot render {width}x{height}: sides are 1 to {LARGEST_SIDE} pixels, {LARGEST_RENDER} in all at most"
+        )
 
 
 def _bands(function: Function, size: Size) -> Iterator[tuple[slice, Pixels]]:
     """Finished rows of a picture from top to bottom, some rows of tiles at a time."""
     grid, (height, width) = function.grid, size
-    spans = [grid.patch(row * grid.columns, size).rows for row in range(grid.rows)]  # empty at 0 where a row of tiles has no pixels
+    spans = [
+        grid.patch(row * grid.columns, size).rows for row in range(grid.rows)
+    ]  # empty at 0 where a row of tiles has no pixels
     bottoms = list(accumulate((span.stop for span in spans), max))
-    tops = list(accumulate((span.start if span.stop else height for span in reversed(spans)), min, initial=height))[::-1]
+    tops = list(
+        accumulate(
+            (span.start if span.stop else height for span in reversed(spans)), min, initial=height
+        )
+    )[::-1]
     at_once = max(1, _BAND * grid.rows // (height * width))
     ends = [*range(at_once, grid.rows, at_once), grid.rows]
     done, begun = 0, np.zeros((3, 0, width), np.float32)
@@ -89,13 +102,17 @@ def _bands(function: Function, size: Size) -> Iterator[tuple[slice, Pixels]]:
         done, begun = tops[end], band[:, finished:]  # rows that the next tiles reach into
 
 
-def _outputs(function: Function, size: Size, ends: Sequence[int]) -> Iterator[tuple[int, Patch, Array]]:
+def _outputs(
+    function: Function, size: Size, ends: Sequence[int]
+) -> Iterator[tuple[int, Patch, Array]]:
     """Parts of tiles' patches and their blended outputs, (3, rows, columns), each with the end of the rows of tiles that it is of.
 
     Made on all cores, with one for each thread's products, band after band without a pause.
     """
     grid = function.grid
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     groups = (
         (end, group)
         for begin, end in pairwise([0, *ends])
@@ -104,7 +121,11 @@ def _outputs(function: Function, size: Size, ends: Sequence[int]) -> Iterator[tu
 
     def weigh(job: tuple[int, _Group]) -> tuple[int, list[Patch], list[Array]]:
         end, group = job
-        return end, [patch for _, patch in group], _joined(function.tiles([tile for tile, _ in group]))
+        return (
+            end,
+            [patch for _, patch in group],
+            _joined(function.tiles([tile for tile, _ in group])),
+        )
 
     def blend(job: tuple[int, list[Patch], list[Array]]) -> tuple[int, list[Patch], list[Array]]:
         end, parts, matrices = job
@@ -112,12 +133,18 @@ def _outputs(function: Function, size: Size, ends: Sequence[int]) -> Iterator[tu
 
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(cores) as pool:
         weighed = _ahead(pool, weigh, groups, cores)
-        jobs = ((end, parts, matrices) for end, patches, matrices in weighed for parts in _parts(patches))
+        jobs = (
+            (end, parts, matrices)
+            for end, patches, matrices in weighed
+            for parts in _parts(patches)
+        )
         for end, parts, outputs in _ahead(pool, blend, jobs, 2 * cores):
             yield from ((end, part, output) for part, output in zip(parts, outputs, strict=True))
 
 
-def _ahead(pool: Executor, call: Callable[[_Job], _Result], jobs: Iterable[_Job], ahead: int) -> Iterator[_Result]:
+def _ahead(
+    pool: Executor, call: Callable[[_Job], _Result], jobs: Iterable[_Job], ahead: int
+) -> Iterator[_Result]:
     """Results in the order of the jobs, of which so many are begun before they are asked for."""
     begun: deque[Future[_Result]] = deque()
     for job in jobs:
@@ -143,7 +170,9 @@ def _parts(patches: Sequence[Patch]) -> Iterator[list[Patch]]:
     """Rows of some patches of one size, as many as a thread takes at a time."""
     height, width = patches[0].size
     rows = max(1, _GROUP // (len(patches) * width))
-    return ([patch.part(slice(top, top + rows)) for patch in patches] for top in range(0, height, rows))
+    return (
+        [patch.part(slice(top, top + rows)) for patch in patches] for top in range(0, height, rows)
+    )
 
 
 def _blended(patches: Sequence[Patch], matrices: Sequence[Array]) -> list[Array]:

@@ -50,9 +50,13 @@ class Architecture:
 
     def __post_init__(self) -> None:
         if not 1 <= self.hidden_features <= LARGEST_FEATURES:
-            raise SettingError(f"hidden features must be 1 to {LARGEST_FEATURES}, got {self.hidden_features}")
+            raise SettingError(
+                f"hidden features must be 1 to {LARGEST_FEATURES}, got {self.hidden_features}"
+            )
         if not 2 <= self.hidden_layers <= LARGEST_LAYERS:
-            raise SettingError(f"hidden layers must be 2 to {LARGEST_LAYERS}, got {self.hidden_layers}")
+            raise SettingError(
+                f"hidden layers must be 2 to {LARGEST_LAYERS}, got {self.hidden_layers}"
+            )
         if not (math.isfinite(self.omega) and 0 < self.omega <= 10_000):
             raise SettingError(f"omega must be in (0, 10000], got {self.omega:g}")
 
@@ -73,7 +77,9 @@ class Architecture:
         return sum(out * into for out, into in self.shapes)
 
 
-def initial_weights(architecture: Architecture, rng: np.random.Generator, gain: float = 1.0) -> Weights:
+def initial_weights(
+    architecture: Architecture, rng: np.random.Generator, gain: float = 1.0
+) -> Weights:
     """Draw a SIREN to start training from.
 
     First layer uniform in +-omega / 2 (fan-in 2), the others in +-sqrt(6 / fan_in), as Sitzmann et al. have it with omega absorbed;
@@ -88,11 +94,20 @@ def initial_weights(architecture: Architecture, rng: np.random.Generator, gain: 
     last = len(architecture.shapes) - 1
     for index, (out, into) in enumerate(architecture.shapes):
         if index == 0:
-            layers.append(Layer(uniform((out, into), architecture.omega / into), uniform((out,), math.pi)))
+            layers.append(
+                Layer(uniform((out, into), architecture.omega / into), uniform((out,), math.pi))
+            )
         elif index < last:
-            layers.append(Layer(uniform((out, into), gain * math.sqrt(6 / into)), uniform((out,), 1 / math.sqrt(into))))
+            layers.append(
+                Layer(
+                    uniform((out, into), gain * math.sqrt(6 / into)),
+                    uniform((out,), 1 / math.sqrt(into)),
+                )
+            )
         else:
-            layers.append(Layer(uniform((out, into), math.sqrt(6 / into)), np.zeros(out, np.float32)))
+            layers.append(
+                Layer(uniform((out, into), math.sqrt(6 / into)), np.zeros(out, np.float32))
+            )
     return tuple(layers)
 
 
@@ -119,7 +134,10 @@ def _affine(layer: tuple[Any, Any], activation: Any) -> Any:
 
 def unstack(weights: Weights) -> list[Weights]:
     """What `stack` has put together: views."""
-    return [tuple(Layer(layer.weight[index], layer.bias[index]) for layer in weights) for index in range(len(weights[0].weight))]
+    return [
+        tuple(Layer(layer.weight[index], layer.bias[index]) for layer in weights)
+        for index in range(len(weights[0].weight))
+    ]
 
 
 def stack(functions: Sequence[Weights]) -> Weights:

@@ -53,19 +53,31 @@ def check_selects(architecture: Architecture, ratio: float) -> None:
         )
 
 
-def keyed_positions(key: SecretKey, nonce: bytes, architecture: Architecture, ratio: float, tile: int = 0) -> Positions:
+def keyed_positions(
+    key: SecretKey, nonce: bytes, architecture: Architecture, ratio: float, tile: int = 0
+) -> Positions:
     """Positions that the key chooses for itself in each weight matrix of a tile."""
     return _drawn_positions(key.secret, nonce, architecture, ratio, tile)
 
 
-def random_positions(nonce: bytes, architecture: Architecture, ratio: float, tile: int = 0) -> Positions:
+def random_positions(
+    nonce: bytes, architecture: Architecture, ratio: float, tile: int = 0
+) -> Positions:
     """One mask for every key, drawn from the carrier's nonce: the ablation of section 4.8."""
     return _drawn_positions(nonce, nonce, architecture, ratio, tile)
 
 
-def _drawn_positions(secret: bytes, nonce: bytes, architecture: Architecture, ratio: float, tile: int) -> Positions:
+def _drawn_positions(
+    secret: bytes, nonce: bytes, architecture: Architecture, ratio: float, tile: int
+) -> Positions:
     return tuple(
-        choose_positions(secret, nonce, f"{matrix}/positions", total=out * into, count=selected_count(ratio, out * into))
+        choose_positions(
+            secret,
+            nonce,
+            f"{matrix}/positions",
+            total=out * into,
+            count=selected_count(ratio, out * into),
+        )
         for matrix, (out, into) in _numbered(architecture, tile)
     )
 
@@ -88,7 +100,9 @@ def magnitude_positions(weights: Weights, ratio: float) -> Positions:
     return tuple(chosen)
 
 
-def key_weights(key: SecretKey, nonce: bytes, architecture: Architecture, positions: Mapping[int, Positions]) -> list[Values]:
+def key_weights(
+    key: SecretKey, nonce: bytes, architecture: Architecture, positions: Mapping[int, Positions]
+) -> list[Values]:
     """The key weights W_se (Eq. 6): Xavier-normal values, one for each position in each tile, in the order of positions."""
     draws = [
         Draw(f"{matrix}/values", len(places), xavier_deviation(into, out))

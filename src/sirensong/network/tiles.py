@@ -67,7 +67,9 @@ class Grid:
 
     def __post_init__(self) -> None:
         if not (1 <= self.rows <= LARGEST_GRID and 1 <= self.columns <= LARGEST_GRID):
-            raise SettingError(f"a grid has 1 to {LARGEST_GRID} tiles a side, got {self.columns}x{self.rows}")
+            raise SettingError(
+                f"a grid has 1 to {LARGEST_GRID} tiles a side, got {self.columns}x{self.rows}"
+            )
 
     @property
     def tiles(self) -> int:
@@ -98,7 +100,9 @@ def _span(pixels: int, tiles: int, tile: int) -> tuple[slice, Array, Array]:
     inside = np.flatnonzero(share > 0)
     span = slice(int(inside[0]), int(inside[-1]) + 1) if len(inside) else slice(0, 0)
     own, blend = coords[span].astype(np.float32), share[span].astype(np.float32)
-    own.flags.writeable = blend.flags.writeable = False  # they are kept for the next tile of this row or column
+    own.flags.writeable = blend.flags.writeable = (
+        False  # they are kept for the next tile of this row or column
+    )
     return span, own, blend
 
 

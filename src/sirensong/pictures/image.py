@@ -18,19 +18,31 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from sirensong.errors import FormatError, SettingError, SirensongError
 from sirensong.files import StrPath, read_bytes, write_bytes
-from sirensong.pictures.raster import Levels, Raster, Sealed, bands, blank
 
 Pixels = npt.NDArray[np.float32]
 """Colours of a picture: (height, width, 3), RGB in [0, 1]."""
 
-ImageLike = StrPath | Image.Image | npt.NDArray[Any] | Sealed
+RGB = npt.NDArray[np.uint8]
+"""An 8-bit image: (height, width, 3), red, green, blue."""
+
+ImageLike = StrPath | Image.Image | npt.NDArray[Any]
+
+_BAND = 2**20  # pixels that are worked on together, about
 
 LARGEST_FILE = 200_000_000  # pixels a picture may have in its file; it is decoded whole before it is made smaller
 _LARGEST_BYTES = 1024**3
 LARGEST_SIDE = 65_535  # a slot keeps each side in 16 bits
 
 _LOSSLESS = {"L", "RGB", "1", "P"}
-_FORMATS = {".png": "PNG", ".webp": "WEBP", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".jpg": "JPEG", ".jpeg": "JPEG"}
+_FORMATS = {
+    ".png": "PNG",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+}
 
 PICTURE_ENDINGS = tuple(_FORMATS)
 
@@ -41,40 +53,38 @@ _OPTIONS: dict[str, dict[str, Any]] = {"WEBP": {"lossless": True}, "JPEG": {"qua
 class Picture:
     """A photograph as colours, and what was lost on the way, a line each.
 
-    levels: (height, width, 3), uint8: an array, or sealed in a file if it is large. notes: such as "alpha dropped".
+    rgb: (height, width, 3), uint8. notes: such as "alpha dropped".
     """
 
-    levels: Raster
+    rgb: RGB
     notes: tuple[str, ...] = ()
 
     @property
     def pixels(self) -> Pixels:
         """(height, width, 3), float32 in [0, 1]."""
-        return from_uint8(self.levels)
+        return from_uint8(self.rgb)
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width)."""
-        return self.levels.shape[0], self.levels.shape[1]
+        return self.rgb.shape[0], self.rgb.shape[1]
 
 
 def read_picture(image: ImageLike, *, within: tuple[int, int] | None = None) -> Picture:
     """Take a photograph from a file, a PIL image or an array. within: (height, width) to make it smaller to, keeping its shape.
 
     image: a path to JPEG, PNG, WebP or whatever else Pillow opens; a PIL image; or an array (height, width), (height, width, 3) or
-    (height, width, 4), uint8, uint16, or floating in [0, 1]; or a sealed picture, as it is. EXIF orientation is applied; grey is
+    (height, width, 4), uint8, uint16, or floating in [0, 1]. EXIF orientation is applied; grey is
     repeated in three channels; alpha, palettes and 16 bits are converted, and `notes` says what that lost.
     Raises FileError if a file cannot be read, FormatError if it is no picture, SettingError for an array of another form.
     """
     picture = _take(image)
     if within is None:
         return picture
-    return replace(picture, levels=resize(picture.levels, *fit_within(picture.size, within)))
+    return replace(picture, rgb=resize(picture.rgb, *fit_within(picture.size, within)))
 
 
 def _take(image: ImageLike) -> Picture:
-    if isinstance(image, Sealed):
-        return Picture(image)
     if isinstance(image, np.ndarray):
         return _from_array(image)
     if isinstance(image, Image.Image):
@@ -86,12 +96,20 @@ def _take(image: ImageLike) -> Picture:
 
 def _from_file(file: io.BytesIO, name: str) -> Picture:
     with _decoding(name), _own_limit(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of half the size that it refuses, and of odd metadata
+        warnings.simplefilter(
+            "ignore"
+        )  # Pillow warns of half the size that it refuses, and of odd metadata
         with Image.open(file) as opened:
-            deep = opened.mode in ("LA", "RGB", "RGBA") and ";16" in str(opened.tile)  # Pillow keeps the upper 8 bits, untold
+            deep = opened.mode in ("LA", "RGB", "RGBA") and ";16" in str(
+                opened.tile
+            )  # Pillow keeps the upper 8 bits, untold
             opened.load()
             picture = _from_pil(opened, name)
-    return replace(picture, notes=(f"{name}: 16-bit colours reduced to 8 bits", *picture.notes)) if deep else picture
+    return (
+        replace(picture, notes=(f"{name}: 16-bit colours reduced to 8 bits", *picture.notes))
+        if deep
+        else picture
+    )
 
 
 @contextlib.contextmanager
@@ -113,7 +131,9 @@ def _decoding(name: str) -> Iterator[None]:
     except SirensongError:
         raise
     except UnidentifiedImageError:
-        raise FormatError(f"{name} is no picture that can be read", hint="JPEG, PNG, WebP, TIFF and BMP are") from None
+        raise FormatError(
+            f"{name} is no picture that can be read", hint="JPEG, PNG, WebP, TIFF and BMP are"
+        ) from None
     except Exception as error:
         reason = " ".join(str(error).split()).lower() or type(error).__name__
         raise FormatError(f"{name} is damaged or too large: {reason}") from error
@@ -126,20 +146,28 @@ def _from_pil(image: Image.Image, name: str) -> Picture:
     if getattr(image, "n_frames", 1) > 1:
         notes.append(f"{name}: only the first of {getattr(image, 'n_frames', 1)} frames is used")
     turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-    upright = ImageOps.exif_transpose(image) if turned else image  # which would copy it too, and so would the last conversion
+    upright = (
+        ImageOps.exif_transpose(image) if turned else image
+    )  # which would copy it too, and so would the last conversion
     wide, scale = upright.mode.startswith(("I", "F")), 65535.0
     if wide:
         if upright.mode == "F":
             scale = _largest(upright, name)
-        notes.append(f"{name}: {'floating-point' if upright.mode == 'F' else '16-bit'} grey reduced to 8 bits")
-    levels, clear = blank(upright.height, upright.width), False
+        notes.append(
+            f"{name}: {'floating-point' if upright.mode == 'F' else '16-bit'} grey reduced to 8 bits"
+        )
+    levels, clear = np.empty((upright.height, upright.width, 3), np.uint8), False
     for rows, band in _bands_of(upright):
         if wide:
             levels[rows] = to_uint8(_three_channels(np.asarray(band) / scale))
         elif band.has_transparency_data:
             opaque = band.convert("RGBA")
             clear |= np.asarray(opaque.getchannel("A")).min() < 255
-            levels[rows] = np.asarray(Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque).convert("RGB"))
+            levels[rows] = np.asarray(
+                Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque).convert(
+                    "RGB"
+                )
+            )
         else:
             levels[rows] = np.asarray(band.convert("RGB"))
     if clear:
@@ -150,7 +178,10 @@ def _from_pil(image: Image.Image, name: str) -> Picture:
 
 
 def _bands_of(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
-    return ((rows, image.crop((0, rows.start, image.width, rows.stop))) for rows in bands(image.height, image.width))
+    return (
+        (rows, image.crop((0, rows.start, image.width, rows.stop)))
+        for rows in bands(image.height, image.width)
+    )
 
 
 def _largest(image: Image.Image, name: str) -> float:
@@ -164,8 +195,14 @@ def _largest(image: Image.Image, name: str) -> float:
 
 
 def _from_array(array: npt.NDArray[Any]) -> Picture:
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or 0 in array.shape:
-        raise SettingError(f"an image array is (height, width), (height, width, 3) or (height, width, 4), got {array.shape}")
+    if (
+        array.ndim not in (2, 3)
+        or (array.ndim == 3 and array.shape[2] not in (3, 4))
+        or 0 in array.shape
+    ):
+        raise SettingError(
+            f"an image array is (height, width), (height, width, 3) or (height, width, 4), got {array.shape}"
+        )
     notes: tuple[str, ...] = ()
     if array.dtype == np.uint8 and array.shape[2:] != (4,):
         return Picture(_three_channels(array))
@@ -191,14 +228,14 @@ def _three_channels(colours: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.repeat(colours[..., None], 3, axis=2) if colours.ndim == 2 else colours
 
 
-def from_uint8(levels: Raster) -> Pixels:
+def from_uint8(levels: RGB) -> Pixels:
     """8-bit colours to float32 in [0, 1]."""
     pixels = np.array(levels, np.float32, order="C")
     pixels /= 255
     return pixels
 
 
-def to_uint8(pixels: npt.NDArray[Any]) -> Levels:
+def to_uint8(pixels: npt.NDArray[Any]) -> RGB:
     """Colours in [0, 1] to 8 bits, rounded to the nearest; what lies outside is clipped. 8 bits stay as they are."""
     if pixels.dtype == np.uint8:
         return pixels
@@ -211,7 +248,7 @@ def to_uint8(pixels: npt.NDArray[Any]) -> Levels:
     return levels
 
 
-def to_pil(pixels: Pixels | Raster) -> Image.Image:
+def to_pil(pixels: Pixels | RGB) -> Image.Image:
     """Colours (height, width, 3), in [0, 1] or in 8 bits, to a PIL image, 8-bit RGB."""
     height, width, _ = pixels.shape
     image = Image.new("RGB", (width, height))
@@ -220,7 +257,13 @@ def to_pil(pixels: Pixels | Raster) -> Image.Image:
     return image
 
 
-def digest(pictures: Sequence[Pixels | Raster], settings: object) -> bytes:
+def bands(height: int, width: int) -> Iterator[slice]:
+    """Rows to work on together, top to bottom, so that what is made on the way stays small."""
+    rows = max(1, _BAND // width)
+    return (slice(top, min(top + rows, height)) for top in range(0, height, rows))
+
+
+def digest(pictures: Sequence[Pixels | RGB], settings: object) -> bytes:
     """SHA-256 of pictures and of settings, by their repr: equal for equal work."""
     sha = hashlib.sha256(repr(settings).encode())
     for picture in pictures:
@@ -230,21 +273,14 @@ def digest(pictures: Sequence[Pixels | Raster], settings: object) -> bytes:
     return sha.digest()
 
 
-def resize(pixels: Raster, height: int, width: int) -> Raster:
+def resize(pixels: RGB, height: int, width: int) -> RGB:
     """Resample a picture with Lanczos's filter."""
     if pixels.shape[:2] == (height, width):
         return pixels
-    image, levels, lanczos = to_pil(pixels), blank(height, width), Image.Resampling.LANCZOS
-    if not isinstance(levels, Sealed):
-        return np.asarray(image.resize((width, height), lanczos))
-    widened = image.resize((width, image.height), lanczos)
-    for rows in bands(height, width):
-        box = (0, rows.start * image.height / height, width, rows.stop * image.height / height)
-        levels[rows] = np.asarray(widened.resize((width, rows.stop - rows.start), lanczos, box=box))
-    return levels
+    return np.asarray(to_pil(pixels).resize((width, height), Image.Resampling.LANCZOS))
 
 
-def fill(pixels: Raster, height: int, width: int) -> Raster:
+def fill(pixels: RGB, height: int, width: int) -> RGB:
     """The largest middle part of a picture in the shape of (height, width), resampled to that size."""
     own_height, own_width = pixels.shape[:2]
     scale = min(own_height / height, own_width / width)
@@ -264,11 +300,13 @@ def check_ending(path: StrPath) -> str:
     """The format that a picture's name asks for by its ending. Raises SettingError for one that cannot be written."""
     suffix = Path(path).suffix.lower()
     if suffix not in _FORMATS:
-        raise SettingError(f"cannot write {os.fspath(path)}: pictures end in {', '.join(_FORMATS)}, got {suffix or 'no ending'}")
+        raise SettingError(
+            f"cannot write {os.fspath(path)}: pictures end in {', '.join(_FORMATS)}, got {suffix or 'no ending'}"
+        )
     return _FORMATS[suffix]
 
 
-def encode_picture(pixels: Pixels | Raster, path: StrPath) -> memoryview:
+def encode_picture(pixels: Pixels | RGB, path: StrPath) -> memoryview:
     """The bytes of a picture in the format of its name's ending: PNG, WebP (lossless), BMP, TIFF, JPEG.
 
     Raises SettingError for another ending, and for a picture with a longer side than the format allows.
@@ -280,10 +318,12 @@ def encode_picture(pixels: Pixels | Raster, path: StrPath) -> memoryview:
         to_pil(pixels).save(buffer, form, **options)
     except (OSError, ValueError) as error:
         size = f"{pixels.shape[1]}x{pixels.shape[0]}"
-        raise SettingError(f"cannot write {os.fspath(path)}: {size} is too large for {form}", hint="png has room") from error
+        raise SettingError(
+            f"cannot write {os.fspath(path)}: {size} is too large for {form}", hint="png has room"
+        ) from error
     return buffer.getbuffer()
 
 
-def write_picture(path: StrPath, pixels: Pixels | Raster, *, overwrite: bool = False) -> None:
+def write_picture(path: StrPath, pixels: Pixels | RGB, *, overwrite: bool = False) -> None:
     """Write a picture to a file, whole or not at all. Raises FileError or SettingError."""
     write_bytes(path, encode_picture(pixels, path), overwrite=overwrite)

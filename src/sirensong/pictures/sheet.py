@@ -51,7 +51,9 @@ def _thumbnail(pixels: Pixels, side: int) -> Image.Image:
     height, width = pixels.shape[:2]
     scale = side / max(height, width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
-    image = to_pil(resize(to_uint8(pixels), *size) if scale < 1 else pixels).resize(size[::-1], Image.Resampling.NEAREST)
+    image = to_pil(resize(to_uint8(pixels), *size) if scale < 1 else pixels).resize(
+        size[::-1], Image.Resampling.NEAREST
+    )
     cell = Image.new("RGB", (side, side), _PAPER)
     cell.paste(image, ((side - size[1]) // 2, (side - size[0]) // 2))
     return cell

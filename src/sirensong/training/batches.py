@@ -41,12 +41,17 @@ class Batches:
             if self._drawn % patches.shape[1] == 0:
                 order = torch.rand(patches.shape, generator=self._generator).argsort(1)
                 self._shuffled[kind] = patches.gather(1, order).T.contiguous()
-        self._chosen.copy_(torch.stack([shuffled[self._drawn % len(shuffled)] for shuffled in self._shuffled]))
+        self._chosen.copy_(
+            torch.stack([shuffled[self._drawn % len(shuffled)] for shuffled in self._shuffled])
+        )
         self._drawn += 1
 
     def take(self) -> tuple[Tensor, Tensor]:
         """Coordinates (F, points, 2) and colours (F, points, 3) of the batch that was drawn."""
-        flat, functions = self._chosen.index_select(0, self._kinds).add_(self._starts).flatten(), len(self._kinds)
+        flat, functions = (
+            self._chosen.index_select(0, self._kinds).add_(self._starts).flatten(),
+            len(self._kinds),
+        )
         coords, colours = self._coords.index_select(0, flat), self._colours.index_select(0, flat)
         return coords.view(functions, -1, 2), colours.view(functions, -1, 3)
 

@@ -47,7 +47,9 @@ class Checkpoint:
     way. masks: the positions that all keys share, of each of its tiles, once they are selected, if they do.
     """
 
-    def __init__(self, path: StrPath, nonce: bytes, secret: bytes, context: bytes, entropy: bytes) -> None:
+    def __init__(
+        self, path: StrPath, nonce: bytes, secret: bytes, context: bytes, entropy: bytes
+    ) -> None:
         self._path, self._nonce, self._context = Path(path), nonce, context
         self._cipher = AESGCM(derive(secret, nonce, "checkpoint"))
         self._written = time.monotonic()
@@ -62,12 +64,28 @@ class Checkpoint:
     def write(self, snapshot: Snapshot | None) -> None:
         """Store where the part under way stands, in place of what was stored before. Raises FileError if it cannot be written."""
         groups = {"masks": _flat(self.masks)}
-        header: dict[str, Any] = {"part": self.part, "tiles": len(self.masks or ()), "entropy": self.entropy.hex(), "stage": None}
+        header: dict[str, Any] = {
+            "part": self.part,
+            "tiles": len(self.masks or ()),
+            "entropy": self.entropy.hex(),
+            "stage": None,
+        }
         if snapshot is not None:
-            groups |= {"shared": _arrays(snapshot.shared.tensors()), "optimizer": _arrays(snapshot.optimizer)}
-            header |= {"stage": snapshot.stage, "step": snapshot.step, "spent": snapshot.spent, "best": None}
+            groups |= {
+                "shared": _arrays(snapshot.shared.tensors()),
+                "optimizer": _arrays(snapshot.optimizer),
+            }
+            header |= {
+                "stage": snapshot.stage,
+                "step": snapshot.step,
+                "spent": snapshot.spent,
+                "best": None,
+            }
             if snapshot.best is not None:
-                groups["best"], header["best"] = _arrays(snapshot.best[0].tensors()), snapshot.best[1]
+                groups["best"], header["best"] = (
+                    _arrays(snapshot.best[0].tensors()),
+                    snapshot.best[1],
+                )
         self._seal(self._path, header, groups)
         self._written = time.monotonic()
 
@@ -85,9 +103,18 @@ class Checkpoint:
         self.masks = _by_tile(groups.get("masks", []), header["tiles"])
         if header["stage"] is None:
             return None
-        best = None if header["best"] is None else (Parameters(*tensors("best")), float(header["best"]))
+        best = (
+            None
+            if header["best"] is None
+            else (Parameters(*tensors("best")), float(header["best"]))
+        )
         return Snapshot(
-            header["stage"], header["step"], header["spent"], Parameters(*tensors("shared")), tensors("optimizer"), best
+            header["stage"],
+            header["step"],
+            header["spent"],
+            Parameters(*tensors("shared")),
+            tensors("optimizer"),
+            best,
         )
 
     def finish(self, weights: list[Weights], masks: list[Positions] | None) -> None:
@@ -108,13 +135,19 @@ class Checkpoint:
             return None
         header, groups = self._open(path)
         arrays, tiles = groups["weights"], header["tiles"]
-        layers = [Layer(weight, bias) for weight, bias in zip(arrays[::2], arrays[1::2], strict=True)]
+        layers = [
+            Layer(weight, bias) for weight, bias in zip(arrays[::2], arrays[1::2], strict=True)
+        ]
         each = len(layers) // tiles
         masks = _by_tile(groups.get("masks", []), tiles) if header["masked"] else None
         return [tuple(layers[tile * each : (tile + 1) * each]) for tile in range(tiles)], masks
 
     def _seal(self, path: Path, header: dict[str, Any], groups: dict[str, list[_Array]]) -> None:
-        arrays = {f"{name}.{index}": array for name, group in groups.items() for index, array in enumerate(group)}
+        arrays = {
+            f"{name}.{index}": array
+            for name, group in groups.items()
+            for index, array in enumerate(group)
+        }
         arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
         iv = secrets.token_bytes(_GCM_NONCE_BYTES)
         sealed = self._cipher.encrypt(iv, pack(arrays), self._context)
@@ -123,7 +156,9 @@ class Checkpoint:
     def _open(self, path: Path) -> tuple[dict[str, Any], dict[str, list[_Array]]]:
         data = _read(path)
         try:
-            opened = self._cipher.decrypt(data[_HEAD - _GCM_NONCE_BYTES : _HEAD], data[_HEAD:], self._context)
+            opened = self._cipher.decrypt(
+                data[_HEAD - _GCM_NONCE_BYTES : _HEAD], data[_HEAD:], self._context
+            )
         except InvalidTag:
             raise FormatError(
                 f"{path} does not belong to this run: it is damaged, or of other pictures, keys or settings",

@@ -23,12 +23,17 @@ class Disturbance:
     def __call__(self, shared: Parameters) -> Parameters:
         """Weights as they may arrive. Biases stay."""
         rate = self._pruning * float(torch.rand((), generator=self._generator))
-        first, hidden, last = (self._disturbed(matrices, rate) for matrices in (shared.first, shared.hidden, shared.last))
+        first, hidden, last = (
+            self._disturbed(matrices, rate)
+            for matrices in (shared.first, shared.hidden, shared.last)
+        )
         return replace(shared, first=first, hidden=hidden, last=last)
 
     def _disturbed(self, matrices: Tensor, rate: float) -> Tensor:
         noise = torch.randn(matrices.shape, generator=self._generator).to(matrices.device)
-        noisy = torch.addcmul(matrices, noise, matrices.std((-2, -1), keepdim=True), value=self._noise)
+        noisy = torch.addcmul(
+            matrices, noise, matrices.std((-2, -1), keepdim=True), value=self._noise
+        )
         size = matrices.abs().flatten(-2)
         gone = round(rate * size.shape[-1])
         if gone == 0:

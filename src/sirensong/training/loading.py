@@ -18,13 +18,19 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 @contextmanager
 def loading(purpose: str) -> Iterator[None]:
     """Import modules that need torch in here. purpose: what needs them. Raises MissingDependencyError if a package is missing."""
-    if "torch" not in sys.modules:  # else it is too late: OpenMP reads its settings when it is loaded
-        os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # do not spin for long on a core that another program needs
+    if (
+        "torch" not in sys.modules
+    ):  # else it is too late: OpenMP reads its settings when it is loaded
+        os.environ.setdefault(
+            "GOMP_SPINCOUNT", "20000"
+        )  # do not spin for long on a core that another program needs
     _keep_freed_memory()
     try:
         yield
     except ModuleNotFoundError as error:
-        raise MissingDependencyError(f"{purpose} needs {error.name}", hint="pip install 'sirensong[hide]'") from error
+        raise MissingDependencyError(
+            f"{purpose} needs {error.name}", hint="pip install 'sirensong[hide]'"
+        ) from error
 
 
 @functools.cache

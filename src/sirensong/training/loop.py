@@ -83,7 +83,9 @@ class _Step:
         """Take the step. Returns each function's error before it."""
         problem = self.problem
         seen = self.shared if self.disturbance is None else self.disturbance(self.shared)
-        errors, gradient = self.one_pass.run(problem.weights(seen), *self.batches.take(), problem.loss_weights)
+        errors, gradient = self.one_pass.run(
+            problem.weights(seen), *self.batches.take(), problem.loss_weights
+        )
         self.descent.step(problem.shared_gradient(gradient), self.scale)
         return errors
 
@@ -102,12 +104,20 @@ class Stage:
         seconds: float | None = None,
         resumed: Snapshot | None = None,
     ) -> None:
-        self._name, self._problem, self._shared, self._recipe, self._around = name, problem, shared, recipe, around
+        self._name, self._problem, self._shared, self._recipe, self._around = (
+            name,
+            problem,
+            shared,
+            recipe,
+            around,
+        )
         self._is_cover = name == COVER_STAGE
         steps = recipe.cover_steps if self._is_cover else recipe.joint_steps
         done, spent = (resumed.step, resumed.spent) if resumed is not None else (0, 0.0)
         even = replace(recipe, batches=None)  # the cover stage's steps all look at as many pixels
-        self._schedule = Schedule(even if self._is_cover else recipe, steps, seconds, done=done, spent=spent)
+        self._schedule = Schedule(
+            even if self._is_cover else recipe, steps, seconds, done=done, spent=spent
+        )
         self._descent = Descent(recipe, problem, shared)
         self._scale = torch.ones((), device=shared.first.device)
         self._best: tuple[Parameters, float] | None = None
@@ -146,7 +156,9 @@ class Stage:
     def _step(self) -> None:
         self._set_points()
         self._batches.draw()
-        self._scale.fill_(1.0 if self._is_cover else self._recipe.rate_scale(self._schedule.progress))
+        self._scale.fill_(
+            1.0 if self._is_cover else self._recipe.rate_scale(self._schedule.progress)
+        )
         before = self._shared.clone() if self._is_cover and self._recipe.keep_best else None
         with tf32_products(self._around.precision, self._scale.device):
             errors = self._descend().clone()  # a replayed step returns the same tensor each time
@@ -159,34 +171,67 @@ class Stage:
         recipe, problem = self._recipe, self._problem
         largest = max(len(target.coords) for target in problem.targets)
         due = recipe.cover_batch if self._is_cover else recipe.batch_at(self._schedule.progress)
-        points = largest if due is None else min(max(1, round(due * largest / _EVEN)) * _EVEN, largest)
+        points = (
+            largest if due is None else min(max(1, round(due * largest / _EVEN)) * _EVEN, largest)
+        )
         if points == self._points:
             return
         self._points = points
         device = self._shared.first.device
         dtype = backward_dtype(self._around.precision, device)
-        one_pass = TrainingPass(problem.architecture, problem.functions, points, device=device, backward_dtype=dtype)
+        one_pass = TrainingPass(
+            problem.architecture, problem.functions, points, device=device, backward_dtype=dtype
+        )
         self._batches = Batches(problem.targets, points, self._generator)
-        step = _Step(problem, self._shared, self._batches, one_pass, self._descent, self._scale, self._disturbance)
-        disturbed = self._disturbance is not None  # by what the processor chooses anew for each step
+        step = _Step(
+            problem,
+            self._shared,
+            self._batches,
+            one_pass,
+            self._descent,
+            self._scale,
+            self._disturbance,
+        )
+        disturbed = (
+            self._disturbance is not None
+        )  # by what the processor chooses anew for each step
         self._descend = step if disturbed else replayed(step, device)
 
     def snapshot(self) -> Snapshot:
         """The stage as it stands; shares memory with it."""
-        return Snapshot(self._name, self._schedule.step, self._schedule.spent, self._shared, self._descent.state(), self._best)
+        return Snapshot(
+            self._name,
+            self._schedule.step,
+            self._schedule.spent,
+            self._shared,
+            self._descent.state(),
+            self._best,
+        )
 
     def _report(self) -> None:
-        errors = torch.stack(self._errors).view(len(self._errors), self._problem.tiles, -1).mean((0, 1)).tolist()
+        errors = (
+            torch.stack(self._errors)
+            .view(len(self._errors), self._problem.tiles, -1)
+            .mean((0, 1))
+            .tolist()
+        )
         self._errors.clear()
         self._reported = time.monotonic()
         if not all(error < float("inf") for error in errors):
             raise TrainingDivergedError(
-                "training diverged: the weights are no longer finite", hint="try a lower omega or more features"
+                "training diverged: the weights are no longer finite",
+                hint="try a lower omega or more features",
             )
-        psnr = tuple(psnr_of(error / 4) for error in errors)  # the function's range [-1, 1] is twice that of colours
+        psnr = tuple(
+            psnr_of(error / 4) for error in errors
+        )  # the function's range [-1, 1] is twice that of colours
         if self._around.listener is not None:
             schedule = self._schedule
-            self._around.listener(Progress(self._name, schedule.step, schedule.steps, psnr, schedule.seconds_left))
+            self._around.listener(
+                Progress(self._name, schedule.step, schedule.steps, psnr, schedule.seconds_left)
+            )
         goal = self._around.goal
-        if goal is not None and not self._is_cover and min(psnr) >= goal:  # an estimate: worth a look at whole renders
+        if (
+            goal is not None and not self._is_cover and min(psnr) >= goal
+        ):  # an estimate: worth a look at whole renders
             self._arrived = min(self._problem.psnr(self._shared)) >= goal

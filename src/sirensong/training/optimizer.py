@@ -18,7 +18,11 @@ from sirensong.training.parameters import Parameters
 from sirensong.training.problem import Problem
 from sirensong.training.recipe import Recipe
 
-_QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's coefficients: singular values go to about 1, fast rather than exactly
+_QUINTIC = (
+    3.4445,
+    -4.7750,
+    2.0315,
+)  # Jordan's coefficients: singular values go to about 1, fast rather than exactly
 _TINY = 1e-12
 
 
@@ -42,7 +46,9 @@ class Muon:
     rate, the last at 1 + tilt times, those between in a line.
     """
 
-    def __init__(self, matrices: Tensor, trained: Tensor, *, rate: float, momentum: float, tilt: float = 0.0) -> None:
+    def __init__(
+        self, matrices: Tensor, trained: Tensor, *, rate: float, momentum: float, tilt: float = 0.0
+    ) -> None:
         self._matrices, self._rate, self._momentum = matrices, rate, momentum
         tilted = torch.linspace(1 - tilt, 1 + tilt, len(matrices), device=matrices.device)
         self._share = trained * tilted.view(-1, *[1] * (matrices.ndim - 1))
@@ -64,7 +70,12 @@ class Adam:
     """Adam (Kingma and Ba, 2015) for any tensors, with PyTorch's defaults for its betas and epsilon."""
 
     def __init__(
-        self, tensors: Sequence[Tensor], *, rate: float, betas: tuple[float, float] = (0.9, 0.999), epsilon: float = 1e-8
+        self,
+        tensors: Sequence[Tensor],
+        *,
+        rate: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
     ) -> None:
         self._tensors, self._rate, self._betas, self._epsilon = tuple(tensors), rate, betas, epsilon
         self._means = [torch.zeros_like(tensor) for tensor in tensors]
@@ -74,9 +85,13 @@ class Adam:
     def step(self, gradients: Sequence[Tensor], scale: Tensor) -> None:
         """One step. gradients: one for each tensor."""
         self._steps += 1
-        mean_share, square_share = (-torch.expm1(self._steps * math.log(beta)) for beta in self._betas)  # 1 - beta ** steps
+        mean_share, square_share = (
+            -torch.expm1(self._steps * math.log(beta)) for beta in self._betas
+        )  # 1 - beta ** steps
         rate = scale / mean_share
-        for tensor, gradient, mean, square in zip(self._tensors, gradients, self._means, self._squares, strict=True):
+        for tensor, gradient, mean, square in zip(
+            self._tensors, gradients, self._means, self._squares, strict=True
+        ):
             mean.lerp_(gradient, 1 - self._betas[0])
             square.mul_(self._betas[1]).addcmul_(gradient, gradient, value=1 - self._betas[1])
             spread = (square / square_share).sqrt_().add_(self._epsilon)
@@ -94,7 +109,13 @@ class Descent:
         others = [shared.first, shared.biases, shared.last_bias]
         hidden: Optimizer = Adam([shared.hidden], rate=recipe.rate)
         if recipe.optimizer == "muon":
-            hidden = Muon(shared.hidden, problem.trained(), rate=recipe.rate, momentum=recipe.momentum, tilt=recipe.tilt)
+            hidden = Muon(
+                shared.hidden,
+                problem.trained(),
+                rate=recipe.rate,
+                momentum=recipe.momentum,
+                tilt=recipe.tilt,
+            )
         self._hidden = hidden
         self._others = Adam(others, rate=recipe.adam_rate, betas=recipe.adam_betas)
         self._last = Adam([shared.last], rate=recipe.last_rate, betas=recipe.adam_betas)

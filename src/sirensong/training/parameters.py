@@ -40,7 +40,9 @@ class Parameters:
 
     def to_weights(self) -> list[Weights]:
         """Each function's layers as NumPy arrays of their own."""
-        first, hidden, last, biases, last_bias = (tensor.cpu().numpy().copy() for tensor in self.tensors())
+        first, hidden, last, biases, last_bias = (
+            tensor.cpu().numpy().copy() for tensor in self.tensors()
+        )
         return unstack(tuple(map(Layer, [first, *hidden, last], [*biases, last_bias])))
 
     def tensors(self) -> tuple[Tensor, ...]:

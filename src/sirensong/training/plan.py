@@ -10,7 +10,7 @@ import numpy as np
 from sirensong.carrier.mapped import IN_MEMORY
 from sirensong.network.siren import Architecture
 from sirensong.network.tiles import Grid
-from sirensong.pictures.raster import Raster
+from sirensong.pictures.image import RGB
 from sirensong.training.recipe import Recipe
 
 _PROGRAM = 300 * 10**6  # bytes that the program takes by itself, PyTorch above all
@@ -36,7 +36,12 @@ class Plan:
 
 
 def plan_for(
-    pictures: Sequence[Raster], recipe: Recipe, architecture: Architecture, grid: Grid, tiles_at_once: int, seconds: float
+    pictures: Sequence[RGB],
+    recipe: Recipe,
+    architecture: Architecture,
+    grid: Grid,
+    tiles_at_once: int,
+    seconds: float,
 ) -> Plan:
     """Put a plan together. tiles_at_once: how many are trained together. seconds: of training, as measured."""
     parameters = grid.tiles * architecture.parameters
@@ -44,7 +49,9 @@ def plan_for(
     pixels = max(picture.size // 3 for picture in pictures)
     points = pixels / grid.tiles * max(share for _, share in recipe.batches or ((0, 1.0),))
     activations = 3 * architecture.hidden_layers * architecture.hidden_features * points
-    layers = [4 * grid.tiles * size for out, into in architecture.shapes for size in (out * into, out)]
+    layers = [
+        4 * grid.tiles * size for out, into in architecture.shapes for size in (out * into, out)
+    ]
     pixels_kept = sum(picture.nbytes for picture in pictures if isinstance(picture, np.ndarray))
     kept = sum(size for size in layers if size <= IN_MEMORY)
     buffers = round(4 * functions * (activations + _COPIES * architecture.parameters))

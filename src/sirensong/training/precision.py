@@ -22,7 +22,11 @@ def backward_dtype(precision: str, device: torch.device) -> torch.dtype:
     process, which of the two is faster on this processor; a GPU is taken to be faster where it has such products.
     """
     if precision == "auto":
-        faster = bfloat16_speedup() > _WORTH if device.type == "cpu" else torch.cuda.is_bf16_supported(including_emulation=False)
+        faster = (
+            bfloat16_speedup() > _WORTH
+            if device.type == "cpu"
+            else torch.cuda.is_bf16_supported(including_emulation=False)
+        )
         return torch.bfloat16 if faster else torch.float32
     return torch.bfloat16 if precision == "mixed" else torch.float32
 
@@ -52,7 +56,10 @@ def bfloat16_speedup() -> float:
 
 def _seconds(dtype: torch.dtype) -> float:
     groups = 2 * torch.get_num_threads()
-    points, weights = torch.ones(groups, 512, 128, dtype=dtype), torch.ones(groups, 128, 128, dtype=dtype)
+    points, weights = (
+        torch.ones(groups, 512, 128, dtype=dtype),
+        torch.ones(groups, 128, 128, dtype=dtype),
+    )
     product = torch.bmm(points, weights)
     best = float("inf")
     for _ in range(6):

@@ -35,7 +35,9 @@ def of_tiles(listener: Listener | None, tiles: range, all_tiles: int) -> Listene
     """A listener that hears which tiles the progress is of."""
     if listener is None:
         return None
-    return lambda progress: listener(replace(progress, tiles_done=tiles.start, tiles_at_once=len(tiles), tiles=all_tiles))
+    return lambda progress: listener(
+        replace(progress, tiles_done=tiles.start, tiles_at_once=len(tiles), tiles=all_tiles)
+    )
 
 
 Watcher = Callable[[int, range, Callable[[], list[Weights]]], None]

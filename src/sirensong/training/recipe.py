@@ -19,7 +19,10 @@ from sirensong.pictures.decoys import KINDS
 _OVERHEAD = 1 / 8  # share of a tile's pixels whose evaluation takes as long as the rest of a step
 _STEP = 16  # hidden features come in multiples of this
 _LARGEST = 512  # and not more of them than this, unless asked for
-_OMEGA, _LARGEST_OMEGA = 0.625, 60.0  # radians a pixel of a tile's side; and what no tile is better with more than
+_OMEGA, _LARGEST_OMEGA = (
+    0.625,
+    60.0,
+)  # radians a pixel of a tile's side; and what no tile is better with more than
 
 
 @dataclass(frozen=True)
@@ -77,22 +80,32 @@ class Recipe:
         for name in ("cover_steps", "joint_steps", "tile"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise SettingError(f"{name.replace('_', ' ')} must be at least 1, got {getattr(self, name)}")
+                raise SettingError(
+                    f"{name.replace('_', ' ')} must be at least 1, got {getattr(self, name)}"
+                )
         if not 0 <= self.functions <= SLOTS:
             raise SettingError(f"functions must be 0 to {SLOTS}, got {self.functions}")
         if not (0 <= self.pruning < 1 and 0 <= self.noise < 1):
-            raise SettingError(f"pruning and noise must be 0 to 1, got {self.pruning:g} and {self.noise:g}")
+            raise SettingError(
+                f"pruning and noise must be 0 to 1, got {self.pruning:g} and {self.noise:g}"
+            )
         if self.decoys not in KINDS:
             raise SettingError(f"decoys are {', '.join(KINDS)}, got {self.decoys}")
         if self.stego_weight is not None and not 0 < self.stego_weight < 1:
-            raise SettingError(f"the stego weight must be between 0 and 1, got {self.stego_weight:g}")
+            raise SettingError(
+                f"the stego weight must be between 0 and 1, got {self.stego_weight:g}"
+            )
 
     def loss_weights(self, functions: int) -> list[float]:
         """lambda_st, then lambda_se of each secret function (Eq. 9); they add up to 1."""
         secrets = functions - 1
         if not secrets:
             return [1.0]
-        stego = self.emphasis / (secrets + self.emphasis) if self.stego_weight is None else self.stego_weight
+        stego = (
+            self.emphasis / (secrets + self.emphasis)
+            if self.stego_weight is None
+            else self.stego_weight
+        )
         return [stego, *[(1 - stego) / secrets] * secrets]
 
     def batch_at(self, progress: float) -> float | None:
@@ -119,7 +132,10 @@ class Recipe:
     def _clock(self) -> tuple[list[float], list[float]]:
         phases = self.batches or ((0.0, 1.0),)
         knots = [begin for begin, _ in phases] + [1.0]
-        costs = [(end - begin) * (share + _OVERHEAD) for begin, end, (_, share) in zip(knots, knots[1:], phases, strict=False)]
+        costs = [
+            (end - begin) * (share + _OVERHEAD)
+            for begin, end, (_, share) in zip(knots, knots[1:], phases, strict=False)
+        ]
         total = sum(costs)
         return knots, [0.0, *(cost / total for cost in accumulate(costs))]
 
@@ -213,4 +229,6 @@ def architecture_for(recipe: Recipe, height: int, width: int, grid: Grid) -> Arc
     """
     side = math.sqrt(height * width / grid.tiles)
     features = min(_LARGEST, max(_STEP, _STEP * round(recipe.features * side / _STEP)))
-    return Architecture(features, recipe.hidden_layers, recipe.omega or min(_LARGEST_OMEGA, _OMEGA * side))
+    return Architecture(
+        features, recipe.hidden_layers, recipe.omega or min(_LARGEST_OMEGA, _OMEGA * side)
+    )

@@ -21,8 +21,7 @@ from sirensong.network.siren import Architecture, Layer, Weights
 from sirensong.network.substitution import Positions, Selection, check_selects
 from sirensong.network.tiles import Grid
 from sirensong.pictures.decoys import decoy
-from sirensong.pictures.image import ImageLike, digest, fill, read_picture
-from sirensong.pictures.raster import Raster
+from sirensong.pictures.image import RGB, ImageLike, digest, fill, read_picture
 from sirensong.training.checkpoint import Checkpoint, discard, read_nonce
 from sirensong.training.loop import COVER_STAGE, Snapshot, Stage, Surroundings
 from sirensong.training.options import Options
@@ -33,7 +32,10 @@ from sirensong.training.problem import cover_problem
 from sirensong.training.progress import Listener, of_tiles
 from sirensong.training.recipe import Recipe
 
-_FEATURES_AT_ONCE = {"cpu": 48 * 48, "cuda": 1024 * 144}  # of all functions that are trained together, in one layer
+_FEATURES_AT_ONCE = {
+    "cpu": 48 * 48,
+    "cuda": 1024 * 144,
+}  # of all functions that are trained together, in one layer
 
 
 class Run:
@@ -46,7 +48,7 @@ class Run:
 
     def __init__(
         self,
-        pictures: Sequence[Raster],
+        pictures: Sequence[RGB],
         keys: Sequence[Key],
         recipe: Recipe,
         architecture: Architecture,
@@ -63,10 +65,16 @@ class Run:
             torch.set_num_threads(options.threads)
         self._parts = _parts(grid, architecture, 1 + functions, device)
 
-        context = digest(pictures, (recipe, architecture, grid, options.seconds, len(decoys)))  # all but the keys
+        context = digest(
+            pictures, (recipe, architecture, grid, options.seconds, len(decoys))
+        )  # all but the keys
         resuming = options.checkpoint is not None and options.resume
         entropy = b"" if resuming else _entropy(options.seed, keys, context)
-        nonce = read_nonce(options.checkpoint) if resuming and options.checkpoint is not None else derive(entropy, b"", "nonce")
+        nonce = (
+            read_nonce(options.checkpoint)
+            if resuming and options.checkpoint is not None
+            else derive(entropy, b"", "nonce")
+        )
         bound = _bind(keys, nonce)
         self._checkpoint: Checkpoint | None = None
         self._resumed: Snapshot | None = None
@@ -74,12 +82,31 @@ class Run:
             if not resuming:
                 discard(options.checkpoint)  # what another run left would be taken for this one's
             secret = b"".join(key.secret for key in bound)
-            self._checkpoint = Checkpoint(options.checkpoint, nonce, secret, context + len(self._parts[0]).to_bytes(2), entropy)
+            self._checkpoint = Checkpoint(
+                options.checkpoint,
+                nonce,
+                secret,
+                context + len(self._parts[0]).to_bytes(2),
+                entropy,
+            )
             if resuming:
                 self._resumed = self._checkpoint.read(device)
                 entropy = self._checkpoint.entropy
-        pictures, bound_all = _with_decoys(pictures, bound, functions, recipe.decoys, decoys, (entropy, nonce))
-        self._work = Work(pictures, bound_all, len(bound), recipe, architecture, grid, options, device, nonce, entropy)
+        pictures, bound_all = _with_decoys(
+            pictures, bound, functions, recipe.decoys, decoys, (entropy, nonce)
+        )
+        self._work = Work(
+            pictures,
+            bound_all,
+            len(bound),
+            recipe,
+            architecture,
+            grid,
+            options,
+            device,
+            nonce,
+            entropy,
+        )
         self._weights = _empty(architecture, grid)
         self._masks: list[Positions] = []
 
@@ -94,7 +121,10 @@ class Run:
                 continue
             resumed = None
             if checkpoint is not None:
-                resumed, self._resumed = self._resumed if checkpoint.part == index else None, None  # of these tiles alone
+                resumed, self._resumed = (
+                    self._resumed if checkpoint.part == index else None,
+                    None,
+                )  # of these tiles alone
                 checkpoint.part = index
             yield Part(self._work, tiles, self._budget(index, done_before), checkpoint, resumed)
 
@@ -108,8 +138,12 @@ class Run:
         """What the run would make, and what it would take, from a few steps of training."""
         work, seconds = self._work, self._work.options.seconds
         if seconds is None:
-            seconds = len(self._parts) * Part(work, self._parts[0], None, None, None).estimate_seconds()
-        return plan_for(work.pictures, work.recipe, work.architecture, work.grid, len(self._parts[0]), seconds)
+            seconds = (
+                len(self._parts) * Part(work, self._parts[0], None, None, None).estimate_seconds()
+            )
+        return plan_for(
+            work.pictures, work.recipe, work.architecture, work.grid, len(self._parts[0]), seconds
+        )
 
     def publish(self) -> tuple[StegoFunction, Mask | None]:
         """Seal a slot for each key, and put together what is published, with the mask of magnitude selection."""
@@ -121,7 +155,9 @@ class Run:
         ]
         slots = seal_slots(work.nonce, entries, derive(work.entropy, digest, "slots"))
         height, width = work.pictures[0].shape[:2]
-        stego = StegoFunction(work.architecture, work.grid, self._weights, height, width, work.nonce, slots)
+        stego = StegoFunction(
+            work.architecture, work.grid, self._weights, height, width, work.nonce, slots
+        )
         if not self._masks or selection is not Selection.MAGNITUDE or not work.secrets:
             return stego, None
         return stego, Mask(work.architecture, ratio, tuple(self._masks), work.nonce[:CARRIER_BYTES])
@@ -140,7 +176,9 @@ class Run:
         return Budget(max(0.0, left) / (parts - index), started)
 
 
-def train_on(stego: StegoFunction, picture: Raster, recipe: Recipe, listener: Listener | None) -> Weights:
+def train_on(
+    stego: StegoFunction, picture: RGB, recipe: Recipe, listener: Listener | None
+) -> Weights:
     """Train a published function's weights on one picture alone, as a cover stage that does not begin anew."""
     device, weights = _device("auto"), _empty(stego.architecture, stego.grid)
     for tiles in _parts(stego.grid, stego.architecture, 1, device):
@@ -151,10 +189,14 @@ def train_on(stego: StegoFunction, picture: Raster, recipe: Recipe, listener: Li
     return weights
 
 
-def _parts(grid: Grid, architecture: Architecture, functions: int, device: torch.device) -> list[range]:
+def _parts(
+    grid: Grid, architecture: Architecture, functions: int, device: torch.device
+) -> list[range]:
     """Tiles that are trained together, as many as are fast. functions: of each tile."""
     at_once = max(1, _FEATURES_AT_ONCE[device.type] // (architecture.hidden_features * functions))
-    return [range(start, min(start + at_once, grid.tiles)) for start in range(0, grid.tiles, at_once)]
+    return [
+        range(start, min(start + at_once, grid.tiles)) for start in range(0, grid.tiles, at_once)
+    ]
 
 
 def _put(whole: Weights, tiles: range, weights: list[Weights]) -> None:
@@ -171,7 +213,9 @@ def _entropy(seed: int | None, keys: Sequence[Key], context: bytes) -> bytes:
         return os.urandom(KEY_BYTES)
     material = seed.to_bytes(8)
     salt = hashlib.sha256(b"sirensong seed" + material).digest()
-    return derive(material + b"".join(key.bind(salt).secret for key in keys), context, "seeded entropy")
+    return derive(
+        material + b"".join(key.bind(salt).secret for key in keys), context, "seeded entropy"
+    )
 
 
 def _bind(keys: Sequence[Key], nonce: bytes) -> tuple[SecretKey, ...]:
@@ -179,25 +223,30 @@ def _bind(keys: Sequence[Key], nonce: bytes) -> tuple[SecretKey, ...]:
         raise SettingError(f"a carrier holds at most {SLOTS} pictures, got {len(keys)}")
     bound = tuple(key.bind(nonce) for key in keys)
     if len({key.secret for key in bound}) < len(bound):
-        raise SettingError("the same key is given twice", hint="each secret picture needs a key of its own")
+        raise SettingError(
+            "the same key is given twice", hint="each secret picture needs a key of its own"
+        )
     return bound
 
 
 def _with_decoys(
-    pictures: Sequence[Raster],
+    pictures: Sequence[RGB],
     keys: tuple[SecretKey, ...],
     functions: int,
     kind: str,
     given: Sequence[ImageLike],
     randomness: tuple[bytes, bytes],
-) -> tuple[tuple[Raster, ...], tuple[SecretKey, ...]]:
+) -> tuple[tuple[RGB, ...], tuple[SecretKey, ...]]:
     """Add decoy pictures, as large as the cover, and keys that nobody will have, until there are so many secret functions."""
     missing = range(functions - len(keys))
     rng = np.random.default_rng(int.from_bytes(derive(*randomness, "decoys")))
     cover = pictures[0]
     if given:
         chosen = rng.permutation(len(given))
-        own = [fill(read_picture(given[chosen[index % len(given)]]).levels, *cover.shape[:2]) for index in missing]
+        own = [
+            fill(read_picture(given[chosen[index % len(given)]]).rgb, *cover.shape[:2])
+            for index in missing
+        ]
     else:
         own = [decoy(kind, cover, rng) for _ in missing]
     thrown_away = [SecretKey(derive(*randomness, f"decoys/{index}")) for index in missing]
@@ -211,4 +260,7 @@ def _device(name: str) -> torch.device:
 
 
 def _empty(architecture: Architecture, grid: Grid) -> Weights:
-    return tuple(Layer(zeros((grid.tiles, out, into)), zeros((grid.tiles, out))) for out, into in architecture.shapes)
+    return tuple(
+        Layer(zeros((grid.tiles, out, into)), zeros((grid.tiles, out)))
+        for out, into in architecture.shapes
+    )

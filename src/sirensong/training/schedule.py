@@ -26,7 +26,12 @@ class Schedule:
         spent: float = 0.0,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        self._recipe, self._steps, self._seconds, self._clock = recipe, steps, seconds, clock or time.monotonic
+        self._recipe, self._steps, self._seconds, self._clock = (
+            recipe,
+            steps,
+            seconds,
+            clock or time.monotonic,
+        )
         self._start = self._clock() - spent
         self.step = done
 
@@ -35,7 +40,11 @@ class Schedule:
         """Share of the stage that is done, in [0, 1]."""
         if self._seconds is None:
             return min(1.0, self.step / self._steps)
-        return self._recipe.progress_at(min(1.0, self.spent / self._seconds)) if self._seconds > 0 else 1.0
+        return (
+            self._recipe.progress_at(min(1.0, self.spent / self._seconds))
+            if self._seconds > 0
+            else 1.0
+        )
 
     @property
     def spent(self) -> float:

@@ -44,19 +44,35 @@ class TrainingPass:
 
         self.mixed = backward_dtype != torch.float32
         self.phase = buffer(groups, self.points, features)
-        self.sine = [buffer(groups, self.points, features) for _ in range(1 if self.mixed else layers)]
+        self.sine = [
+            buffer(groups, self.points, features) for _ in range(1 if self.mixed else layers)
+        ]
         self.saved = (
-            [buffer(groups, self.points, features, dtype=backward_dtype) for _ in range(layers)] if self.mixed else self.sine
+            [buffer(groups, self.points, features, dtype=backward_dtype) for _ in range(layers)]
+            if self.mixed
+            else self.sine
         )
-        self.cosine = [buffer(groups, self.points, features, dtype=backward_dtype) for _ in range(layers)]
+        self.cosine = [
+            buffer(groups, self.points, features, dtype=backward_dtype) for _ in range(layers)
+        ]
         self.delta = [buffer(groups, self.points, features, dtype=backward_dtype) for _ in range(2)]
         self.output = buffer(groups, self.points, 3)
-        self.matrices = buffer(layers - 1, functions, self.split, features, features) if self.split > 1 else None
-        self.matrices_back = buffer(layers - 1, groups, features, features, dtype=backward_dtype) if self.mixed else None
+        self.matrices = (
+            buffer(layers - 1, functions, self.split, features, features)
+            if self.split > 1
+            else None
+        )
+        self.matrices_back = (
+            buffer(layers - 1, groups, features, features, dtype=backward_dtype)
+            if self.mixed
+            else None
+        )
         self.matrix_gradients = buffer(layers - 1, groups, features, features, dtype=backward_dtype)
         self.bias_gradients = buffer(layers, groups, features)
 
-    def run(self, weights: Parameters, coords: Tensor, colours: Tensor, loss_weights: Tensor) -> tuple[Tensor, Parameters]:
+    def run(
+        self, weights: Parameters, coords: Tensor, colours: Tensor, loss_weights: Tensor
+    ) -> tuple[Tensor, Parameters]:
         """Mean squared error of each function, and the gradient of their weighted sum (Eq. 9).
 
         weights: one set a function. coords: (F, B, 2). colours: (F, B, 3). loss_weights: (F,). Returns the errors (F,) and
@@ -99,18 +115,27 @@ class TrainingPass:
         torch.baddbmm(bias, activation, self._spread(weights.last).transpose(1, 2), out=self.output)
 
     def _backward(self, weights: Parameters, coords: Tensor, residual: Tensor) -> Parameters:
-        layers, matrices = len(self.cosine), weights.hidden if self.matrices is None else self.matrices.flatten(1, 2)
+        layers, matrices = (
+            len(self.cosine),
+            weights.hidden if self.matrices is None else self.matrices.flatten(1, 2),
+        )
         if self.matrices_back is not None:
             matrices = self.matrices_back.copy_(matrices)
         residual_back = residual.to(self.delta[0].dtype)
         last = self._gather(torch.bmm(residual_back.transpose(1, 2), self.saved[-1]))
-        delta = torch.bmm(residual_back, self._spread(weights.last).to(self.delta[0].dtype), out=self.delta[layers % 2])
+        delta = torch.bmm(
+            residual_back,
+            self._spread(weights.last).to(self.delta[0].dtype),
+            out=self.delta[layers % 2],
+        )
         for layer in reversed(range(layers)):
             delta *= self.cosine[layer]
             torch.sum(delta, dim=1, out=self.bias_gradients[layer])
             if layer == 0:
                 break
-            torch.bmm(delta.transpose(1, 2), self.saved[layer - 1], out=self.matrix_gradients[layer - 1])
+            torch.bmm(
+                delta.transpose(1, 2), self.saved[layer - 1], out=self.matrix_gradients[layer - 1]
+            )
             delta = torch.bmm(delta, matrices[layer - 1], out=self.delta[layer % 2])
         first = self._gather(torch.bmm(delta.transpose(1, 2), coords.to(delta.dtype)))
         return Parameters(

@@ -12,7 +12,15 @@ from sirensong.lab.reproduce import functions, siastegnet, study
 from sirensong.lab.steganalysis import siastegnet as detector
 from sirensong.training import recipe as recipes
 
-TINY = dataclasses.replace(recipes.FAST, cover_steps=1, joint_steps=2, tile=None, features=0.25, hidden_layers=2, ratio=0.05)
+TINY = dataclasses.replace(
+    recipes.FAST,
+    cover_steps=1,
+    joint_steps=2,
+    tile=None,
+    features=0.25,
+    hidden_layers=2,
+    ratio=0.05,
+)
 (FIG12B,) = siastegnet.EXPERIMENTS
 
 
@@ -100,10 +108,17 @@ def test_the_table_says_where_chance_says_nothing():
         ("photograph with LSB matching", "75", "control passed"),
         ("render of a stego function", "20", "nothing: the control failed"),
         ("render of a stego function", "75", "no better than chance, where the control is found"),
-        ("render of a stego function", "20", "tells them apart"),  # 33 of 50: beyond 1.96 deviations, 31.93
+        (
+            "render of a stego function",
+            "20",
+            "tells them apart",
+        ),  # 33 of 50: beyond 1.96 deviations, 31.93
         ("render of a stego function", "75", "tells them apart"),
     ]
-    assert verdicts(row("control", 9, 0.95), row("paper", 9, 0.62))[1][2] == "no better than chance, where the control is found"
+    assert (
+        verdicts(row("control", 9, 0.95), row("paper", 9, 0.62))[1][2]
+        == "no better than chance, where the control is found"
+    )
 
 
 def test_pictures_grow_with_n_but_none_comes_twice(setting, tmp_path):
@@ -111,7 +126,10 @@ def test_pictures_grow_with_n_but_none_comes_twice(setting, tmp_path):
     folder.mkdir(parents=True)
     for index in range(30):
         Image.new("RGB", (8, 8)).save(folder / f"{index}.png")
-    counts = [siastegnet._count(dataclasses.replace(setting, data=tmp_path / "data", images=images)) for images in (1, 2, 4, 5, 10)]
+    counts = [
+        siastegnet._count(dataclasses.replace(setting, data=tmp_path / "data", images=images))
+        for images in (1, 2, 4, 5, 10)
+    ]
     assert counts == [6, 6, 16, 25, 30]
     assert siastegnet._count(setting) == 4
     for path in sorted(folder.iterdir())[1:]:

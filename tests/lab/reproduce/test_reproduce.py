@@ -19,10 +19,20 @@ from sirensong.pictures.image import read_picture
 from sirensong.pictures.metrics import measure
 from sirensong.training import recipe as recipes
 
-TINY = dataclasses.replace(recipes.FAST, cover_steps=1, joint_steps=2, tile=None, features=0.25, hidden_layers=2, ratio=0.05)
+TINY = dataclasses.replace(
+    recipes.FAST,
+    cover_steps=1,
+    joint_steps=2,
+    tile=None,
+    features=0.25,
+    hidden_layers=2,
+    ratio=0.05,
+)
 MODULES = (visual, sizes, ablations, attacks, random_keys)
 TINY_WITH_EPOCHS = dataclasses.replace(TINY, joint_steps=6, batches=None)
-EXPERIMENTS = {experiment.name: experiment for module in MODULES for experiment in module.EXPERIMENTS}
+EXPERIMENTS = {
+    experiment.name: experiment for module in MODULES for experiment in module.EXPERIMENTS
+}
 
 
 @pytest.fixture(autouse=True)
@@ -39,12 +49,25 @@ def data(tmp_path):
     for name in study.DATA_SETS:
         (tmp_path / "data" / name).mkdir(parents=True)
         for index in range(3):
-            Image.fromarray(rng.integers(0, 256, (40, 50, 3), np.uint8)).save(tmp_path / "data" / name / f"{index}.png")
+            Image.fromarray(rng.integers(0, 256, (40, 50, 3), np.uint8)).save(
+                tmp_path / "data" / name / f"{index}.png"
+            )
     return tmp_path / "data"
 
 
 def test_table_1_stands_beside_the_papers_numbers(data, tmp_path, capsys):
-    command = ["reproduce", "table1", "--workers", "1", "--data", str(data), "--images", "2", "-o", str(tmp_path / "results")]
+    command = [
+        "reproduce",
+        "table1",
+        "--workers",
+        "1",
+        "--data",
+        str(data),
+        "--images",
+        "2",
+        "-o",
+        str(tmp_path / "results"),
+    ]
     assert cli.run(command) == 0
     assert "report.md" in capsys.readouterr().out
     report = (tmp_path / "results" / "report.md").read_text()
@@ -52,7 +75,9 @@ def test_table_1_stands_beside_the_papers_numbers(data, tmp_path, capsys):
     (line,) = [line for line in report.splitlines() if line.startswith("| coco | secret 2")]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert cells[6:] == ["42.62", "0.9980", "2"]
-    rows = [json.loads(line) for line in (tmp_path / "results" / "fig6.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(line) for line in (tmp_path / "results" / "fig6.jsonl").read_text().splitlines()
+    ]
     own = [row["found"]["end"][2]["psnr"] for row in rows if row["key"]["set"] == "coco"]
     assert cells[2] == f"{np.mean(own):.2f}"
     assert {row["key"]["set"] for row in rows} == set(study.DATA_SETS)
@@ -110,7 +135,9 @@ def test_items_are_the_same_on_several_processes(tmp_path):
     for workers in ("1", "2"):
         (tmp_path / workers).mkdir()
         command = [sys.executable, "-c", SPREAD, str(tmp_path / workers), workers]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, timeout=120)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, env=environment, timeout=120
+        )
         results.append(json.loads(done.stdout))
     assert results[0] == results[1]
     assert results[0][1] == [[done, 4] for done in range(5)]
@@ -130,13 +157,27 @@ def test_a_function_is_trained_once_for_all_experiments(tmp_path, monkeypatch):
     setting = study.Study(None, 1, TINY, tmp_path)
     trained = []
     hide = functions.hide
-    monkeypatch.setattr(functions, "hide", lambda *given, **named: trained.append(named["recipe"]) or hide(*given, **named))
+    monkeypatch.setattr(
+        functions,
+        "hide",
+        lambda *given, **named: trained.append(named["recipe"]) or hide(*given, **named),
+    )
     counts = []
     for name in ("table1", "fig6", "fig8", "fig12a", "fig13", "fig14", "fig11"):
         study.run_items(EXPERIMENTS[name], setting)
         counts.append(len(trained))
-    assert counts == [1, 1, 1, 2, 2, 3, 4]  # one without secrets, one with a mask, one more ablation: random positions
-    hidden, keys = functions.hidden_and_keys(setting, setting.pictures("scikit-image", 0), 0, selection="magnitude")
+    assert counts == [
+        1,
+        1,
+        1,
+        2,
+        2,
+        3,
+        4,
+    ]  # one without secrets, one with a mask, one more ablation: random positions
+    hidden, keys = functions.hidden_and_keys(
+        setting, setting.pictures("scikit-image", 0), 0, selection="magnitude"
+    )
     again = hide(
         setting.picture("scikit-image", 0),
         list(zip(keys, setting.pictures("scikit-image", 0)[1:], strict=True)),
@@ -154,7 +195,9 @@ def test_damaged_results_are_told(tmp_path):
         study.run_items(EXPERIMENTS["table1"], study.Study(None, 1, TINY, tmp_path))
 
 
-@pytest.mark.parametrize("name", ["table2", "fig6", "fig8", "fig9", "fig10", "fig11", "fig12a", "fig13", "fig14"])
+@pytest.mark.parametrize(
+    "name", ["table2", "fig6", "fig8", "fig9", "fig10", "fig11", "fig12a", "fig13", "fig14"]
+)
 def test_every_experiment_runs_and_shows(name, tmp_path):
     setting = study.Study(None, 1, TINY, tmp_path)
     rows = study.run_items(EXPERIMENTS[name], setting)
@@ -172,7 +215,9 @@ def test_table_3_judges_what_it_trained(tmp_path):
     setting = study.Study(None, 1, TINY, tmp_path)
     rows = study.run_items(EXPERIMENTS["table3"], setting)
     (table,) = EXPERIMENTS["table3"].show(rows)
-    assert len(list((tmp_path / "functions").rglob("*.safetensors"))) == 24  # six of each of four populations
+    assert (
+        len(list((tmp_path / "functions").rglob("*.safetensors"))) == 24
+    )  # six of each of four populations
     pairs = {("bare", "two secrets"), ("decoys", "two secrets"), ("decoys", "one secret")}
     assert {row[:2] for row in map(tuple, table.rows)} == pairs
     assert all(0 <= float(row[3]) <= 1 for row in table.rows)
@@ -181,8 +226,12 @@ def test_table_3_judges_what_it_trained(tmp_path):
 def test_figure_8_compares_where_the_data_are_large_enough(tmp_path):
     setting = study.Study(None, 2, TINY, tmp_path)
     rows = study.run_items(EXPERIMENTS["fig8"], setting)
-    first, second = rows  # astronaut 512, chelsea 300, coffee 400; rocket 427, then astronaut and chelsea again
-    assert [side for side, found in first.items() if isinstance(found, dict) and "render" in found] == ["64", "128", "256"]
+    first, second = (
+        rows  # astronaut 512, chelsea 300, coffee 400; rocket 427, then astronaut and chelsea again
+    )
+    assert [
+        side for side, found in first.items() if isinstance(found, dict) and "render" in found
+    ] == ["64", "128", "256"]
     assert "pictures" in first["512"]
     assert "pictures" not in second["512"]
     assert read_picture(first["64"]["pictures"]).pixels.shape == (192, 64, 3)
@@ -199,19 +248,30 @@ def test_figure_6_goes_from_the_cover_function_to_what_is_published(tmp_path):
     assert first["epochs"] == [0, 5, 6]  # what training does not reach is left out
     pictures = setting.pictures("scikit-image", 0)
     renders = functions.renders_of(*functions.hidden_and_keys(setting, pictures, 0))
-    assert first["psnr"][-1] == [measure(picture, render).psnr for picture, render in zip(pictures, renders, strict=True)]
+    assert first["psnr"][-1] == [
+        measure(picture, render).psnr for picture, render in zip(pictures, renders, strict=True)
+    ]
     assert first["psnr"][0] != first["psnr"][1] != first["psnr"][2]
 
     table, grid, curves = EXPERIMENTS["fig6"].show([first, second])
     assert [cells[1] for cells in table.rows] == ["0", "5", "6"]
     assert table.rows[2][3] == f"{(first['psnr'][2][1] + second['psnr'][2][1]) / 2:.2f}"
     assert curves.lines["stego image"][0] == [0, 5, 6]
-    assert grid.columns == ["photograph", "0 epochs", "5 epochs", "6 epochs", "x20, 5 epochs", "x20, 6 epochs"]
+    assert grid.columns == [
+        "photograph",
+        "0 epochs",
+        "5 epochs",
+        "6 epochs",
+        "x20, 5 epochs",
+        "x20, 6 epochs",
+    ]
     for row, picture, render in zip(grid.rows, pictures, renders, strict=True):
         original, *_, last, _, magnified = row.pictures
         np.testing.assert_allclose(original, picture, atol=1e-6)
         np.testing.assert_allclose(last, render, atol=0.5 / 255 + 1e-6)
-        np.testing.assert_allclose(magnified, np.clip(20 * np.abs(original - last), 0, 1), atol=1e-4)
+        np.testing.assert_allclose(
+            magnified, np.clip(20 * np.abs(original - last), 0, 1), atol=1e-4
+        )
 
 
 def test_figure_7_shows_what_table_2_trained(tmp_path, monkeypatch):
@@ -222,15 +282,33 @@ def test_figure_7_shows_what_table_2_trained(tmp_path, monkeypatch):
     rows = study.run_items(EXPERIMENTS["fig7"], setting)
     grids = EXPERIMENTS["fig7"].show(rows)
     assert [(grid.title, len(grid.rows)) for grid in grids] == [("3 secrets", 4), ("5 secrets", 6)]
-    np.testing.assert_allclose(grids[1].rows[5].pictures[0], setting.picture("scikit-image", 5), atol=1e-6)
+    np.testing.assert_allclose(
+        grids[1].rows[5].pictures[0], setting.picture("scikit-image", 5), atol=1e-6
+    )
     assert [path.name for path in tmp_path.glob("*.jsonl")] == ["table2.jsonl"]
 
 
 def test_reports_show_pictures(data, tmp_path):
     assert (
-        cli.run(["reproduce", "fig6", "--workers", "1", "--data", str(data), "--images", "1", "-o", str(tmp_path / "results")]) == 0
+        cli.run(
+            [
+                "reproduce",
+                "fig6",
+                "--workers",
+                "1",
+                "--data",
+                str(data),
+                "--images",
+                "1",
+                "-o",
+                str(tmp_path / "results"),
+            ]
+        )
+        == 0
     )
-    markdown, page = ((tmp_path / "results" / f"report.{ending}").read_text() for ending in ("md", "html"))
+    markdown, page = (
+        (tmp_path / "results" / f"report.{ending}").read_text() for ending in ("md", "html")
+    )
     for name in study.DATA_SETS:
         assert f"![Training on {name}](fig6-training-on-{name}.png)" in markdown
         assert f'<img src="fig6-training-on-{name}.png" alt="Training on {name}">' in page
@@ -263,12 +341,23 @@ def test_figure_14_shows_ranks_by_statistic_and_the_hill(tmp_path):
     assert ranks.columns == ("set", *guessing.STATISTICS, "sum of all")
     assert all(1 <= int(cell) <= 6 for cells in ranks.rows[:2] for cell in cells[1:])
     assert float(ranks.rows[2][1]) == sum(int(cells[1]) for cells in ranks.rows[:2]) / 2
-    assert [cells[0] for cells in climb.rows] == ["0 %", "5 %", "10 %", "25 %", "50 %", "75 %", "90 %", "100 %"]
+    assert [cells[0] for cells in climb.rows] == [
+        "0 %",
+        "5 %",
+        "10 %",
+        "25 %",
+        "50 %",
+        "75 %",
+        "90 %",
+        "100 %",
+    ]
     assert {abs(float(cell)) for cell in climb.rows[0][1:]} == {0.0}  # where wrong keys are
     assert climb.rows[-1][1] == climb.rows[-1][3]  # all matrices are all weights
     lowest = min(row["hill"]["matrices"][-1] for row in rows)
     assert climb.rows[-1][2] == f"{lowest:+.1f}"
-    assert figure.lines["single weights"][1][-1] == pytest.approx(np.mean([row["hill"]["weights"][-1] for row in rows]))
+    assert figure.lines["single weights"][1][-1] == pytest.approx(
+        np.mean([row["hill"]["weights"][-1] for row in rows])
+    )
 
 
 def test_the_positive_control_finds_replaced_bits(tmp_path):

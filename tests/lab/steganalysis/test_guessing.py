@@ -32,7 +32,9 @@ def test_a_photograph_is_more_natural_than_noise_by_every_statistic():
     rng = np.random.default_rng(1)
     white = np.clip(rng.normal(0.5, 0.5, (192, 192, 3)), 0, 1).astype(np.float32)
     assert (naturalness(photograph()) > naturalness(white)).all()
-    assert (naturalness(from_uint8(spectral_noise(white, rng))) > naturalness(white))[[0, 1, 3]].all()
+    assert (naturalness(from_uint8(spectral_noise(white, rng))) > naturalness(white))[
+        [0, 1, 3]
+    ].all()
 
 
 def test_a_flat_picture_has_finite_scores():
@@ -42,11 +44,15 @@ def test_a_flat_picture_has_finite_scores():
 def test_ranks_count_the_wrong_keys_that_look_better(song, key, monkeypatch):
     """With looks that are numbers drawn from the render itself, worked out one by one."""
     wrong = [SecretKey(bytes([number]) * 32) for number in range(1, 20)]
-    monkeypatch.setattr(guessing, "naturalness", lambda picture: np.repeat(float(picture.mean()), 4))
+    monkeypatch.setattr(
+        guessing, "naturalness", lambda picture: np.repeat(float(picture.mean()), 4)
+    )
     means = [reveal(song, other, size=(64, 64), force=True).mean() for other in (key, *wrong)]
     found = guess(song, key, wrong)
     assert found.wrong_keys == 19
-    assert found.ranks == dict.fromkeys((*STATISTICS, "sum of all"), 1 + sum(mean >= means[0] for mean in means[1:]))
+    assert found.ranks == dict.fromkeys(
+        (*STATISTICS, "sum of all"), 1 + sum(mean >= means[0] for mean in means[1:])
+    )
     assert found.seconds_a_key > 0
     assert found.years_for_all_keys > 1e60
 
@@ -59,7 +65,10 @@ def test_a_mixture_goes_from_the_wrong_function_to_the_right_one(song, key, othe
             for mine, theirs in zip(mixed, expected.tiles([0]), strict=True):
                 np.testing.assert_array_equal(mine.weight, theirs.weight)
     half = guessing._Mixed(right, wrong, 0.5, "matrices", 1).tiles([0])
-    from_right = [np.array_equal(mine.weight, theirs.weight) for mine, theirs in zip(half, right.tiles([0]), strict=True)]
+    from_right = [
+        np.array_equal(mine.weight, theirs.weight)
+        for mine, theirs in zip(half, right.tiles([0]), strict=True)
+    ]
     assert sum(from_right) == 2
 
 
@@ -79,7 +88,15 @@ def test_a_key_without_a_picture_is_refused(song, other_key):
 def test_the_command(song, key, tmp_path, capsys):
     save(tmp_path / "song.safetensors", song)
     write_key(tmp_path / "alice.key", key)
-    command = ["attack", "guess", str(tmp_path / "song.safetensors"), "--key", str(tmp_path / "alice.key"), "--keys", "20"]
+    command = [
+        "attack",
+        "guess",
+        str(tmp_path / "song.safetensors"),
+        "--key",
+        str(tmp_path / "alice.key"),
+        "--keys",
+        "20",
+    ]
     assert cli.run([*command, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert 1 <= told["rank by sum of all"] <= 21

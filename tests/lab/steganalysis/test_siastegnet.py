@@ -17,7 +17,9 @@ def smooth(count, height=12, width=14):
     """Gradients of grey in all directions, without noise."""
     rng = np.random.default_rng(3)
     y, x = np.mgrid[:height, :width]
-    return np.stack([np.rint(120 + a * x + b * y) for a, b in rng.uniform(-4, 4, (count, 2))]).astype(np.uint8)
+    return np.stack(
+        [np.rint(120 + a * x + b * y) for a, b in rng.uniform(-4, 4, (count, 2))]
+    ).astype(np.uint8)
 
 
 def noisy(greys):
@@ -46,13 +48,28 @@ def test_no_kernel_sees_a_flat_picture_and_none_is_there_twice():
 
 def test_kernels_are_in_the_authors_order():
     kernels = srm_kernels()
-    compass = [(-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1)]  # N, NE, E, SE, S, SW, W, NW
+    compass = [
+        (-1, 0),
+        (-1, 1),
+        (0, 1),
+        (1, 1),
+        (1, 0),
+        (1, -1),
+        (0, -1),
+        (-1, -1),
+    ]  # N, NE, E, SE, S, SW, W, NW
     for first, third, (down, right) in zip(kernels[:8], kernels[12:20], compass, strict=True):
         assert (at(first, down, right), np.abs(first).sum()) == (1, 2)
         values = [at(third, step * down, step * right) for step in (2, 1, 0, -1)]
         assert (values, np.abs(third).sum()) == ([-1, 3, -3, 1], 8)
-    for second, (down, right) in zip(kernels[8:12], [(-1, 0), (-1, 1), (0, -1), (-1, -1)], strict=True):
-        assert (at(second, down, right), at(second, -down, -right), np.abs(second).sum()) == (1, 1, 4)
+    for second, (down, right) in zip(
+        kernels[8:12], [(-1, 0), (-1, 1), (0, -1), (-1, -1)], strict=True
+    ):
+        assert (at(second, down, right), at(second, -down, -right), np.abs(second).sum()) == (
+            1,
+            1,
+            4,
+        )
     for square, edges in ((kernels[20], kernels[21:25]), (kernels[25], kernels[26:30])):
         assert np.array_equal(square, square.T)
         assert np.array_equal(square, square[::-1])
@@ -71,8 +88,14 @@ def test_a_network_starts_at_its_residuals_and_with_idle_blocks():
     network = KeNet()
     picture = torch.randint(0, 256, (1, 1, 9, 9)).float()
     kernel = torch.from_numpy(srm_kernels())
-    slow = [(picture[0, 0, row : row + 5, column : column + 5] * kernel).sum((1, 2)) for row in range(5) for column in range(5)]
-    torch.testing.assert_close(network.residuals(picture)[0].flatten(1), torch.stack(slow, 1), rtol=1e-5, atol=1e-2)
+    slow = [
+        (picture[0, 0, row : row + 5, column : column + 5] * kernel).sum((1, 2))
+        for row in range(5)
+        for column in range(5)
+    ]
+    torch.testing.assert_close(
+        network.residuals(picture)[0].flatten(1), torch.stack(slow, 1), rtol=1e-5, atol=1e-2
+    )
     maps = torch.rand(2, 30, 6, 5)
     torch.testing.assert_close(network.tower[2](maps), maps)
     widest = network.tower[-1].second.weight
@@ -86,7 +109,9 @@ def test_halves_are_compared():
     half = torch.randint(0, 256, (3, 1, 11, 6)).float()
     logits, left, right = network(torch.cat([half, half, torch.zeros(3, 1, 11, 1)], 3))
     assert torch.equal(left, right)
-    fused = torch.cat([torch.full((3, 1), 1e-6 * math.sqrt(128)), left, torch.zeros(3, 128), left, left], 1)
+    fused = torch.cat(
+        [torch.full((3, 1), 1e-6 * math.sqrt(128)), left, torch.zeros(3, 128), left, left], 1
+    )
     torch.testing.assert_close(logits, network.last(fused))
     _, other_left, other_right = network(torch.cat([half, half.flip(2)], 3))
     torch.testing.assert_close(other_left, left)
@@ -99,7 +124,9 @@ def test_fused_features_are_mean_variance_least_and_largest():
     logits, left, right = network(pictures)
     distance = ((left - right + 1e-6) ** 2).sum(1, keepdim=True).sqrt()
     mean, variance = (left + right) / 2, (left - right) ** 2 / 2
-    fused = torch.cat([distance, mean, variance, torch.minimum(left, right), torch.maximum(left, right)], 1)
+    fused = torch.cat(
+        [distance, mean, variance, torch.minimum(left, right), torch.maximum(left, right)], 1
+    )
     torch.testing.assert_close(logits, network.last(fused), rtol=1e-4, atol=1e-5)
 
 
@@ -107,9 +134,13 @@ def test_the_loss_by_hand():
     logits = torch.tensor([[0.0, 0.0], [math.log(3), 0.0], [0.0, 0.0]])
     left, right = torch.zeros(3, 2), torch.tensor([[3.0, 4.0], [0.6, 0.0], [5.0, 0.0]])
     labels = torch.tensor([0, 1, 1])
-    entropy = (math.log(2) + math.log(4) + math.log(2)) / 3  # shares of the right label: 1/2, 1/4, 1/2
+    entropy = (
+        math.log(2) + math.log(4) + math.log(2)
+    ) / 3  # shares of the right label: 1/2, 1/4, 1/2
     contrast = (5**2 + 0.4**2 + 0) / 3  # a cover's halves 5 apart, a stego's 0.6 and 5
-    assert float(loss(logits, left, right, labels)) == pytest.approx(entropy + 0.1 * contrast, abs=1e-5)
+    assert float(loss(logits, left, right, labels)) == pytest.approx(
+        entropy + 0.1 * contrast, abs=1e-5
+    )
 
 
 def test_training_finds_plain_noise_in_pictures_it_has_not_seen():
@@ -124,7 +155,9 @@ def test_training_repeats_by_its_seed_and_leaves_the_global_generator():
     greys = smooth(4)
     torch.manual_seed(7)
     state = torch.get_rng_state()
-    first, again, other = (weights(train(greys, noisy(greys), SHORT, seed=seed)) for seed in (1, 1, 2))
+    first, again, other = (
+        weights(train(greys, noisy(greys), SHORT, seed=seed)) for seed in (1, 1, 2)
+    )
     assert torch.equal(torch.get_rng_state(), state)
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)

@@ -26,7 +26,12 @@ from sirensong.lab.steganalysis.stegexpose import (
     rs_analysis,
     sample_pairs,
 )
-from sirensong.lab.steganalysis.stegexpose_files import analyse_file, analyse_files, files_in, to_csv
+from sirensong.lab.steganalysis.stegexpose_files import (
+    analyse_file,
+    analyse_files,
+    files_in,
+    to_csv,
+)
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 SCORES = ("primary_sets", "chi_square", "sample_pairs", "rs_analysis")  # in the table's order
@@ -40,18 +45,37 @@ def photograph(seed, size, contrast=60):
     """Smooth colours with a little noise, which StegExpose finds clean."""
     rng = np.random.default_rng(seed)
     y, x = np.meshgrid(*(np.linspace(0, side / 40, side) for side in size), indexing="ij")
-    waves = np.stack([np.sin(x * (1 + channel) + seed) + np.cos(y + channel) for channel in range(3)], axis=-1)
+    waves = np.stack(
+        [np.sin(x * (1 + channel) + seed) + np.cos(y + channel) for channel in range(3)], axis=-1
+    )
     return np.clip(128 + contrast * waves + rng.normal(0, 2, waves.shape), 0, 255).astype(np.uint8)
 
 
 def replaced(colours, share, seed=9):
     """LSB replacement: a share of the samples gets a random last bit."""
     rng = np.random.default_rng(seed)
-    chosen, bits = rng.random(colours.shape) < share, rng.integers(0, 2, colours.shape, dtype=np.uint8)
+    chosen, bits = (
+        rng.random(colours.shape) < share,
+        rng.integers(0, 2, colours.shape, dtype=np.uint8),
+    )
     return np.where(chosen, (colours & 254) | bits, colours)
 
 
-SIZES = [(12, 10), (16, 16), (9, 8), (8, 9), (7, 7), (2, 2), (1, 6), (6, 1), (1, 1), (3, 2), (2, 40), (259, 4), (514, 2)]
+SIZES = [
+    (12, 10),
+    (16, 16),
+    (9, 8),
+    (8, 9),
+    (7, 7),
+    (2, 2),
+    (1, 6),
+    (6, 1),
+    (1, 1),
+    (3, 2),
+    (2, 40),
+    (259, 4),
+    (514, 2),
+]
 PICTURES = {
     **{f"few levels {size}": noise(size[0], size, 100, 106) for size in SIZES},
     **{f"darkest {size}": noise(size[1], size, 0, 3) for size in SIZES},
@@ -113,7 +137,11 @@ def slow_sample_pairs(colours):
     for channel in range(3):
         plane = colours[..., channel].tolist()
         pairs = [(row[column], row[column + 1]) for row in plane for column in range(0, width, 2)]
-        pairs += [(plane[row][column], plane[row + 1][column]) for row in range(0, height, 2) for column in range(width)]
+        pairs += [
+            (plane[row][column], plane[row + 1][column])
+            for row in range(0, height, 2)
+            for column in range(width)
+        ]
         kinds = [trend(u, v) for u, v in pairs]
         w = sum(u // 2 == v // 2 and u % 2 != v % 2 for u, v in pairs)
         a = (w + kinds.count("Z")) / 2
@@ -137,13 +165,19 @@ def slow_chi_square(colours):
         observed = histogram[0::2]
         expected = [(histogram[2 * k] + histogram[2 * k + 1]) // 2 for k in range(128)]
         ratio = sum(observed) / sum(expected)
-        statistic = sum((o - ratio * e) ** 2 / (ratio * e) for o, e in zip(observed, expected, strict=True))
+        statistic = sum(
+            (o - ratio * e) ** 2 / (ratio * e) for o, e in zip(observed, expected, strict=True)
+        )
         chances.append(chdtrc(127, statistic))
     return sum(chances) / len(chances)
 
 
 def slow_rs_analysis(colours):
-    estimates = [slow_rs_estimate(colours[..., channel].tolist(), step) for step in (1, 2) for channel in range(3)]
+    estimates = [
+        slow_rs_estimate(colours[..., channel].tolist(), step)
+        for step in (1, 2)
+        for channel in range(3)
+    ]
     return sum(estimates) / 6
 
 
@@ -155,7 +189,10 @@ def slow_rs_estimate(plane, step):
     if roots:
         x = roots[0]
     else:
-        x = (divide(r_minus - r, r1 - r + r_minus - r1_minus) + divide(s_minus - s, s1 - s + s_minus - s1_minus)) / 2
+        x = (
+            divide(r_minus - r, r1 - r + r_minus - r1_minus)
+            + divide(s_minus - s, s1 - s + s_minus - s1_minus)
+        ) / 2
     return abs(divide(x, x - 0.5))
 
 
@@ -164,7 +201,10 @@ def slow_groups(plane, step, *, flipped):
         return abs(a - b) + abs(b - d) + abs(d - c) + abs(c - a)
 
     def change(values, mask, shift):
-        return [((value + shift) ^ 1) - shift if chosen else value for value, chosen in zip(values, mask, strict=True)]
+        return [
+            ((value + shift) ^ 1) - shift if chosen else value
+            for value, chosen in zip(values, mask, strict=True)
+        ]
 
     counts = [0, 0, 0, 0]
     for y in range(0, len(plane) - 1, step):
@@ -209,14 +249,19 @@ def test_the_pictures_reach_every_branch():
     lines = []
     for colours in PICTURES.values():
         for plane in (colours[..., channel].tolist() for channel in range(3)):
-            (r, s, rm, sm), (r1, s1, rm1, sm1) = (slow_groups(plane, 2, flipped=flipped) for flipped in (False, True))
+            (r, s, rm, sm), (r1, s1, rm1, sm1) = (
+                slow_groups(plane, 2, flipped=flipped) for flipped in (False, True)
+            )
             d0, dm0, d1, dm1 = r - s, rm - sm, r1 - s1, rm1 - sm1
             lines.append(d0 + d1 and not solve(2 * (d1 + d0), dm0 - dm1 - d1 - 3 * d0, d0 - dm0))
     assert any(lines)
 
 
 def test_odd_sides_have_no_sample_pairs():
-    results = {size: analyse(photograph(1, size)).sample_pairs is None for size in [(30, 40), (31, 40), (30, 41), (31, 41)]}
+    results = {
+        size: analyse(photograph(1, size)).sample_pairs is None
+        for size in [(30, 40), (31, 40), (30, 41), (31, 41)]
+    }
     assert list(results.values()) == [False, True, True, True]
 
 
@@ -258,7 +303,9 @@ def test_primary_sets_look_at_red_alone():
 
 def test_channels_cancel_before_the_absolute_value():
     """One channel's negative estimate takes from another's: the mean is of signed numbers."""
-    colours = next(colours for colours in PICTURES.values() if min(signs(colours)) < 0 < max(signs(colours)))
+    colours = next(
+        colours for colours in PICTURES.values() if min(signs(colours)) < 0 < max(signs(colours))
+    )
     assert abs(sample_pairs(colours)) < sum(map(abs, signs(colours))) / 3
 
 
@@ -273,7 +320,10 @@ def test_replaced_bits_are_found():
     before, after = analyse(clean), analyse(replaced(clean, 1))
     assert not before.is_stego
     assert after.is_stego
-    assert all(getattr(after, name) > getattr(before, name) for name in ("sample_pairs", "chi_square", "rs_analysis"))
+    assert all(
+        getattr(after, name) > getattr(before, name)
+        for name in ("sample_pairs", "chi_square", "rs_analysis")
+    )
     assert after.fusion > 0.5
 
 
@@ -292,7 +342,11 @@ def rig(monkeypatch):
     def arrange(*results):
         ran = []
         for name, result in zip(DETECTORS, results, strict=True):
-            monkeypatch.setitem(DETECTORS, name, lambda colours, name=name, result=result: (ran.append(name), result)[1])
+            monkeypatch.setitem(
+                DETECTORS,
+                name,
+                lambda colours, name=name, result=result: (ran.append(name), result)[1],
+            )
         return ran
 
     return arrange
@@ -321,12 +375,24 @@ NAN = math.nan
 def test_fast_mode(rig, results, count, fusion):
     ran = rig(*results)
     verdict = analyse(noise(1, (4, 4)), fast=True)
-    assert ran == list(DETECTORS)[:count] == ["primary_sets", "sample_pairs", "chi_square", "rs_analysis"][:count]
+    assert (
+        ran
+        == list(DETECTORS)[:count]
+        == ["primary_sets", "sample_pairs", "chi_square", "rs_analysis"][:count]
+    )
     assert verdict.fusion == pytest.approx(fusion, nan_ok=True)
     assert verdict.fast
     for name, result in zip(list(DETECTORS), results, strict=True):
-        expected = None if name not in ran or result is None else NAN if math.isnan(result) else min(abs(result), 1)
-        assert getattr(verdict, name) == (None if expected is None else pytest.approx(expected, nan_ok=True))
+        expected = (
+            None
+            if name not in ran or result is None
+            else NAN
+            if math.isnan(result)
+            else min(abs(result), 1)
+        )
+        assert getattr(verdict, name) == (
+            None if expected is None else pytest.approx(expected, nan_ok=True)
+        )
 
 
 @pytest.mark.parametrize("threshold", [0, 0.2, 1])
@@ -345,7 +411,9 @@ def test_fast_mode_on_a_picture():
         default = analyse(colours)
         for threshold in (0, 0.05, 0.2, 0.4, 1):
             fast = analyse(colours, fast=True, threshold=threshold)
-            found = {name: getattr(fast, name) for name in SCORES if getattr(fast, name) is not None}
+            found = {
+                name: getattr(fast, name) for name in SCORES if getattr(fast, name) is not None
+            }
             assert found == {name: close(getattr(default, name)) for name in found}
             stopped = len(found) < 4
             assert not (stopped and fast.is_stego)
@@ -368,7 +436,9 @@ def test_without_any_number_there_is_no_verdict(rig):
 def srgb(value):
     """Java's table from its definition."""
     light = value / 255
-    return round(255 * (12.92 * light if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055))
+    return round(
+        255 * (12.92 * light if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055)
+    )
 
 
 def test_the_table_of_greys():
@@ -389,11 +459,18 @@ def png(width, depth, kind, rows):
     """A PNG of a kind that Pillow does not write. depth: bits a sample. kind: 0 grey, 2 RGB. rows: a line's bytes each."""
 
     def chunk(name, content):
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        return (
+            struct.pack(">I", len(content))
+            + name
+            + content
+            + struct.pack(">I", zlib.crc32(name + content))
+        )
 
     header = struct.pack(">IIBBBBB", width, len(rows), depth, kind, 0, 0, 0)
     lines = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", lines) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", lines) + chunk(b"IEND", b"")
+    )
 
 
 @pytest.fixture
@@ -419,7 +496,12 @@ def test_grey_files_pass_the_table(judge):
     assert scores(judge(encoded(Image.fromarray(grey)))) == expected
     assert scores(analyse(grey)) == expected
     assert scores(judge(encoded(Image.fromarray(grey), "BMP"), "a.bmp")) == expected
-    assert scores(judge(encoded(Image.merge("LA", [Image.fromarray(grey), Image.new("L", (30, 40), 99)])))) == expected
+    assert (
+        scores(
+            judge(encoded(Image.merge("LA", [Image.fromarray(grey), Image.new("L", (30, 40), 99)])))
+        )
+        == expected
+    )
     assert expected != scores(analyse(np.dstack([grey] * 3)))
 
 
@@ -435,7 +517,9 @@ def test_colours_do_not_pass_it(judge):
 
 def test_palettes_do_not_pass_it(judge):
     grey = np.resize(np.arange(256, dtype=np.uint8) ** 2, (20, 32))
-    grey[:8] = np.arange(256).reshape(8, 32)  # of a palette of all greys in order, Pillow makes grey
+    grey[:8] = np.arange(256).reshape(
+        8, 32
+    )  # of a palette of all greys in order, Pillow makes grey
     expected = scores(analyse(np.dstack([grey] * 3)))
     assert expected != scores(analyse(grey))
     assert scores(judge(encoded(Image.fromarray(grey).convert("P")))) == expected
@@ -454,7 +538,12 @@ def test_grey_of_4_bits_does_not_pass_it(judge):
 def test_a_file(judge):
     data = encoded(Image.fromarray(replaced(photograph(1, (40, 30)), 1)))
     verdict = judge(data, "some name.png", threshold=0.3)
-    assert (verdict.name, verdict.size, verdict.threshold, verdict.fast) == ("some name.png", len(data), 0.3, False)
+    assert (verdict.name, verdict.size, verdict.threshold, verdict.fast) == (
+        "some name.png",
+        len(data),
+        0.3,
+        False,
+    )
     assert verdict.hidden_bytes == round(verdict.fusion * len(data) / 3)
     assert judge(data, fast=True).fast
 
@@ -465,8 +554,14 @@ def test_a_file(judge):
         (b"", "empty"),
         (b"no picture", "no picture that can be read"),
         (encoded(Image.fromarray(noise(1, (20, 20))))[:400], "no picture that can be read"),
-        (encoded(Image.fromarray(np.arange(400, dtype=np.uint16).reshape(20, 20))), "more than 8 bits"),
-        (encoded(Image.fromarray(noise(1, (20, 20))[..., 0].astype(np.float32)), "TIFF"), "more than 8 bits"),
+        (
+            encoded(Image.fromarray(np.arange(400, dtype=np.uint16).reshape(20, 20))),
+            "more than 8 bits",
+        ),
+        (
+            encoded(Image.fromarray(noise(1, (20, 20))[..., 0].astype(np.float32)), "TIFF"),
+            "more than 8 bits",
+        ),
         (png(10, 16, 2, noise(1, (20, 20)).reshape(20, 60)), "more than 8 bits"),
     ],
 )
@@ -484,7 +579,9 @@ def test_a_folder(tmp_path):
     (tmp_path / "folder.png").mkdir()
     verdicts = analyse_files(files_in(tmp_path), fast=True, threshold=0.1)
     assert [verdict.name for verdict in verdicts] == ["a.png", "b.bmp", "c.png"]
-    alone = [analyse_file(tmp_path / verdict.name, fast=True, threshold=0.1) for verdict in verdicts]
+    alone = [
+        analyse_file(tmp_path / verdict.name, fast=True, threshold=0.1) for verdict in verdicts
+    ]
     assert to_csv(verdicts) == to_csv(alone)
     assert {verdict.threshold for verdict in verdicts} == {0.1}
     assert analyse_files(files_in(tmp_path / "folder.png")) == []
@@ -535,7 +632,15 @@ HEADER = (
 
 def test_the_table():
     verdicts = [
-        Verdict("a b.png", 228650, 0.07330206436492333, 8.569594619348558e-4, None, 0.06965819797476018, 0.04793907393387279),
+        Verdict(
+            "a b.png",
+            228650,
+            0.07330206436492333,
+            8.569594619348558e-4,
+            None,
+            0.06965819797476018,
+            0.04793907393387279,
+        ),
         Verdict("c.png", 900, NAN, 3.741100013179327e-11, 1.0, 0.0, 0.5),
         Verdict("d.png", 30, None, 0.001, 1e-4, 2e-300, 0.25, threshold=0.25),
         Verdict("e.png", 3, NAN, None, None, NAN, NAN),
@@ -584,7 +689,9 @@ def test_against_the_original(mode):
             if golden == "null" or score == "null":
                 assert score == golden, name
             else:
-                assert float(score) == pytest.approx(float(golden), abs=1e-9, rel=0, nan_ok=True), name
+                assert float(score) == pytest.approx(float(golden), abs=1e-9, rel=0, nan_ok=True), (
+                    name
+                )
 
 
 def test_the_command_prints_the_csv(tmp_path, capsys):

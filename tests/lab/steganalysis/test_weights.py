@@ -25,8 +25,16 @@ def population(architecture):
         for _ in range(count):
             tiles = stack([initial_weights(architecture, rng) for _ in range(2)])
             first, second, *rest = tiles
-            changed = (first, second._replace(weight=(second.weight * gain).astype(np.float32)), *rest)
-            functions.append(StegoFunction(architecture, Grid(1, 2), changed, 4, 6, rng.bytes(32), rng.bytes(2048)))
+            changed = (
+                first,
+                second._replace(weight=(second.weight * gain).astype(np.float32)),
+                *rest,
+            )
+            functions.append(
+                StegoFunction(
+                    architecture, Grid(1, 2), changed, 4, 6, rng.bytes(32), rng.bytes(2048)
+                )
+            )
         return functions
 
     return make
@@ -36,12 +44,25 @@ def test_equal_populations_are_not_told_apart(population):
     for detection in detect(population(30, 1.0, 1), population(30, 1.0, 2)):
         assert 0.2 < detection.auc < 0.8, detection
         assert detection.low <= detection.auc <= detection.high
-    assert sum(detection.guessing for detection in detect(population(30, 1.0, 3), population(30, 1.0, 4))) >= 4
+    assert (
+        sum(
+            detection.guessing
+            for detection in detect(population(30, 1.0, 3), population(30, 1.0, 4))
+        )
+        >= 4
+    )
 
 
 def test_another_spread_of_one_layer_is_found_by_statistics(population):
-    found = {detection.name: detection for detection in detect(population(20, 1.0, 1), population(20, 1.3, 2))}
-    for name in ("statistics, logistic regression", "statistics, gradient boosting", "best single statistic"):
+    found = {
+        detection.name: detection
+        for detection in detect(population(20, 1.0, 1), population(20, 1.3, 2))
+    }
+    for name in (
+        "statistics, logistic regression",
+        "statistics, gradient boosting",
+        "best single statistic",
+    ):
         assert found[name].auc > 0.9
         assert not found[name].guessing
 
@@ -101,7 +122,10 @@ def test_the_command(population, tmp_path, capsys):
         (tmp_path / name).mkdir()
         for index, stego in enumerate(population(8, gain, len(name))):
             save(tmp_path / name / f"{index}.safetensors", stego)
-    assert cli.run(["attack", "weights", str(tmp_path / "clean"), str(tmp_path / "stego"), "--json"]) == 0
+    assert (
+        cli.run(["attack", "weights", str(tmp_path / "clean"), str(tmp_path / "stego"), "--json"])
+        == 0
+    )
     found = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert found["best single statistic"]["auc"] > 0.9
     assert cli.run(["attack", "weights", str(tmp_path / "clean"), str(tmp_path / "stego")]) == 0

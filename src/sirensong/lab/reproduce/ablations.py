@@ -26,7 +26,11 @@ def _psnr(study: Study, index: int, **changes: Any) -> Row:
     """PSNR of stego image and two secrets. changes: to the recipe."""
     pictures = study.pictures(study.sets[0], index)
     renders = renders_of(*hidden_and_keys(study, pictures, index, **changes))
-    return {"psnr": [measure(picture, render).psnr for picture, render in zip(pictures, renders, strict=True)]}
+    return {
+        "psnr": [
+            measure(picture, render).psnr for picture, render in zip(pictures, renders, strict=True)
+        ]
+    }
 
 
 def _mean(rows: Sequence[Row]) -> list[float]:
@@ -44,7 +48,9 @@ def _fig10_items(study: Study) -> list[Item]:
             {"selection": selection, "ratio": ratio, "index": index},
             partial(_psnr, study, index, ratio=ratio, selection=selection),
         )
-        for selection, ratio, index in itertools.product(("magnitude", "keyed"), _RATIOS, range(study.images))
+        for selection, ratio, index in itertools.product(
+            ("magnitude", "keyed"), _RATIOS, range(study.images)
+        )
     ]
 
 
@@ -55,13 +61,17 @@ def _fig10(rows: Sequence[Row]) -> list[Shown]:
         for ratio in dict.fromkeys(row["ratio"] for row in rows):
             own = _of(rows, selection=selection, ratio=ratio)
             stego, *secrets = _mean(own)
-            cells.append([selection, f"{ratio:g}", f"{stego:.2f}", f"{np.mean(secrets):.2f}", str(len(own))])
+            cells.append(
+                [selection, f"{ratio:g}", f"{stego:.2f}", f"{np.mean(secrets):.2f}", str(len(own))]
+            )
             for name, value in (("stego", stego), ("secrets", float(np.mean(secrets)))):
                 line = curves.setdefault(f"{selection}, {name}", ([], []))
                 line[0].append(ratio)
                 line[1].append(value)
     return [
-        Table("Figure 10: the ratio S", ("selection", "S", "stego PSNR", "secrets' PSNR", "N"), cells),
+        Table(
+            "Figure 10: the ratio S", ("selection", "S", "stego PSNR", "secrets' PSNR", "N"), cells
+        ),
         Figure("The ratio S", "S", "PSNR in dB", curves),
     ]
 
@@ -78,8 +88,17 @@ def _fig11(rows: Sequence[Row]) -> list[Shown]:
     for way in dict.fromkeys(row["way"] for row in rows):
         own = _of(rows, way=way)
         cells.append([way, *(f"{value:.2f}" for value in _mean(own)), str(len(own))])
-    notes = ["A start without pre-training is a cover stage of one step; weights begin as SIREN has them."]
-    return [Table("Figure 11: ablations, PSNR", ("way", "stego", "secret 1", "secret 2", "N"), cells, notes)]
+    notes = [
+        "A start without pre-training is a cover stage of one step; weights begin as SIREN has them."
+    ]
+    return [
+        Table(
+            "Figure 11: ablations, PSNR",
+            ("way", "stego", "secret 1", "secret 2", "N"),
+            cells,
+            notes,
+        )
+    ]
 
 
 EXPERIMENTS = (

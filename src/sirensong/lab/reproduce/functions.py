@@ -19,11 +19,21 @@ from sirensong.pictures.image import Pixels, digest
 from sirensong.reveal import reveal, sample
 from sirensong.training.progress import Watcher
 
-POPULATIONS = {"bare": (0, 0), "decoys": (0, 2), "two secrets": (2, 2), "one secret": (1, 2)}  # secrets, functions
+POPULATIONS = {
+    "bare": (0, 0),
+    "decoys": (0, 2),
+    "two secrets": (2, 2),
+    "one secret": (1, 2),
+}  # secrets, functions
 
 
 def hidden_and_keys(
-    study: Study, pictures: Sequence[Pixels], seed: int, *, watcher: Watcher | None = None, **changes: Any
+    study: Study,
+    pictures: Sequence[Pixels],
+    seed: int,
+    *,
+    watcher: Watcher | None = None,
+    **changes: Any,
 ) -> tuple[Hidden, list[SecretKey]]:
     """Hide all pictures but the first in it, under keys that follow from the seed, as all else does.
 
@@ -45,20 +55,31 @@ def _trained(
 ) -> Path:
     """The carrier of what `hidden_and_keys` hides, made if it is not there."""
     recipe = replace(study.recipe, **changes)
-    path = study.beside("functions", f"{digest([*pictures, *decoys], (recipe, seed, len(decoys))).hex()[:16]}.safetensors")
+    path = study.beside(
+        "functions",
+        f"{digest([*pictures, *decoys], (recipe, seed, len(decoys))).hex()[:16]}.safetensors",
+    )
     if watcher is not None or not path.exists():
         secrets = list(zip(_keys(pictures, seed), pictures[1:], strict=True))
-        hide(pictures[0], secrets, recipe=recipe, seed=seed, decoys=decoys, watcher=watcher).save(path, overwrite=True)
+        hide(pictures[0], secrets, recipe=recipe, seed=seed, decoys=decoys, watcher=watcher).save(
+            path, overwrite=True
+        )
     return path
 
 
 def _keys(pictures: Sequence[Pixels], seed: int) -> list[SecretKey]:
-    return [SecretKey(derive(seed.to_bytes(8), b"", f"reproduce/{place}")) for place in range(len(pictures) - 1)]
+    return [
+        SecretKey(derive(seed.to_bytes(8), b"", f"reproduce/{place}"))
+        for place in range(len(pictures) - 1)
+    ]
 
 
 def renders_of(hidden: Hidden, keys: Sequence[SecretKey], size: Size | None = None) -> list[Pixels]:
     """What anybody sees, then what each key's holder sees."""
-    return [sample(hidden.stego, size), *(reveal(hidden.stego, key, mask=hidden.mask, size=size) for key in keys)]
+    return [
+        sample(hidden.stego, size),
+        *(reveal(hidden.stego, key, mask=hidden.mask, size=size) for key in keys),
+    ]
 
 
 def member(study: Study, population: str, index: int, side: int) -> Path:
@@ -72,7 +93,13 @@ def member(study: Study, population: str, index: int, side: int) -> Path:
         study.picture(study.sets[0], index, side),
         *(study.picture(study.sets[-1], int(at), side) for at in others),
     ]
-    return _trained(study, [cover, *photographs[:secrets]], index, decoys=photographs[secrets:], functions=functions)
+    return _trained(
+        study,
+        [cover, *photographs[:secrets]],
+        index,
+        decoys=photographs[secrets:],
+        functions=functions,
+    )
 
 
 def keep(study: Study, population: str, index: int, side: int) -> Row:

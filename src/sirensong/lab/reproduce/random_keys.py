@@ -9,7 +9,16 @@ import numpy as np
 
 from sirensong.keys.keys import SecretKey, derive
 from sirensong.lab.reproduce.functions import hidden_and_keys
-from sirensong.lab.reproduce.study import Experiment, Figure, Item, Pictures, Row, Shown, Study, Table
+from sirensong.lab.reproduce.study import (
+    Experiment,
+    Figure,
+    Item,
+    Pictures,
+    Row,
+    Shown,
+    Study,
+    Table,
+)
 from sirensong.lab.steganalysis.guessing import CLIMBERS, SHARES, Scores, guess, hill
 from sirensong.network.substitution import Selection
 from sirensong.pictures.image import Pixels, read_picture, write_picture
@@ -27,14 +36,23 @@ def _fig14_work(study: Study, index: int) -> Row:
     pictures = study.pictures(study.sets[-1], index)
     hidden, keys = hidden_and_keys(study, pictures, index, selection=Selection.MAGNITUDE)
     keyed, own = hidden_and_keys(study, pictures, index)
-    wrong = [SecretKey(derive(index.to_bytes(8), b"", f"reproduce/wrong/{place}")) for place in range(_WRONG_KEYS)]
+    wrong = [
+        SecretKey(derive(index.to_bytes(8), b"", f"reproduce/wrong/{place}"))
+        for place in range(_WRONG_KEYS)
+    ]
     found = guess(keyed.stego, own[0], wrong)
-    right, *others = (reveal(hidden.stego, key, mask=hidden.mask, force=True) for key in (keys[0], *wrong))
+    right, *others = (
+        reveal(hidden.stego, key, mask=hidden.mask, force=True) for key in (keys[0], *wrong)
+    )
     known = [measure(pictures[1], other).psnr for other in others]
     row: Row = {}
     if index == 0:
         path = study.beside("pictures", f"random-keys-{study.sets[-1]}.png")
-        write_picture(path, np.hstack([pictures[1], right, others[int(np.argmax(known))], *others[:_SHOWN]]), overwrite=True)
+        write_picture(
+            path,
+            np.hstack([pictures[1], right, others[int(np.argmax(known))], *others[:_SHOWN]]),
+            overwrite=True,
+        )
         row["pictures"] = str(path)
     return row | {
         "right": measure(pictures[1], right).psnr,
@@ -42,10 +60,15 @@ def _fig14_work(study: Study, index: int) -> Row:
         "known mask, mean": float(np.mean(known)),
         "outlines": {
             "magnitude, known mask": _outlines(study, pictures, others[:_GHOSTS]),
-            "keyed": _outlines(study, pictures, [reveal(keyed.stego, key, force=True) for key in wrong[:_GHOSTS]]),
+            "keyed": _outlines(
+                study, pictures, [reveal(keyed.stego, key, force=True) for key in wrong[:_GHOSTS]]
+            ),
         },
         "ranks": found.ranks,
-        "hill": {part: curve.tolist() for part, curve in hill(keyed.stego, own[0], wrong[:CLIMBERS], SHARES).items()},
+        "hill": {
+            part: curve.tolist()
+            for part, curve in hill(keyed.stego, own[0], wrong[:CLIMBERS], SHARES).items()
+        },
         "years, all keys": found.years_for_all_keys,
         "years, 40-bit passphrase": found.years_for_passphrases(40),
     }
@@ -58,7 +81,10 @@ def _outlines(study: Study, pictures: Sequence[Pixels], renders: Sequence[Pixels
     """
     unrelated = study.picture(study.sets[0], len(pictures) + 1000)
     slopes = [_slopes(render) for render in renders]
-    return [float(np.mean([np.corrcoef(_slopes(picture), slope)[0, 1] for slope in slopes])) for picture in (*pictures, unrelated)]
+    return [
+        float(np.mean([np.corrcoef(_slopes(picture), slope)[0, 1] for slope in slopes]))
+        for picture in (*pictures, unrelated)
+    ]
 
 
 def _slopes(picture: Pixels) -> Scores:
@@ -68,15 +94,27 @@ def _slopes(picture: Pixels) -> Scores:
 
 
 def _fig14_items(study: Study) -> list[Item]:
-    return [Item({"set": study.sets[-1], "index": index}, partial(_fig14_work, study, index)) for index in range(study.images)]
+    return [
+        Item({"set": study.sets[-1], "index": index}, partial(_fig14_work, study, index))
+        for index in range(study.images)
+    ]
 
 
 def _fig14(rows: Sequence[Row]) -> list[Shown]:
     cells = [
-        [str(row["index"]), *(f"{value:.1f}" for value in (row["right"], row["known mask"][-1], row["known mask, mean"]))]
+        [
+            str(row["index"]),
+            *(
+                f"{value:.1f}"
+                for value in (row["right"], row["known mask"][-1], row["known mask, mean"])
+            ),
+        ]
         for row in rows
     ]
-    years, passphrases = (float(np.mean([row[f"years, {what}"] for row in rows])) for what in ("all keys", "40-bit passphrase"))
+    years, passphrases = (
+        float(np.mean([row[f"years, {what}"] for row in rows]))
+        for what in ("all keys", "40-bit passphrase")
+    )
     notes = [
         "PSNR in dB against the secret picture; the attacker knows the mask, as in the paper.",
         f"What protects is the number of keys: {years:.0e} years for all 2^256 at this machine's rate; {passphrases:,.0f} years "
@@ -97,7 +135,9 @@ def _fig14(rows: Sequence[Row]) -> list[Shown]:
 def _renders(row: Row) -> Pictures:
     whole = read_picture(row["pictures"]).pixels
     names = ("secret image", "right key", "best wrong key", *("a wrong key" for _ in range(_SHOWN)))
-    return Pictures("Renders of random keys, known mask", names, [Line("", np.hsplit(whole, len(names)))])
+    return Pictures(
+        "Renders of random keys, known mask", names, [Line("", np.hsplit(whole, len(names)))]
+    )
 
 
 def _ghosts(rows: Sequence[Row]) -> Table:
@@ -111,19 +151,25 @@ def _ghosts(rows: Sequence[Row]) -> Table:
         "account than that they are gone, and any key brings out all secrets' outlines at once."
     ]
     columns = ("selection", "cover", "secret 1", "secret 2", "an unrelated photograph")
-    return Table("Figure 14: outlines of the pictures in wrong keys' renders", columns, cells, notes)
+    return Table(
+        "Figure 14: outlines of the pictures in wrong keys' renders", columns, cells, notes
+    )
 
 
 def _ranks(rows: Sequence[Row]) -> Table:
     names = [*rows[0]["ranks"]]
     cells = [[str(row["index"]), *(str(row["ranks"][name]) for name in names)] for row in rows]
-    cells.append(["median", *(f"{np.median([row['ranks'][name] for row in rows]):g}" for name in names)])
+    cells.append(
+        ["median", *(f"{np.median([row['ranks'][name] for row in rows]):g}" for name in names)]
+    )
     notes = [
         f"Rank of the right key's render among {_WRONG_KEYS} wrong keys' by how natural it looks (keyed selection). 1: who meets "
         f"the right key knows it, as he also does by the slots; {_WRONG_KEYS // 2 + 1} would be guessing. The statistics are "
         "general ones of photographs, and none was fitted to these functions."
     ]
-    return Table("Figure 14: blind ranks of the right key, by statistic", ("set", *names), cells, notes)
+    return Table(
+        "Figure 14: blind ranks of the right key, by statistic", ("set", *names), cells, notes
+    )
 
 
 def _hill(rows: Sequence[Row]) -> list[Shown]:
@@ -131,14 +177,23 @@ def _hill(rows: Sequence[Row]) -> list[Shown]:
     curves = {name: np.array([row["hill"][part] for row in rows]) for part, name in names.items()}
     cells = []
     for place, share in enumerate(SHARES):
-        values = [value for curve in curves.values() for value in (curve[:, place].mean(), curve[:, place].min())]
-        cells.append([f"{100 * share:.0f} %", *(f"{round(float(value), 1) + 0.0:+.1f}" for value in values)])
+        values = [
+            value
+            for curve in curves.values()
+            for value in (curve[:, place].mean(), curve[:, place].min())
+        ]
+        cells.append(
+            [f"{100 * share:.0f} %", *(f"{round(float(value), 1) + 0.0:+.1f}" for value in values)]
+        )
     notes = [
         f"Sum of the statistics, in standard deviations of {CLIMBERS} wrong keys' renders, each of which is mixed with the right "
         f"one's; N = {len(rows)} sets. A share of matrices is rounded to whole ones. No key is partly right: another key is "
         "another stream, right nowhere. The hill is for who searches the replaced weights themselves."
     ]
-    columns = ("right", *(f"{name}, {what}" for name in names.values() for what in ("mean", "lowest set")))
+    columns = (
+        "right",
+        *(f"{name}, {what}" for name in names.values() for what in ("mean", "lowest set")),
+    )
     lines = {name: (list(SHARES), curve.mean(0).tolist()) for name, curve in curves.items()}
     return [
         Table("Figure 14: how natural a partly right key looks", columns, cells, notes),

@@ -31,17 +31,30 @@ def write_report(folder: Path, heading: str, parts: Sequence[tuple[str, Sequence
                 page.append(_html(part))
             else:
                 image = f"{name}-{re.sub('[^a-z0-9]+', '-', part.title.lower())}.png"
-                write_bytes(folder / image, _curves(part) if isinstance(part, Figure) else _pictures(part), overwrite=True)
+                write_bytes(
+                    folder / image,
+                    _curves(part) if isinstance(part, Figure) else _pictures(part),
+                    overwrite=True,
+                )
                 markdown.append(f"![{part.title}]({image})\n\n*{part.title}*")
                 page.append(_html_image(image, part.title))
-    document = f"<!doctype html><meta charset=utf-8><title>{html.escape(heading)}</title><style>{_STYLE}</style>" + "\n".join(page)
+    document = (
+        f"<!doctype html><meta charset=utf-8><title>{html.escape(heading)}</title><style>{_STYLE}</style>"
+        + "\n".join(page)
+    )
     write_bytes(folder / "report.html", document.encode(), overwrite=True)
     write_bytes(folder / "report.md", ("\n\n".join(markdown) + "\n").encode(), overwrite=True)
     return folder / "report.md"
 
 
 def _markdown(table: Table) -> str:
-    lines = [f"## {table.title}", "", _line(table.columns), _line(["---"] * len(table.columns)), *map(_line, table.rows)]
+    lines = [
+        f"## {table.title}",
+        "",
+        _line(table.columns),
+        _line(["---"] * len(table.columns)),
+        *map(_line, table.rows),
+    ]
     return "\n".join([*lines, *(f"\n{note}" for note in table.notes)])
 
 
@@ -67,7 +80,9 @@ def _curves(figure: Figure) -> bytes:
     try:
         import matplotlib as mpl
     except ImportError as error:
-        raise MissingDependencyError("figures need matplotlib", hint="pip install 'sirensong[lab]'") from error
+        raise MissingDependencyError(
+            "figures need matplotlib", hint="pip install 'sirensong[lab]'"
+        ) from error
     mpl.use("Agg")
     from matplotlib import pyplot
 

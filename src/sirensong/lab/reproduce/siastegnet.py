@@ -25,7 +25,10 @@ _COMPARISONS = {  # negatives, positives
     "paper": ("photograph", "two secrets"),
     "secrets": ("decoys", "two secrets"),
 }
-_NAMES = {"two secrets": "render of a stego function", "decoys": "render of a function with decoys alone"}
+_NAMES = {
+    "two secrets": "render of a stego function",
+    "decoys": "render of a function with decoys alone",
+}
 _LEAST = 6  # pictures
 _EVERY = 4  # one picture of so many is held out
 _SHARES = (0.25, 0.5, 1.0)  # of the pairs to train on
@@ -38,7 +41,9 @@ def _count(study: Study) -> int:
     """How many pictures: a detector learns from many, so they grow as N^2, to 100 at the default. None comes twice."""
     count = min(max(_LEAST, study.images**2), study.distinct(study.sets[0]))
     if count < 2:
-        raise SettingError(f"fig12b needs two pictures, one to train on and one to judge, got {count} in {study.sets[0]}")
+        raise SettingError(
+            f"fig12b needs two pictures, one to train on and one to judge, got {count} in {study.sets[0]}"
+        )
     return count
 
 
@@ -69,7 +74,10 @@ def _work(study: Study, comparison: str, count: int, pairs: int, steps: int) -> 
     """Train on some of the pictures' pairs, and judge those held out: whole pictures, that neither class has shown it."""
     with loading("SiaStegNet"):
         from sirensong.lab.steganalysis.siastegnet import Budget, accuracy, train
-    covers, stegos = (np.stack([_look(study, kind, index) for index in range(count)]) for kind in _COMPARISONS[comparison])
+    covers, stegos = (
+        np.stack([_look(study, kind, index) for index in range(count)])
+        for kind in _COMPARISONS[comparison]
+    )
     unseen = _held_out(count)
     known = np.flatnonzero(~unseen)[:pairs]
     network = train(covers[known], stegos[known], Budget(steps, _PAIRS, _CROP))
@@ -82,9 +90,15 @@ def _work(study: Study, comparison: str, count: int, pairs: int, steps: int) -> 
 
 def _look(study: Study, kind: str, index: int) -> Greys:
     """A picture of a kind as the network sees it: 8-bit grey, ITU-R 601's luma of the 8-bit colours."""
-    pixels = sample(load(member(study, kind, index, SIDE))) if kind in POPULATIONS else study.picture(study.sets[0], index, SIDE)
+    pixels = (
+        sample(load(member(study, kind, index, SIDE)))
+        if kind in POPULATIONS
+        else study.picture(study.sets[0], index, SIDE)
+    )
     grey = np.asarray(to_pil(pixels).convert("L"))
-    return matched(grey, np.random.default_rng(index)) if kind == _COMPARISONS["control"][1] else grey
+    return (
+        matched(grey, np.random.default_rng(index)) if kind == _COMPARISONS["control"][1] else grey
+    )
 
 
 def matched(grey: Greys, rng: np.random.Generator) -> Greys:
@@ -103,8 +117,13 @@ def _show(rows: Sequence[Row]) -> list[Shown]:
         labels = [_NAMES.get(kind, kind) for kind in kinds]
         for row in own:
             accuracies = [f"{100 * row[which]:.0f} %" for which in ("known", "unseen")]
-            cells.append([*labels, str(row["pairs"]), *accuracies, _verdict(row, control[row["pairs"]])])
-        lines[f"{labels[1]}, against {labels[0]}"] = ([float(row["pairs"]) for row in own], [100 * row["unseen"] for row in own])
+            cells.append(
+                [*labels, str(row["pairs"]), *accuracies, _verdict(row, control[row["pairs"]])]
+            )
+        lines[f"{labels[1]}, against {labels[0]}"] = (
+            [float(row["pairs"]) for row in own],
+            [100 * row["unseen"] for row in own],
+        )
     first = judged[0]
     notes = [
         f"{first['pictures']} pictures of {SIDE}x{SIDE} in 8-bit grey, {first['judged'] // 2} of them held out, in both classes; "
@@ -114,7 +133,14 @@ def _show(rows: Sequence[Row]) -> list[Shown]:
         f"{100 * _PASS:.0f} %, an accuracy near 50 % says nothing; one beyond chance still does. Beyond chance is more than 1.96 "
         "standard deviations of a coin's over 50 %. The paper says that 100 pairs are needed to tell.",
     ]
-    columns = ("negatives", "positives", "training pairs", "accuracy on them", "accuracy on unseen pictures", "what it says")
+    columns = (
+        "negatives",
+        "positives",
+        "training pairs",
+        "accuracy on them",
+        "accuracy on unseen pictures",
+        "what it says",
+    )
     return [
         Table("Figure 12b: SiaStegNet", columns, cells, notes),
         Figure("SiaStegNet", "training pairs", "accuracy on unseen pictures, %", lines),
@@ -128,7 +154,11 @@ def _verdict(row: Row, control: float) -> str:
         return "control passed" if passed else f"control FAILED: below {100 * _PASS:.0f} %"
     if row["unseen"] > 0.5 + 1.96 * math.sqrt(0.25 / row["judged"]):
         return "tells them apart"
-    return "no better than chance, where the control is found" if passed else "nothing: the control failed"
+    return (
+        "no better than chance, where the control is found"
+        if passed
+        else "nothing: the control failed"
+    )
 
 
 EXPERIMENTS = (Experiment("fig12b", "4.9 (2)", _items, _show),)

@@ -31,7 +31,10 @@ def _work(study: Study, data_set: str, index: int) -> Row:
         found[str(side)] = {"bicubic": _psnr(resampled, renders)}
         if all(study.side(data_set, index * 3 + place) >= side for place in range(3)):
             truths = study.pictures(data_set, index, side=side)
-            found[str(side)] |= {"render": _psnr(truths, renders), "resampled": _psnr(truths, resampled)}
+            found[str(side)] |= {
+                "render": _psnr(truths, renders),
+                "resampled": _psnr(truths, resampled),
+            }
         if index == 0:
             path = study.beside("pictures", f"{data_set}-{side}-pixels.png")
             write_picture(path, np.vstack(renders), overwrite=True)
@@ -44,7 +47,10 @@ def _bicubic(picture: Pixels, side: int) -> Pixels:
 
 
 def _psnr(pictures: Sequence[Pixels], others: Sequence[Pixels]) -> list[float]:
-    return [min(measure(picture, other).psnr, _EQUAL) for picture, other in zip(pictures, others, strict=True)]
+    return [
+        min(measure(picture, other).psnr, _EQUAL)
+        for picture, other in zip(pictures, others, strict=True)
+    ]
 
 
 def _items(study: Study) -> list[Item]:
@@ -60,7 +66,13 @@ def _show(rows: Sequence[Row]) -> list[Shown]:
         own = [row[str(side)] for row in rows]
         known = [entry for entry in own if "render" in entry]
         cells.append(
-            [f"{side}x{side}", *_means(known, "render"), *_means(known, "resampled"), str(len(known)), *_means(own, "bicubic")]
+            [
+                f"{side}x{side}",
+                *_means(known, "render"),
+                *_means(known, "resampled"),
+                str(len(known)),
+                *_means(own, "bicubic"),
+            ]
         )
     columns = [
         "rendered at",
@@ -84,9 +96,16 @@ def _means(entries: Sequence[Row], name: str) -> list[str]:
 
 
 def _grid(row: Row) -> Pictures:
-    columns = [np.vsplit(read_picture(row[str(side)]["pictures"]).pixels, len(_NAMES)) for side in _SIDES]
-    lines = [Line(name, list(renders)) for name, renders in zip(_NAMES, zip(*columns, strict=True), strict=True)]
-    return Pictures(f"Other sizes on {row['set']}", [f"{side}x{side}" for side in _SIDES], lines, _CELL)
+    columns = [
+        np.vsplit(read_picture(row[str(side)]["pictures"]).pixels, len(_NAMES)) for side in _SIDES
+    ]
+    lines = [
+        Line(name, list(renders))
+        for name, renders in zip(_NAMES, zip(*columns, strict=True), strict=True)
+    ]
+    return Pictures(
+        f"Other sizes on {row['set']}", [f"{side}x{side}" for side in _SIDES], lines, _CELL
+    )
 
 
 EXPERIMENTS = (Experiment("fig8", "4.5", _items, _show),)

@@ -17,9 +17,8 @@ import sirensong
 from sirensong.errors import FormatError
 from sirensong.files import read_bytes, told, write_bytes
 from sirensong.pictures import sheet
-from sirensong.pictures.image import Pixels, fill, from_uint8, read_picture
+from sirensong.pictures.image import RGB, Pixels, fill, from_uint8, read_picture
 from sirensong.pictures.photographs import NAMES, photograph
-from sirensong.pictures.raster import Raster
 from sirensong.training.recipe import Recipe
 from sirensong.workers import spread
 
@@ -114,7 +113,11 @@ class Study:
     @property
     def settings(self) -> dict[str, str]:
         """What a result depends on besides its own key."""
-        return {"sirensong": sirensong.__version__, "recipe": repr(self.recipe), "data": str(self.data)}
+        return {
+            "sirensong": sirensong.__version__,
+            "recipe": repr(self.recipe),
+            "data": str(self.data),
+        }
 
     @property
     def sets(self) -> tuple[str, ...]:
@@ -125,20 +128,25 @@ class Study:
         """A picture of a data set, its middle square, Lanczos to side x side; they begin again when they end."""
         return from_uint8(fill(self._original(data_set, index), side, side))
 
-    def pictures(self, data_set: str, index: int, secrets: int = 2, side: int = SIDE) -> list[Pixels]:
+    def pictures(
+        self, data_set: str, index: int, secrets: int = 2, side: int = SIDE
+    ) -> list[Pixels]:
         """A cover and so many secrets of one data set, others for each index."""
-        return [self.picture(data_set, index * (secrets + 1) + place, side) for place in range(secrets + 1)]
+        return [
+            self.picture(data_set, index * (secrets + 1) + place, side)
+            for place in range(secrets + 1)
+        ]
 
     def side(self, data_set: str, index: int) -> int:
         """Of a picture's middle square, in pixels, as it is in its file."""
         return int(min(self._original(data_set, index).shape[:2]))
 
-    def _original(self, data_set: str, index: int) -> Raster:
+    def _original(self, data_set: str, index: int) -> RGB:
         if self.data is None:
             picture = photograph(NAMES[index % len(NAMES)])
             return picture[:, ::-1] if index // len(NAMES) % 2 else picture
         paths = _pictures(self.data / data_set)
-        return read_picture(paths[index % len(paths)]).levels
+        return read_picture(paths[index % len(paths)]).rgb
 
     def beside(self, folder: str, name: str) -> Path:
         """Where a file that belongs to a result is kept, apart from those of other settings. Makes the folder."""
@@ -186,7 +194,9 @@ def run_items(
         done = here if alone else spread(_timed, due, workers=workers, cluster=cluster)
         for name, (found, seconds) in done:
             kept[name] = _line(items[name], study, found, seconds)
-            write_bytes(path, ("\n".join(map(json.dumps, kept.values())) + "\n").encode(), overwrite=True)
+            write_bytes(
+                path, ("\n".join(map(json.dumps, kept.values())) + "\n").encode(), overwrite=True
+            )
             if advance is not None:
                 advance(sum(name in kept for name in items), len(items))
     return [kept[name]["key"] | kept[name]["found"] for name in items]
@@ -204,7 +214,8 @@ def _line(item: Item, study: Study, found: Row, seconds: float) -> Row:
         "found": found,
         "seconds": round(seconds, 2),
         "settings": study.settings,
-        "versions": {name: version(name) for name in ("numpy", "torch")} | {"python": platform.python_version()},
+        "versions": {name: version(name) for name in ("numpy", "torch")}
+        | {"python": platform.python_version()},
     }
 
 
@@ -220,4 +231,6 @@ def _read(path: Path) -> list[Row]:
     try:
         return [json.loads(line) for line in text.splitlines()]
     except ValueError:
-        raise FormatError(f"{path} is damaged: a line is not JSON", hint="delete it to begin anew") from None
+        raise FormatError(
+            f"{path} is damaged: a line is not JSON", hint="delete it to begin anew"
+        ) from None

@@ -13,7 +13,17 @@ import numpy as np
 from sirensong.hide import Hidden
 from sirensong.keys.keys import SecretKey
 from sirensong.lab.reproduce.functions import hidden_and_keys, renders_of
-from sirensong.lab.reproduce.study import SIDE, Experiment, Figure, Item, Pictures, Row, Shown, Study, Table
+from sirensong.lab.reproduce.study import (
+    SIDE,
+    Experiment,
+    Figure,
+    Item,
+    Pictures,
+    Row,
+    Shown,
+    Study,
+    Table,
+)
 from sirensong.network.siren import Weights, stack
 from sirensong.pictures.image import Pixels, read_picture, write_picture
 from sirensong.pictures.metrics import measure
@@ -26,7 +36,11 @@ _PAPER_1 = {  # PSNR, SSIM of stego image, secret 1, secret 2 (Table 1)
     "div2k": ((45.62, 0.9987), (44.33, 0.9983), (42.39, 0.9973)),
 }
 _METRICS = {"psnr": ".2f", "ssim": ".4f", "rmse": ".2f", "mae": ".2f"}  # and how they are shown
-_PAPER_2 = {3: (47.77, 43.89), 4: (46.39, 42.09), 5: (44.68, 39.75)}  # PSNR of stego image and of secrets (Table 2)
+_PAPER_2 = {
+    3: (47.77, 43.89),
+    4: (46.39, 42.09),
+    5: (44.68, 39.75),
+}  # PSNR of stego image and of secrets (Table 2)
 _EPOCHS, _EPOCHS_OF_MORE = (0, 5, 10, 50), (0, 10)
 _SECRETS = (3, 4, 5, 8, 16)
 _MAGNIFIED, _DIFFERENCES = 20, 2  # times, of the last renders
@@ -48,7 +62,10 @@ def hidden_on_the_way(
             seen.setdefault(due[step], []).extend(functions())
 
     hidden, keys = hidden_and_keys(study, pictures, seed, watcher=watch)
-    earlier = [(epoch, replace(hidden, stego=replace(hidden.stego, weights=stack(functions)))) for epoch, functions in seen.items()]
+    earlier = [
+        (epoch, replace(hidden, stego=replace(hidden.stego, weights=stack(functions))))
+        for epoch, functions in seen.items()
+    ]
     return [*sorted(earlier, key=lambda entry: entry[0]), (done[-1], hidden)], keys
 
 
@@ -62,12 +79,23 @@ def progress(study: Study, data_set: str, index: int, secrets: int, epochs: Sequ
     columns = [renders_of(hidden, keys) for _, hidden in way]
     found: Row = {
         "epochs": [epoch for epoch, _ in way],
-        "psnr": [[measure(picture, render).psnr for picture, render in zip(pictures, renders, strict=True)] for renders in columns],
-        "end": [asdict(measure(picture, render)) for picture, render in zip(pictures, columns[-1], strict=True)],
+        "psnr": [
+            [
+                measure(picture, render).psnr
+                for picture, render in zip(pictures, renders, strict=True)
+            ]
+            for renders in columns
+        ],
+        "end": [
+            asdict(measure(picture, render))
+            for picture, render in zip(pictures, columns[-1], strict=True)
+        ],
     }
     if index == 0:
         path = study.beside("pictures", f"{data_set}-{secrets}-secrets.png")
-        write_picture(path, np.hstack([np.vstack(column) for column in (pictures, *columns)]), overwrite=True)
+        write_picture(
+            path, np.hstack([np.vstack(column) for column in (pictures, *columns)]), overwrite=True
+        )
         found["pictures"] = str(path)
     return found
 
@@ -83,7 +111,9 @@ def grid(title: str, row: Row) -> Pictures:
     rows = []
     for place, strip in enumerate(np.vsplit(whole, len(whole) // SIDE)):
         original, *renders = np.hsplit(strip, strip.shape[1] // SIDE)
-        differences = (difference(original, render, _MAGNIFIED) for render in renders[-_DIFFERENCES:])
+        differences = (
+            difference(original, render, _MAGNIFIED) for render in renders[-_DIFFERENCES:]
+        )
         name = f"secret image {place}" if place else "stego image"
         caption = f"{name}: {row['psnr'][-1][place]:.1f} dB at the end"
         rows.append(Line(caption, [original, *renders, *differences]))
@@ -92,7 +122,9 @@ def grid(title: str, row: Row) -> Pictures:
 
 def _fig6_items(study: Study) -> list[Item]:
     return [
-        Item({"set": data_set, "index": index}, partial(progress, study, data_set, index, 2, _EPOCHS))
+        Item(
+            {"set": data_set, "index": index}, partial(progress, study, data_set, index, 2, _EPOCHS)
+        )
         for data_set, index in itertools.product(study.sets, range(study.images))
     ]
 
@@ -102,12 +134,32 @@ def _table1(rows: Sequence[Row]) -> list[Shown]:
     for data_set in dict.fromkeys(row["set"] for row in rows):
         own = [row["end"] for row in rows if row["set"] == data_set]
         for place, name in enumerate(("stego", "secret 1", "secret 2")):
-            means = [format(np.mean([end[place][metric] for end in own]), form) for metric, form in _METRICS.items()]
+            means = [
+                format(np.mean([end[place][metric] for end in own]), form)
+                for metric, form in _METRICS.items()
+            ]
             psnr, ssim = _PAPER_1[data_set][place] if data_set in _PAPER_1 else (None, None)
             paper = ["-", "-"] if psnr is None else [f"{psnr:.2f}", f"{ssim:.4f}"]
             cells.append([data_set, name, *means, *paper, str(len(own))])
-    columns = ("data set", "image", "PSNR", "SSIM", "RMSE", "MAE", "paper's PSNR", "paper's SSIM", "N")
-    return [Table("Table 1: two secrets", columns, cells, ["Cover and secrets are of one data set, as in the paper."])]
+    columns = (
+        "data set",
+        "image",
+        "PSNR",
+        "SSIM",
+        "RMSE",
+        "MAE",
+        "paper's PSNR",
+        "paper's SSIM",
+        "N",
+    )
+    return [
+        Table(
+            "Table 1: two secrets",
+            columns,
+            cells,
+            ["Cover and secrets are of one data set, as in the paper."],
+        )
+    ]
 
 
 def _fig6(rows: Sequence[Row]) -> list[Shown]:
@@ -115,7 +167,10 @@ def _fig6(rows: Sequence[Row]) -> list[Shown]:
     epochs = rows[0]["epochs"]
     for data_set in dict.fromkeys(row["set"] for row in rows):
         means = np.mean([row["psnr"] for row in rows if row["set"] == data_set], axis=0)
-        cells += [[data_set, f"{epoch:.0f}", *(f"{value:.2f}" for value in own)] for epoch, own in zip(epochs, means, strict=True)]
+        cells += [
+            [data_set, f"{epoch:.0f}", *(f"{value:.2f}" for value in own)]
+            for epoch, own in zip(epochs, means, strict=True)
+        ]
     curve = np.mean([row["psnr"] for row in rows], axis=0)
     notes = [
         f"N = {len(rows)} sets in all. An epoch is as many steps as look at as many pixels as a picture has; the last is the end.",
@@ -124,32 +179,63 @@ def _fig6(rows: Sequence[Row]) -> list[Shown]:
     return [
         Table("Figure 6: PSNR as training goes on", ("data set", "epochs", *names), cells, notes),
         *(grid(f"Training on {row['set']}", row) for row in rows if row["index"] == 0),
-        Figure("Training", "epochs", "PSNR in dB", {name: (epochs, curve[:, place].tolist()) for place, name in enumerate(names)}),
+        Figure(
+            "Training",
+            "epochs",
+            "PSNR in dB",
+            {name: (epochs, curve[:, place].tolist()) for place, name in enumerate(names)},
+        ),
     ]
 
 
 def _table2_items(study: Study) -> list[Item]:
     name = study.sets[0]
     return [
-        Item({"set": name, "secrets": secrets, "index": index}, partial(progress, study, name, index, secrets, _EPOCHS_OF_MORE))
+        Item(
+            {"set": name, "secrets": secrets, "index": index},
+            partial(progress, study, name, index, secrets, _EPOCHS_OF_MORE),
+        )
         for secrets, index in itertools.product(_SECRETS, range(study.images))
     ]
 
 
 def _table2(rows: Sequence[Row]) -> list[Shown]:
     cells = []
-    curves: dict[str, tuple[list[float], list[float]]] = {"stego image": ([], []), "secrets": ([], [])}
+    curves: dict[str, tuple[list[float], list[float]]] = {
+        "stego image": ([], []),
+        "secrets": ([], []),
+    }
     for secrets in dict.fromkeys(row["secrets"] for row in rows):
         own = [row["psnr"][-1] for row in rows if row["secrets"] == secrets]
         stego, *others = np.mean(own, axis=0)
         paper = _PAPER_2.get(secrets)
         said = [f"{value:.2f}" for value in paper] if paper else ["-", "-"]
-        cells.append([str(secrets), f"{stego:.2f}", f"{np.mean(others):.2f}", f"{min(others):.2f}", *said, str(len(own))])
+        cells.append(
+            [
+                str(secrets),
+                f"{stego:.2f}",
+                f"{np.mean(others):.2f}",
+                f"{min(others):.2f}",
+                *said,
+                str(len(own)),
+            ]
+        )
         for name, value in (("stego image", stego), ("secrets", np.mean(others))):
             curves[name][0].append(secrets)
             curves[name][1].append(float(value))
-    columns = ("secrets", "stego", "secrets' mean", "worst secret", "paper's stego", "paper's secrets", "N")
-    return [Table("Table 2: more secrets, PSNR", columns, cells), Figure("More secrets", "secrets", "PSNR in dB", curves)]
+    columns = (
+        "secrets",
+        "stego",
+        "secrets' mean",
+        "worst secret",
+        "paper's stego",
+        "paper's secrets",
+        "N",
+    )
+    return [
+        Table("Table 2: more secrets, PSNR", columns, cells),
+        Figure("More secrets", "secrets", "PSNR in dB", curves),
+    ]
 
 
 def _fig7_items(study: Study) -> list[Item]:

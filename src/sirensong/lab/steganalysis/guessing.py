@@ -25,7 +25,16 @@ from sirensong.reveal import SecretFunction, unlock
 Scores = npt.NDArray[np.float64]
 
 CLIMBERS = 20  # wrong keys that are mixed with the right one, which is enough for a mean
-SHARES = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)  # of the key that are right: a hill counts where a climber begins
+SHARES = (
+    0.0,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    0.75,
+    0.9,
+    1.0,
+)  # of the key that are right: a hill counts where a climber begins
 STATISTICS = ("total variation", "channel correlation", "saturation", "spectral slope")
 _SLOPE = -2.0  # of a photograph's power against frequency
 _SIZE = (64, 64)
@@ -65,7 +74,9 @@ def naturalness(picture: Pixels) -> Scores:
     grey = picture.astype(np.float64).mean(2)
     variation = np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()
     channels = picture.reshape(-1, 3).T.astype(np.float64)
-    channels += np.random.default_rng(0).normal(0, 1e-6, channels.shape)  # so that a flat channel correlates with none
+    channels += np.random.default_rng(0).normal(
+        0, 1e-6, channels.shape
+    )  # so that a flat channel correlates with none
     correlation = np.asarray(np.corrcoef(channels))[np.triu_indices(3, 1)].mean()
     saturation = ((picture <= 0) | (picture >= 1)).mean()
     return np.array([-variation, correlation, -saturation, -abs(_slope(grey) - _SLOPE)])
@@ -90,12 +101,16 @@ def guess(stego: StegoFunction, key: SecretKey, wrong: Iterable[SecretKey]) -> G
     argon2id = time.perf_counter() - begun
     every = np.vstack([mine, others])
     standard = (every - others.mean(0)) / np.maximum(others.std(0), 1e-12)
-    columns = dict(zip((*STATISTICS, "sum of all"), np.column_stack([every, standard.sum(1)]).T, strict=True))
+    columns = dict(
+        zip((*STATISTICS, "sum of all"), np.column_stack([every, standard.sum(1)]).T, strict=True)
+    )
     ranks = {name: 1 + int((values[1:] >= values[0]).sum()) for name, values in columns.items()}
     return Guess(len(others), ranks, seconds, argon2id)
 
 
-def hill(stego: StegoFunction, key: SecretKey, wrong: Sequence[SecretKey], shares: Sequence[float]) -> dict[str, Scores]:
+def hill(
+    stego: StegoFunction, key: SecretKey, wrong: Sequence[SecretKey], shares: Sequence[float]
+) -> dict[str, Scores]:
     """How natural a partly right key looks, in standard deviations of wrong keys' renders: the sum of the four statistics.
 
     A share of the matrices, or of the selected weights in each matrix, is the right key's, and the rest a wrong one's. Returns for
@@ -107,7 +122,11 @@ def hill(stego: StegoFunction, key: SecretKey, wrong: Sequence[SecretKey], share
     curves = {}
     for part in ("matrices", "weights"):
         looks = [
-            [naturalness(_look(_Mixed(right, other, share, part, seed))) for seed, other in enumerate(others)] for share in shares
+            [
+                naturalness(_look(_Mixed(right, other, share, part, seed)))
+                for seed, other in enumerate(others)
+            ]
+            for share in shares
         ]
         standard = (np.array(looks) - base.mean(0)) / np.maximum(base.std(0), 1e-12)
         curves[part] = standard.sum(2).mean(1)
@@ -140,6 +159,10 @@ class _Mixed:
             rng = np.random.default_rng([self.seed, index])
             chosen = rng.permutation(len(right)) < round(self.share * len(right))
             for mine, other, whole in zip(right, wrong, chosen, strict=True):
-                taken = whole if self.part == "matrices" else rng.random(mine.weight[place].shape) < self.share
+                taken = (
+                    whole
+                    if self.part == "matrices"
+                    else rng.random(mine.weight[place].shape) < self.share
+                )
                 mine.weight[place] = np.where(taken, mine.weight[place], other.weight[place])
         return right

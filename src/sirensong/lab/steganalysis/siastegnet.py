@@ -25,11 +25,29 @@ Greys = npt.NDArray[np.uint8]
 """Grey pictures of one size: (n, height, width)."""
 
 _LEAST = (5, 10)  # height and width of the smallest picture: each half must hold a kernel
-_DIRECTIONS = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))  # (down, right): N, NE, E, ... NW
+_DIRECTIONS = (
+    (-1, 0),
+    (-1, 1),
+    (0, 1),
+    (1, 1),
+    (1, 0),
+    (1, -1),
+    (0, -1),
+    (-1, -1),
+)  # (down, right): N, NE, E, ... NW
 _SQUARE = ((-1, 2, -1), (2, -4, 2), (-1, 2, -1))
-_KV = ((-1, 2, -2, 2, -1), (2, -6, 8, -6, 2), (-2, 8, -12, 8, -2), (2, -6, 8, -6, 2), (-1, 2, -2, 2, -1))
+_KV = (
+    (-1, 2, -2, 2, -1),
+    (2, -6, 8, -6, 2),
+    (-2, 8, -12, 8, -2),
+    (2, -6, 8, -6, 2),
+    (-1, 2, -2, 2, -1),
+)
 _MARGIN, _CONTRAST = 1.0, 0.1
-_DROPS, _DROP = (0.6, 0.8), 0.1  # shares of the training after which the rate falls to a tenth: epochs 300 and 400 of 500
+_DROPS, _DROP = (
+    (0.6, 0.8),
+    0.1,
+)  # shares of the training after which the rate falls to a tenth: epochs 300 and 400 of 500
 _AT_ONCE = 64  # pictures in a pass that does not train
 
 
@@ -43,7 +61,10 @@ def srm_kernels() -> npt.NDArray[np.float32]:
     kernels += [_line({2: -1, 1: 3, 0: -3, -1: 1}, direction) for direction in _DIRECTIONS]
     for square in (np.pad(np.array(_SQUARE), 1), np.array(_KV)):
         upper = square * (np.arange(5) < 3)[:, None]
-        kernels += [square, *(np.rot90(upper, -turns) for turns in range(4))]  # upper, right, lower, left
+        kernels += [
+            square,
+            *(np.rot90(upper, -turns) for turns in range(4)),
+        ]  # upper, right, lower, left
     return np.stack(kernels).astype(np.float32)
 
 
@@ -61,9 +82,17 @@ class _Block(nn.Module):
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
         stride = 1 if before == after else 2
-        self.first, self.first_norm = nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after)
-        self.second, self.second_norm = nn.Conv2d(after, after, 3, 1, 1, bias=False), nn.BatchNorm2d(after)
-        projection = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
+        self.first, self.first_norm = (
+            nn.Conv2d(before, after, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(after),
+        )
+        self.second, self.second_norm = (
+            nn.Conv2d(after, after, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(after),
+        )
+        projection = nn.Sequential(
+            nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after)
+        )
         self.shortcut: nn.Module = nn.Identity() if before == after else projection
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -79,7 +108,9 @@ class KeNet(nn.Module):
         super().__init__()
         self.residuals = nn.Conv2d(1, 30, 5)
         widths = ((30, 30), (30, 30), (30, 30), (30, 64), (64, 64), (64, 128), (128, 128))
-        self.tower = nn.Sequential(nn.BatchNorm2d(30), nn.ReLU(), *(_Block(*pair) for pair in widths))
+        self.tower = nn.Sequential(
+            nn.BatchNorm2d(30), nn.ReLU(), *(_Block(*pair) for pair in widths)
+        )
         self.last = nn.Linear(1 + 4 * 128, 2)
         self._start()
 
@@ -99,7 +130,8 @@ class KeNet(nn.Module):
         """pictures: (n, 1, height, width), 0 to 255. Returns logits (n, 2) of cover and stego, each half's features (n, 128)."""
         half = pictures.shape[-1] // 2
         left, right = (
-            self.tower(self.residuals(part)).mean((2, 3)) for part in (pictures[..., :half], pictures[..., half : 2 * half])
+            self.tower(self.residuals(part)).mean((2, 3))
+            for part in (pictures[..., :half], pictures[..., half : 2 * half])
         )
         both = torch.stack([left, right])
         distance = F.pairwise_distance(left, right, keepdim=True)
@@ -133,7 +165,9 @@ class Budget:
 
     def __post_init__(self) -> None:
         if min(self.steps, self.pairs) < 1:
-            raise SettingError(f"steps and pairs must be at least 1, got {self.steps} and {self.pairs}")
+            raise SettingError(
+                f"steps and pairs must be at least 1, got {self.steps} and {self.pairs}"
+            )
 
 
 def train(covers: Greys, stegos: Greys, budget: Budget, *, seed: int = 0) -> KeNet:
@@ -166,7 +200,9 @@ def accuracy(network: KeNet, covers: Greys, stegos: Greys) -> float:
     _check(covers, stegos, None)
     network.eval()
     with torch.inference_mode():
-        rights = [_verdicts(network, pictures) == label for label, pictures in enumerate((covers, stegos))]
+        rights = [
+            _verdicts(network, pictures) == label for label, pictures in enumerate((covers, stegos))
+        ]
     return float(torch.cat(rights).double().mean())
 
 
@@ -177,22 +213,41 @@ def _verdicts(network: KeNet, pictures: Greys) -> Tensor:
 
 def _check(covers: Greys, stegos: Greys, crop: int | None) -> None:
     if covers.ndim != 3 or covers.shape != stegos.shape or not len(covers):
-        raise SettingError(f"expected as many covers as stegos, (n, height, width), got {covers.shape} and {stegos.shape}")
+        raise SettingError(
+            f"expected as many covers as stegos, (n, height, width), got {covers.shape} and {stegos.shape}"
+        )
     height, width = covers.shape[1:]
     if crop is not None and crop > min(height, width):
-        raise SettingError(f"parts of {crop}x{crop} pixels are larger than pictures of {width}x{height}")
+        raise SettingError(
+            f"parts of {crop}x{crop} pixels are larger than pictures of {width}x{height}"
+        )
     high, wide = (height, width) if crop is None else (crop, crop)
     if high < _LEAST[0] or wide < _LEAST[1]:
-        raise SettingError(f"{wide}x{high} pixels are too small for SiaStegNet: expected at least {_LEAST[1]}x{_LEAST[0]}")
+        raise SettingError(
+            f"{wide}x{high} pixels are too small for SiaStegNet: expected at least {_LEAST[1]}x{_LEAST[0]}"
+        )
 
 
-def _batches(covers: Greys, stegos: Greys, budget: Budget, rng: np.random.Generator) -> Iterator[Tensor]:
+def _batches(
+    covers: Greys, stegos: Greys, budget: Budget, rng: np.random.Generator
+) -> Iterator[Tensor]:
     """Batches without end, (2 * pairs, 1, height, width), covers first."""
     order, other = (_order(len(covers), rng) for _ in range(2))
     while True:
-        chosen = [(next(order), _view(covers.shape[1:], budget.crop, rng)) for _ in range(budget.pairs)]
-        others = chosen if budget.paired else [(next(other), _view(covers.shape[1:], budget.crop, rng)) for _ in chosen]
-        yield _tensor(np.stack([view(covers[at]) for at, view in chosen] + [view(stegos[at]) for at, view in others]))
+        chosen = [
+            (next(order), _view(covers.shape[1:], budget.crop, rng)) for _ in range(budget.pairs)
+        ]
+        others = (
+            chosen
+            if budget.paired
+            else [(next(other), _view(covers.shape[1:], budget.crop, rng)) for _ in chosen]
+        )
+        yield _tensor(
+            np.stack(
+                [view(covers[at]) for at, view in chosen]
+                + [view(stegos[at]) for at, view in others]
+            )
+        )
 
 
 def _order(count: int, rng: np.random.Generator) -> Iterator[int]:
@@ -201,13 +256,20 @@ def _order(count: int, rng: np.random.Generator) -> Iterator[int]:
         yield from rng.permutation(count).tolist()
 
 
-def _view(size: tuple[int, ...], crop: int | None, rng: np.random.Generator) -> Callable[[Greys], Greys]:
+def _view(
+    size: tuple[int, ...], crop: int | None, rng: np.random.Generator
+) -> Callable[[Greys], Greys]:
     """A part of a picture of this size, turned by right angles (a whole oblong one only upside down) and mirrored, by chance."""
     height, width = size if crop is None else (crop, crop)
-    top, left = (int(rng.integers(whole - part + 1)) for whole, part in zip(size, (height, width), strict=True))
+    top, left = (
+        int(rng.integers(whole - part + 1))
+        for whole, part in zip(size, (height, width), strict=True)
+    )
     turns = int(rng.integers(4)) if height == width else 2 * int(rng.integers(2))
     step = int(rng.choice((1, -1)))
-    return lambda picture: np.rot90(picture[top : top + height, left : left + width], turns)[:, ::step]
+    return lambda picture: np.rot90(picture[top : top + height, left : left + width], turns)[
+        :, ::step
+    ]
 
 
 def _tensor(pictures: Greys) -> Tensor:

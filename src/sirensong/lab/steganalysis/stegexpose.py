@@ -23,9 +23,15 @@ Samples = npt.NDArray[np.uint8]
 
 _Plane = npt.NDArray[np.int16]
 THRESHOLD = 0.2
-_BLOCK, _FEWEST_BLOCKS = 1024, 256  # samples between two chi-square tests, and the tests that there must be
+_BLOCK, _FEWEST_BLOCKS = (
+    1024,
+    256,
+)  # samples between two chi-square tests, and the tests that there must be
 _BAND = 256  # rows of groups counted at once; even, so that every band begins with a group that does not overlap the last
-_MASKS = ((True, False, False, True), (False, True, True, False))  # which of a group's four pixels are flipped
+_MASKS = (
+    (True, False, False, True),
+    (False, True, True, False),
+)  # which of a group's four pixels are flipped
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,9 @@ def analyse(pixels: Samples, *, fast: bool = False, threshold: float = THRESHOLD
             break
         result = detect(colours)
         scores[name] = None if result is None else float(np.minimum(abs(result), 1.0))
-    return Verdict(name="", size=None, fusion=_fuse(scores.values()), threshold=threshold, fast=fast, **scores)
+    return Verdict(
+        name="", size=None, fusion=_fuse(scores.values()), threshold=threshold, fast=fast, **scores
+    )
 
 
 def _fuse(scores: Iterable[float | None]) -> float:
@@ -88,9 +96,13 @@ def _fuse(scores: Iterable[float | None]) -> float:
 def _colours(pixels: Samples) -> Samples:
     shape = np.shape(pixels)
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
-        raise SettingError(f"StegExpose looks at uint8 arrays, got {getattr(pixels, 'dtype', type(pixels).__name__)}")
+        raise SettingError(
+            f"StegExpose looks at uint8 arrays, got {getattr(pixels, 'dtype', type(pixels).__name__)}"
+        )
     if len(shape) not in (2, 3) or shape[2:] not in ((), (3,)) or 0 in shape:
-        raise SettingError(f"StegExpose looks at arrays (height, width, 3) or (height, width), got {shape}")
+        raise SettingError(
+            f"StegExpose looks at arrays (height, width, 3) or (height, width), got {shape}"
+        )
     return from_grey(pixels) if pixels.ndim == 2 else pixels
 
 
@@ -132,8 +144,13 @@ def sample_pairs(colours: Samples) -> float | None:
     """
     if colours.shape[0] % 2 or colours.shape[1] % 2:
         return None
-    u, v = (np.concatenate([colours[:, first::2].reshape(-1, 3), colours[first::2].reshape(-1, 3)]) for first in (0, 1))
-    counts = np.stack([np.count_nonzero(kind, axis=0) for kind in ((u ^ v) == 1, *_trends(u, v))], axis=1)
+    u, v = (
+        np.concatenate([colours[:, first::2].reshape(-1, 3), colours[first::2].reshape(-1, 3)])
+        for first in (0, 1)
+    )
+    counts = np.stack(
+        [np.count_nonzero(kind, axis=0) for kind in ((u ^ v) == 1, *_trends(u, v))], axis=1
+    )
     return sum(_pairs_estimate(*channel) for channel in counts.tolist()) / 3
 
 
@@ -169,7 +186,9 @@ def chi_square(colours: Samples) -> float | None:
         return None
     blocks = colours.reshape(-1)[: count * _BLOCK].reshape(count, _BLOCK)
     bins = blocks + 256 * np.arange(count)[:, None]
-    histogram = 1 + np.bincount(bins.reshape(-1), minlength=256 * count).reshape(count, 128, 2).cumsum(axis=0)
+    histogram = 1 + np.bincount(bins.reshape(-1), minlength=256 * count).reshape(
+        count, 128, 2
+    ).cumsum(axis=0)
     observed, expected = histogram[..., 0], histogram.sum(axis=2) // 2
     scaled = expected * (observed.sum(axis=1) / expected.sum(axis=1))[:, None]
     return _mean_p_value((np.square(observed - scaled) / scaled).sum(axis=1))
@@ -185,7 +204,10 @@ def _mean_p_value(statistics: npt.NDArray[np.float64]) -> float:
     orders = np.arange(63) + 0.5
     scale = np.array([math.lgamma(order + 1) for order in orders])
     logarithms = np.log(x)[:, None] * orders - x[:, None] - scale
-    return float(np.mean([math.erfc(math.sqrt(value)) for value in x]) + np.exp(logarithms).sum(axis=1).mean())
+    return float(
+        np.mean([math.erfc(math.sqrt(value)) for value in x])
+        + np.exp(logarithms).sum(axis=1).mean()
+    )
 
 
 def rs_analysis(colours: Samples) -> float:
@@ -198,7 +220,11 @@ def rs_analysis(colours: Samples) -> float:
     Returns the mean over both and the three channels, each |x / (x - 1/2)|.
     """
     counts = _group_counts(colours)
-    estimates = [_rs_estimate(counts[:, :, grid, channel].tolist()) for grid in range(2) for channel in range(3)]
+    estimates = [
+        _rs_estimate(counts[:, :, grid, channel].tolist())
+        for grid in range(2)
+        for channel in range(3)
+    ]
     return sum(estimates) / len(estimates)
 
 
@@ -216,10 +242,15 @@ def _group_counts(colours: Samples) -> npt.NDArray[np.int64]:
             for kind, flipped in enumerate((plane ^ 1, ((plane + 1) ^ 1) - 1)):
                 turned = _corners(flipped)
                 for mask in _MASKS:
-                    change = _roughness(*(turned[i] if mask[i] else still[i] for i in range(4))) - roughness
+                    change = (
+                        _roughness(*(turned[i] if mask[i] else still[i] for i in range(4)))
+                        - roughness
+                    )
                     for grid, part in enumerate((change, change[::2, ::2])):
                         counts[before, 2 * kind, grid] += np.count_nonzero(part > 0, axis=(0, 1))
-                        counts[before, 2 * kind + 1, grid] += np.count_nonzero(part < 0, axis=(0, 1))
+                        counts[before, 2 * kind + 1, grid] += np.count_nonzero(
+                            part < 0, axis=(0, 1)
+                        )
     return counts
 
 
@@ -242,7 +273,11 @@ def _rs_estimate(counts: list[list[int]]) -> float:
     (r, s, rm, sm), (r1, s1, rm1, sm1) = counts
     d0, dm0, d1, dm1 = r - s, rm - sm, r1 - s1, rm1 - sm1
     roots = _roots(2 * (d1 + d0), dm0 - dm1 - d1 - 3 * d0, d0 - dm0)
-    x = min(roots, key=abs) if roots else (_ratio(rm - r, r1 - r + rm - rm1) + _ratio(sm - s, s1 - s + sm - sm1)) / 2
+    x = (
+        min(roots, key=abs)
+        if roots
+        else (_ratio(rm - r, r1 - r + rm - rm1) + _ratio(sm - s, s1 - s + sm - sm1)) / 2
+    )
     return abs(_ratio(x, x - 0.5))
 
 

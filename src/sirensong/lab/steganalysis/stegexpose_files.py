@@ -40,12 +40,18 @@ def _decode(data: bytes, name: str) -> Samples:
         with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as opened:
             warnings.simplefilter("ignore")  # of odd metadata
             deep = opened.mode.startswith(("I", "F")) or ";16" in str(opened.tile)
-            grey = opened.mode in ("L", "LA") and opened.format != "GIF" and ";" not in str(opened.tile)
+            grey = (
+                opened.mode in ("L", "LA")
+                and opened.format != "GIF"
+                and ";" not in str(opened.tile)
+            )
             samples = np.asarray(opened.getchannel("L") if grey else opened.convert("RGB"))
     except Exception as error:  # Pillow's decoders raise whatever the damage leads them into
         raise FormatError(f"{name} is no picture that can be read, damaged or too large") from error
     if deep:
-        raise FormatError(f"{name} has more than 8 bits a sample, which StegExpose does not look at")
+        raise FormatError(
+            f"{name} has more than 8 bits a sample, which StegExpose does not look at"
+        )
     return samples
 
 
@@ -55,7 +61,9 @@ def files_in(folder: StrPath) -> list[Path]:
         return sorted(path for path in Path(folder).iterdir() if path.is_file())
 
 
-def analyse_files(paths: Iterable[Path], *, fast: bool = False, threshold: float = THRESHOLD) -> list[Verdict]:
+def analyse_files(
+    paths: Iterable[Path], *, fast: bool = False, threshold: float = THRESHOLD
+) -> list[Verdict]:
     """Run the detectors on pictures; files in which `analyse_file` finds none are left out.
 
     Raises FileError if a file cannot be read, SettingError for another threshold.
@@ -75,7 +83,9 @@ def to_csv(verdicts: Sequence[Verdict]) -> str:
     """
     modes = {verdict.fast for verdict in verdicts}
     if len(modes) > 1:
-        raise SettingError("one table holds verdicts of the fast mode or of the default mode, got both")
+        raise SettingError(
+            "one table holds verdicts of the fast mode or of the default mode, got both"
+        )
     header = _HEADER.format(" & fast" if True in modes else "")
     return "\n".join(["", header, *(",".join(_fields(verdict)) for verdict in verdicts), ""])
 
@@ -84,7 +94,13 @@ def _fields(verdict: Verdict) -> Iterator[str]:
     yield verdict.name
     yield "true" if verdict.is_stego else "false"
     yield "null" if verdict.hidden_bytes is None else str(verdict.hidden_bytes)
-    for score in (verdict.primary_sets, verdict.chi_square, verdict.sample_pairs, verdict.rs_analysis, verdict.fusion):
+    for score in (
+        verdict.primary_sets,
+        verdict.chi_square,
+        verdict.sample_pairs,
+        verdict.rs_analysis,
+        verdict.fusion,
+    ):
         yield "null" if score is None else _java(score)
 
 

@@ -76,22 +76,34 @@ def _moments(values: Features) -> Features:
     return np.array([mean, deviation, (scaled**3).mean(), (scaled**4).mean() - 3])
 
 
-def detect(clean: Sequence[StegoFunction], stego: Sequence[StegoFunction], *, seed: int = 0) -> list[Detection]:
+def detect(
+    clean: Sequence[StegoFunction], stego: Sequence[StegoFunction], *, seed: int = 0
+) -> list[Detection]:
     """Judge two populations by every detector.
 
     clean, stego: at least FOLDS functions each. Those of one index are kept in one fold: if they share a cover, no function is
     judged by a detector that has seen its twin. Raises SettingError for fewer, MissingDependencyError without scikit-learn.
     """
     if min(len(clean), len(stego)) < FOLDS:
-        raise SettingError(f"expected at least {FOLDS} functions of each kind, got {len(clean)} and {len(stego)}")
+        raise SettingError(
+            f"expected at least {FOLDS} functions of each kind, got {len(clean)} and {len(stego)}"
+        )
     trial = _Trial(len(clean), len(stego), seed)
-    shares, facts = (np.stack([features(function) for function in (*clean, *stego)]) for features in (histogram, statistics))
+    shares, facts = (
+        np.stack([features(function) for function in (*clean, *stego)])
+        for features in (histogram, statistics)
+    )
     values = {"histogram": shares, "statistics": facts}
-    found = [trial.judge(f"{features}, {name}", _classifier(model), values[features]) for features, name, model in _models(seed)]
+    found = [
+        trial.judge(f"{features}, {name}", _classifier(model), values[features])
+        for features, name, model in _models(seed)
+    ]
     return [*found, trial.judge("best single statistic", _best_single, facts)]
 
 
-_Judge = Callable[[Features, Labels, Features], Features]  # known values and labels, unseen values -> scores
+_Judge = Callable[
+    [Features, Labels, Features], Features
+]  # known values and labels, unseen values -> scores
 
 
 class _Trial:
@@ -110,7 +122,10 @@ class _Trial:
             scores[unseen] = (judged - judged.mean()) / max(float(judged.std()), _TINY)
         negative, positive = scores[self._labels == 0], scores[self._labels == 1]
         rng = np.random.default_rng(self._seed)
-        areas = [area(rng.choice(negative, len(negative)), rng.choice(positive, len(positive))) for _ in range(_RESAMPLES)]
+        areas = [
+            area(rng.choice(negative, len(negative)), rng.choice(positive, len(positive)))
+            for _ in range(_RESAMPLES)
+        ]
         low, high = np.quantile(areas, (0.025, 0.975))
         return Detection(name, area(negative, positive), float(low), float(high))
 
@@ -127,8 +142,12 @@ def _models(seed: int) -> list[tuple[str, str, Any]]:
         from sklearn.linear_model import LogisticRegression
         from sklearn.svm import SVC
     except ImportError as error:
-        raise MissingDependencyError("detectors need scikit-learn", hint="pip install 'sirensong[lab]'") from error
-    trees = GradientBoostingClassifier(n_estimators=60, max_depth=2, subsample=0.7, max_features="sqrt", random_state=seed)
+        raise MissingDependencyError(
+            "detectors need scikit-learn", hint="pip install 'sirensong[lab]'"
+        ) from error
+    trees = GradientBoostingClassifier(
+        n_estimators=60, max_depth=2, subsample=0.7, max_features="sqrt", random_state=seed
+    )
     return [
         ("histogram", "SVM poly (the paper's)", SVC(kernel="poly")),
         ("histogram", "SVM rbf (the paper's)", SVC(kernel="rbf")),
@@ -141,7 +160,9 @@ def _classifier(model: Any) -> _Judge:
     def judge(known: Features, labels: Labels, unseen: Features) -> Features:
         mean, deviation = known.mean(0), np.maximum(known.std(0), _TINY)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a detector that does not converge: it is then a worse one
+            warnings.simplefilter(
+                "ignore"
+            )  # of a detector that does not converge: it is then a worse one
             model.fit((known - mean) / deviation, labels)
         return np.asarray(model.decision_function((unseen - mean) / deviation), np.float64)
 
@@ -165,5 +186,8 @@ def area(negative: Features, positive: Features) -> float:
 def roc(negative: Features, positive: Features) -> tuple[list[float], list[float]]:
     """The ROC curve: shares of negatives and of positives that reach each score, from the highest down. Both from 0 to 1."""
     thresholds = np.unique(np.concatenate([negative, positive]))[::-1]
-    shares = [[0.0, *(float((scores >= threshold).mean()) for threshold in thresholds)] for scores in (negative, positive)]
+    shares = [
+        [0.0, *(float((scores >= threshold).mean()) for threshold in thresholds)]
+        for scores in (negative, positive)
+    ]
     return shares[0], shares[1]
