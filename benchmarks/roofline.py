@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from sirensong.training.parameters import Parameters
 
 import sirensong as ss
 from sirensong.network.siren import Layer, initial_weights, stack
 from sirensong.training.loading import loading
 from sirensong.training.optimizer import Descent
-from sirensong.training.parameters import Parameters
 from sirensong.training.problem import Problem, Target, Tile
 from sirensong.training.recipe import FAST
 from sirensong.training.step import TrainingPass

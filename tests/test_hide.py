@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sirensong.training.loop import Stage
+from sirensong.training.part import Part, Work
 
 import sirensong as ss
 from sirensong.carrier import mapped
@@ -22,8 +24,6 @@ from sirensong.pictures.photographs import photograph as photograph_of
 from sirensong.training import checkpoint as checkpoints
 from sirensong.training import loop as loops
 from sirensong.training import run as runs
-from sirensong.training.loop import Stage
-from sirensong.training.part import Part, Work
 from sirensong.training.recipe import ROBUST
 
 SMALL = ss.Architecture(hidden_features=48, hidden_layers=4, omega=15)

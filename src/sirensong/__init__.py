@@ -31,8 +31,9 @@ from sirensong.network.tiles import Grid
 from sirensong.pictures.image import to_pil
 from sirensong.pictures.metrics import Quality, measure
 from sirensong.reveal import SecretFunction, reveal, sample, unlock
+from sirensong.training.options import Options, Progress
 from sirensong.training.plan import Plan
-from sirensong.training.recipe import FAST, PAPER, Recipe
+from sirensong.training.recipe import FAST, PAPER, Phase, Recipe
 
 __version__ = "0.1.0"
 
@@ -47,8 +48,11 @@ __all__ = [
     "Mask",
     "MissingDependencyError",
     "NoPictureError",
+    "Options",
     "Passphrase",
+    "Phase",
     "Plan",
+    "Progress",
     "Quality",
     "Recipe",
     "SecretFunction",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,10 @@ from sirensong.hide import hide
 from sirensong.keys.keys import read_key
 from sirensong.network.mask import mask_path
 from sirensong.network.rendering import render_uint8
-from sirensong.network.siren import Architecture
-from sirensong.pictures.image import RGB, read_picture
+from sirensong.pictures.image import read_picture
 from sirensong.pictures.metrics import measure
 from sirensong.reveal import SecretFunction, unlock
+from sirensong.training.options import Options
 from sirensong.training.recipe import Recipe
 from sirensong.workers import spread
 
@@ -56,10 +56,10 @@ class Outcome:
 class Order:
     """How to do every job.
 
-    build: recipe and network for a cover. within: (height, width) to make pictures smaller to. seed, device, decoys: as in hide.
+    recipe: how functions are trained. within: (height, width) to make pictures smaller to. seed, device, decoys: as in hide.
     """
 
-    build: Callable[[RGB], tuple[Recipe, Architecture]]
+    recipe: Recipe
     within: tuple[int, int] | None = None
     seed: int | None = None
     device: str = "auto"
@@ -131,16 +131,12 @@ def run_job(job: Job, order: Order) -> Outcome:
         ]
         pictures = [picture.rgb for picture in opened]
         keys = [read_key(path) for path, _ in job.secrets]
-        recipe, architecture = order.build(pictures[0])
         hidden = hide(
             pictures[0],
             list(zip(keys, pictures[1:], strict=True)),
-            recipe=recipe,
-            architecture=architecture,
-            seed=order.seed,
-            device=order.device,
+            recipe=order.recipe,
+            options=Options(seed=order.seed, device=order.device, threads=1),
             decoys=order.decoys,
-            threads=1,
         )
         hidden.save(job.output, overwrite=True)
         stego = load(job.output)

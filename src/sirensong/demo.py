@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from sirensong.carrier.file import load, save
@@ -14,8 +13,8 @@ from sirensong.pictures.metrics import Quality, measure
 from sirensong.pictures.photographs import photograph
 from sirensong.pictures.sheet import Row, contact_sheet, difference
 from sirensong.reveal import reveal, sample
-from sirensong.training.progress import Listener
-from sirensong.training.recipe import RECIPES
+from sirensong.training.options import OnProgress, Options
+from sirensong.training.recipe import FAST
 
 SIDE = 128
 _MAGNIFIED = 10
@@ -24,7 +23,7 @@ _SECRETS = (("alice", "chelsea"), ("bob", "coffee"))
 
 
 def run_demo(
-    folder: Path, *, steps: int | None, overwrite: bool, listener: Listener | None
+    folder: Path, *, steps: int | None, overwrite: bool, on_progress: OnProgress | None
 ) -> tuple[Path, list[tuple[str, Quality]]]:
     """Hide, write, read back, reveal, measure. steps: joint training steps, the recipe's if None.
 
@@ -42,10 +41,15 @@ def run_demo(
     )
     keys = [_key(folder / f"{person}.key") for person, _ in _SECRETS]
 
-    recipe = RECIPES["fast"] if steps is None else replace(RECIPES["fast"], joint_steps=steps)
+    recipe = FAST.with_steps(steps)
     save(
         carrier,
-        hide(cover, list(zip(keys, secrets, strict=True)), recipe=recipe, listener=listener).stego,
+        hide(
+            cover,
+            list(zip(keys, secrets, strict=True)),
+            recipe=recipe,
+            options=Options(on_progress=on_progress),
+        ).stego,
         overwrite=overwrite,
     )
     song = load(carrier)

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from sirensong.carrier.file import save
-from sirensong.carrier.stego import StegoFunction
+from sirensong.carrier.mapped import put, zeros
+from sirensong.carrier.slots import DIGEST_BYTES, Slot, seal_slots
+from sirensong.carrier.stego import StegoFunction, weights_digest
 from sirensong.errors import SettingError
 from sirensong.files import StrPath
-from sirensong.keys.keys import Key
-from sirensong.network.mask import Mask, mask_path, write_mask
-from sirensong.network.siren import Architecture
-from sirensong.network.tiles import Grid, grid_for
+from sirensong.keys.keys import Key, derive
+from sirensong.network.mask import CARRIER_BYTES, Mask, mask_path, write_mask
+from sirensong.network.siren import Architecture, Layer, Weights
+from sirensong.network.substitution import Positions, Selection
+from sirensong.network.tiles import Grid
 from sirensong.pictures.image import RGB, ImageLike, read_picture
+from sirensong.pictures.metrics import psnr_of
 from sirensong.training.loading import loading
 from sirensong.training.options import Options
-from sirensong.training.plan import Plan
-from sirensong.training.recipe import FAST, Recipe, architecture_for
+from sirensong.training.plan import Plan, plan_for
+from sirensong.training.recipe import FAST, Recipe, find_recipe
 
 if TYPE_CHECKING:
-    from sirensong.training.run import Run
+    from sirensong.training.job import Job
 
 LARGEST_TILE = 512 * 512  # pixels that one network is trained for
 
@@ -31,13 +37,32 @@ Secrets = Mapping[Key, ImageLike] | Sequence[tuple[Key, ImageLike]]
 
 @dataclass(frozen=True)
 class Hidden:
-    """What `hide` makes. stego: to publish. mask: of magnitude selection, which is confidential; None otherwise."""
+    """What `hide` makes.
+
+    Args:
+        stego: the stego function, to be published.
+        mask: the mask of magnitude selection, which is confidential; None otherwise.
+        psnr: dB of the cover and of each secret as training reported them last; estimates from
+            batches of pixels. Empty if they are not known.
+    """
 
     stego: StegoFunction
     mask: Mask | None = field(default=None, repr=False)
+    psnr: tuple[float, ...] = ()
 
     def save(self, path: StrPath, *, overwrite: bool = False) -> Path | None:
-        """Write the carrier, after its mask if it has one: to the same name, ending in .mask. Returns the mask's path."""
+        """Write the carrier, after its mask if it has one.
+
+        Args:
+            path: of the carrier. Its mask has the same name, ending in .mask.
+            overwrite: replace what is there.
+
+        Returns:
+            The mask's path, None if there is none.
+
+        Raises:
+            FileError: a file exists, or cannot be written.
+        """
         if self.mask is not None:
             write_mask(mask_path(path), self.mask, overwrite=overwrite)
         save(path, self.stego, overwrite=overwrite)
@@ -48,94 +73,230 @@ def hide(
     cover: ImageLike,
     secrets: Secrets,
     *,
-    recipe: Recipe = FAST,
-    architecture: Architecture | None = None,
-    grid: Grid | None = None,
+    recipe: Recipe | str = FAST,
+    options: Options = Options(),
     decoys: Sequence[ImageLike] = (),
-    **options: Any,
 ) -> Hidden:
-    """Train a function that renders the cover as published, and each secret with its key (section 3).
+    """Train a function that renders the cover as published, and each secret with its key.
 
-    cover, secrets: paths, PIL images or arrays, of any sizes; up to 64 secrets, each with a key of its own. recipe: FAST, PAPER, or
-    one made from them with `dataclasses.replace`. grid: tiles in rows and columns; by default the cover's tiles are of about the
-    size that the recipe says. architecture: of each tile's function; by default as large as a tile of the cover asks. decoys:
-    pictures of which some are trained for where there are fewer secrets than the recipe's functions; by default they are made.
-    options: the fields of Options.
+    The four steps are those of section 3 of the paper, on a few tiles at a time.
 
-    Raises SettingError for settings, keys or picture sizes that cannot be, FileError or FormatError for files that cannot be
-    read, MissingDependencyError without torch.
+    Args:
+        cover: the picture that anybody sees, of any size: a path, a PIL image or an array.
+        secrets: up to 64 pictures by their keys, or (key, picture) pairs; pictures of any sizes,
+            each with a key of its own.
+        recipe: FAST, PAPER, their names, or a recipe made from them with `dataclasses.replace`.
+        options: how the training is run: time budget, checkpoint, progress and so on.
+        decoys: pictures of which some are trained for where there are fewer secrets than the
+            recipe's functions; by default they are made.
+
+    Returns:
+        The stego function, with its mask if the recipe selects by magnitude.
+
+    Raises:
+        SettingError: settings, keys or picture sizes that cannot be.
+        FileError: a file cannot be read or written.
+        FormatError: a file is not an image, or a checkpoint cannot be resumed.
+        StoppedError: `options.on_progress` returned False.
+        MissingDependencyError: torch is not installed.
+
+    Example:
+        >>> import numpy as np, sirensong as ss
+        >>> key = ss.SecretKey.generate()
+        >>> white, black = np.ones((16, 16)), np.zeros((16, 16))
+        >>> hidden = ss.hide(white, {key: black}, recipe=ss.FAST.with_steps(200))
+        >>> bool(ss.reveal(hidden.stego, key).mean() < 0.2 < ss.sample(hidden.stego).mean())
+        True
     """
-    run = _prepare(
-        cover,
-        secrets,
-        recipe=recipe,
-        architecture=architecture,
-        grid=grid,
-        decoys=decoys,
-        **options,
-    )
-    for part in run.parts():
-        cover_functions = part.represent_cover()
-        masks = part.select_weights(cover_functions)
-        substitutions = part.substitute_secret_weights(masks)
-        run.keep(part, part.train_jointly(cover_functions, masks, substitutions), masks)
-    return Hidden(*run.publish())
+    with loading("hiding"):
+        from sirensong.training.device import use_threads
+        from sirensong.training.steps import (
+            represent_cover,
+            secret_weights,
+            select_weights,
+            train_jointly,
+        )
+    with use_threads(options.threads):
+        job = _prepare(cover, secrets, recipe, options, decoys)
+        made = _Made(job)
+        for tiles in job.groups:
+            cover_functions = represent_cover(job, tiles)
+            positions = select_weights(job, tiles, cover_functions)
+            key_weights = secret_weights(job, tiles, positions)
+            stego_functions, errors = train_jointly(
+                job, tiles, cover_functions, positions, key_weights
+            )
+            made.take(tiles, stego_functions, positions, errors)
+        return made.publish()
 
 
-def plan(cover: ImageLike, secrets: Secrets, **arguments: Any) -> Plan:
-    """Say what `hide` would make of the same arguments, and what it would take: a second's training is timed for that."""
-    return _prepare(cover, secrets, **arguments | {"checkpoint": None, "resume": False}).plan()
-
-
-def _prepare(
+def plan(
     cover: ImageLike,
     secrets: Secrets,
     *,
-    recipe: Recipe = FAST,
-    architecture: Architecture | None = None,
-    grid: Grid | None = None,
+    recipe: Recipe | str = FAST,
+    options: Options = Options(),
     decoys: Sequence[ImageLike] = (),
-    **options: Any,
-) -> Run:
-    chosen = Options(**options)
-    pairs = list(secrets.items() if isinstance(secrets, Mapping) else secrets)
-    pictures = [read_picture(image).rgb for image in (cover, *(image for _, image in pairs))]
-    height, width = pictures[0].shape[:2]
-    grid = grid or grid_for(height, width, recipe.tile)
-    check_tiles(pictures, grid)
-    architecture = architecture or architecture_for(recipe, height, width, grid)
-    with loading("hiding"):
-        from sirensong.training.run import Run
-    return Run(pictures, [key for key, _ in pairs], recipe, architecture, grid, chosen, decoys)
+) -> Plan:
+    """Estimate what `hide` would make of the same arguments, and what it would take.
 
+    A second's training is timed for that; nothing is written.
 
-def fit(cover: ImageLike, *, recipe: Recipe = FAST, **settings: Any) -> StegoFunction:
-    """Train a function that hides nothing: of the cover, and of decoys, as many as the recipe's functions.
+    Args:
+        cover: as in `hide`.
+        secrets: as in `hide`.
+        recipe: as in `hide`.
+        options: as in `hide`; a checkpoint is not looked at.
+        decoys: as in `hide`.
 
-    Takes what `hide` takes, trains as many steps, and its carrier has the same form. With `functions=0` in the recipe it is the
-    cover's alone, as any publisher of an implicit representation makes it (Eq. 2).
+    Raises:
+        SettingError: settings, keys or picture sizes that cannot be.
+        MissingDependencyError: torch is not installed.
     """
-    return hide(cover, (), recipe=recipe, **settings).stego
+    with loading("planning"):
+        from sirensong.training.device import use_threads
+        from sirensong.training.steps import estimate_seconds
+    nowhere = replace(options, checkpoint=None, resume=False)
+    with use_threads(options.threads):
+        job = _prepare(cover, secrets, recipe, nowhere, decoys)
+        seconds = options.seconds
+        if seconds is None:
+            seconds = len(job.groups) * estimate_seconds(job)
+    return plan_for(job, seconds)
+
+
+def fit(
+    cover: ImageLike,
+    *,
+    recipe: Recipe | str = FAST,
+    options: Options = Options(),
+    decoys: Sequence[ImageLike] = (),
+) -> StegoFunction:
+    """Train a function that hides nothing: of the cover and of decoys.
+
+    It is trained with as many functions and steps as by `hide`, and its carrier has the same form.
+    With `functions=0` in the recipe it is the cover's alone, as any publisher of an implicit
+    representation makes it (Eq. 2).
+
+    Args:
+        cover: as in `hide`.
+        recipe: as in `hide`.
+        options: as in `hide`.
+        decoys: as in `hide`.
+
+    Raises:
+        SettingError: settings or a picture size that cannot be.
+        MissingDependencyError: torch is not installed.
+
+    Example:
+        >>> import numpy as np, sirensong as ss
+        >>> ss.fit(np.zeros((16, 16)), recipe=ss.FAST.with_steps(1)).grid
+        Grid(rows=1, columns=1)
+    """
+    return hide(cover, (), recipe=recipe, options=options, decoys=decoys).stego
 
 
 def discard_checkpoint(path: StrPath) -> None:
-    """Delete a run's checkpoint, once its result is safe. Raises FileError if it cannot be deleted."""
+    """Delete a run's checkpoint, once its result is safe.
+
+    Raises:
+        FileError: the file is not a checkpoint, or cannot be deleted.
+    """
     from sirensong.training.checkpoint import discard
 
     discard(path)
 
 
 def check_tiles(pictures: Sequence[RGB], grid: Grid) -> None:
-    """Raise SettingError if a picture has too few pixels for so many tiles, or too many."""
+    """Check that pictures have enough pixels for so many tiles, and not too many.
+
+    Raises:
+        SettingError: a picture does not.
+    """
+    tiles = f"{grid.columns}x{grid.rows} tiles"
     for picture in pictures:
         height, width = picture.shape[:2]
         if height < grid.rows or width < grid.columns:
             raise SettingError(
-                f"a picture of {width}x{height} pixels is too small for {grid.columns}x{grid.rows} tiles",
+                f"a picture of {width}x{height} pixels is too small for {tiles}",
                 hint="larger tiles are fewer: --tile-size",
             )
         if height * width > LARGEST_TILE * grid.tiles:
             raise SettingError(
-                f"a picture of {width}x{height} pixels is too large for {grid.columns}x{grid.rows} tiles of at most 512x512",
+                f"a picture of {width}x{height} pixels is too large for {tiles} of at most 512x512",
                 hint="make it smaller with --size, or tiles more with --tile-size",
             )
+
+
+def empty_weights(architecture: Architecture, grid: Grid) -> Weights:
+    """Weights of a grid of functions, to be filled; in a file if they are large."""
+    return tuple(
+        Layer(zeros((grid.tiles, out, into)), zeros((grid.tiles, out)))
+        for out, into in architecture.shapes
+    )
+
+
+def put_weights(whole: Weights, tiles: range, part: Weights) -> None:
+    """Copy the functions of some tiles to their places in a grid's weights."""
+    for layer, own in zip(whole, part, strict=True):
+        put(layer.weight, tiles, own.weight)
+        put(layer.bias, tiles, own.bias)
+
+
+def _prepare(
+    cover: ImageLike,
+    secrets: Secrets,
+    recipe: Recipe | str,
+    options: Options,
+    decoys: Sequence[ImageLike],
+) -> Job:
+    from sirensong.training.job import prepare
+
+    recipe = find_recipe(recipe)
+    pairs = list(secrets.items() if isinstance(secrets, Mapping) else secrets)
+    opened = read_picture(cover).rgb
+    read = [(key, read_picture(picture).rgb) for key, picture in pairs]
+    grid = recipe.grid(opened.shape[0], opened.shape[1])
+    check_tiles([opened, *(picture for _, picture in read)], grid)
+    return prepare(opened, read, recipe, options, decoys)
+
+
+class _Made:
+    """What a job has made so far, and in the end what is published."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._weights = empty_weights(job.architecture, job.grid)
+        self._mask: list[Positions] = []
+        self._errors = np.zeros(len(job.pictures))
+
+    def take(
+        self,
+        tiles: range,
+        functions: Weights,
+        positions: list[list[Positions]],
+        errors: list[float],
+    ) -> None:
+        put_weights(self._weights, tiles, functions)
+        if self._job.secrets and self._job.recipe.selection is Selection.MAGNITUDE:
+            self._mask += positions[0]
+        self._errors += np.multiply(errors, len(tiles) / self._job.grid.tiles)
+
+    def publish(self) -> Hidden:
+        """Seal a slot for each key, and put together what is published."""
+        job, digest = self._job, weights_digest(self._weights)
+        selection, ratio = job.recipe.selection, job.recipe.ratio
+        entries = []
+        for key, picture in job.secrets:
+            height, width = picture.shape[:2]
+            entries.append((key, Slot(selection, ratio, height, width, digest[:DIGEST_BYTES])))
+        slots = seal_slots(job.nonce, entries, derive(job.entropy, digest, "slots"))
+        height, width = job.cover.shape[:2]
+        stego = StegoFunction(
+            job.architecture, job.grid, self._weights, height, width, job.nonce, slots
+        )
+        mask = None
+        if self._mask:
+            mask = Mask(job.architecture, ratio, tuple(self._mask), job.nonce[:CARRIER_BYTES])
+        known = self._errors[: 1 + len(job.secrets)]
+        return Hidden(stego, mask, tuple(psnr_of(float(error) / 4) for error in known))

@@ -1,4 +1,4 @@
-"""From a stego function back to pictures (section 3.7), on NumPy alone: no torch, no trained decoder."""
+"""From a stego function back to pictures (section 3.7), on NumPy alone: no torch, no decoder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sirensong.errors import NoPictureError, SettingError
 from sirensong.keys.keys import Key, SecretKey
 from sirensong.network.mask import Mask
 from sirensong.network.rendering import Size, render
-from sirensong.network.siren import Weights, unstack
+from sirensong.network.siren import Weights
 from sirensong.network.substitution import (
     Positions,
     Selection,
@@ -23,13 +23,19 @@ from sirensong.network.substitution import (
 from sirensong.network.tiles import Grid
 from sirensong.pictures.image import Pixels
 
+_USUAL_RATIO = 0.05  # taken for a key that opens no slot
+
 
 @dataclass(frozen=True, eq=False)
 class SecretFunction:
-    """What a key makes of a stego function; its weights are made tile by tile, as they are asked for.
+    """What a key makes of a stego function; a tile's weights are made when they are asked for.
 
-    height, width: of the secret picture. found: whether the key opened a slot. intact: whether the stego function's weights are
-    those that were published; pruned or quantised ones still reveal, less well.
+    Args:
+        stego: the stego function.
+        key: bound to the carrier.
+        rule: what the key's slot says of its picture and of the selection.
+        mask: positions that all keys share, for magnitude selection; None otherwise.
+        found: whether the key opened a slot.
     """
 
     stego: StegoFunction = field(repr=False)
@@ -40,31 +46,35 @@ class SecretFunction:
 
     @property
     def height(self) -> int:
-        """Of the secret picture, in pixels."""
+        """Height of the secret picture in pixels."""
         return self.rule.height
 
     @property
     def width(self) -> int:
-        """Of the secret picture, in pixels."""
+        """Width of the secret picture in pixels."""
         return self.rule.width
 
     @property
     def intact(self) -> bool:
-        """Whether the stego function's weights are those that were published, as far as is known."""
+        """Whether the stego function's weights are still those that were published.
+
+        Pruned or quantised weights reveal too, less well. True if the key opened no slot, since
+        nothing is known then.
+        """
         return not self.found or self.rule.digest == self.stego.digest[:DIGEST_BYTES]
 
     @property
     def grid(self) -> Grid:
-        """Where the tiles are."""
+        """The grid of tiles."""
         return self.stego.grid
 
     def tiles(self, indices: Sequence[int]) -> Weights:
-        """The secret function's SIRENs of some tiles, layer by layer (Eq. 11)."""
-        stego, positions = self.stego, {index: self._positions(index) for index in indices}
+        """Make the secret function's weights in some tiles (Eq. 11)."""
+        stego = self.stego
+        positions = {index: self._positions(index) for index in indices}
         values = key_weights(self.key, stego.nonce, stego.architecture, positions)
         weights = stego.tiles(indices)
-        for own, places, inserted in zip(unstack(weights), positions.values(), values, strict=True):
-            substitute(own, places, inserted)
+        substitute(weights, list(positions.values()), values)
         return weights
 
     def _positions(self, tile: int) -> Positions:
@@ -77,7 +87,24 @@ class SecretFunction:
 
 
 def sample(stego: StegoFunction, size: Size | None = None) -> Pixels:
-    """Render the cover, as anybody can. size: (height, width), the cover's own by default. Returns (height, width, 3) in [0, 1]."""
+    """Render the cover, as anybody can (Eq. 12).
+
+    Args:
+        stego: the stego function.
+        size: (height, width) in pixels, by default the cover's own.
+
+    Returns:
+        (height, width, 3) in [0, 1].
+
+    Raises:
+        SettingError: the size is out of range.
+
+    Example:
+        >>> import numpy as np, sirensong as ss
+        >>> song = ss.fit(np.zeros((16, 16)), recipe=ss.FAST.with_steps(1))
+        >>> ss.sample(song, size=(32, 32)).shape
+        (32, 32, 3)
+    """
     return render(stego, size or (stego.height, stego.width))
 
 
@@ -91,9 +118,29 @@ def reveal(
 ) -> Pixels:
     """Render the secret picture that a key stands for (Eq. 11, 12).
 
-    key: a SecretKey or a Passphrase. mask: needed for carriers made with magnitude selection. size: (height, width), the secret's
-    own by default. force: for a key with no picture here, render the noise that it makes instead of raising. Returns (height,
-    width, 3) in [0, 1]. Raises NoPictureError if the key opens no slot, SettingError if the mask is missing or wrong.
+    Args:
+        stego: the stego function.
+        key: a SecretKey or a Passphrase.
+        mask: the carrier's mask, for carriers made with magnitude selection.
+        size: (height, width) in pixels, by default the secret's own.
+        force: for a key with no picture here, render what it makes of the function instead of
+            raising.
+
+    Returns:
+        (height, width, 3) in [0, 1].
+
+    Raises:
+        NoPictureError: the key opens no slot.
+        SettingError: the mask is missing or belongs to another carrier, the key is of another
+            type, or the size is out of range.
+
+    Example:
+        >>> import numpy as np, sirensong as ss
+        >>> key = ss.SecretKey.generate()
+        >>> white, black = np.ones((16, 16)), np.zeros((16, 16))
+        >>> hidden = ss.hide(white, {key: black}, recipe=ss.FAST.with_steps(200))
+        >>> bool(ss.reveal(hidden.stego, key).mean() < 0.2 < ss.sample(hidden.stego).mean())
+        True
     """
     secret = unlock(stego, key, mask=mask, force=force)
     return render(secret, size or (secret.height, secret.width))
@@ -102,22 +149,35 @@ def reveal(
 def unlock(
     stego: StegoFunction, key: Key, *, mask: Mask | None = None, force: bool = False
 ) -> SecretFunction:
-    """Recover the secret function that a key stands for (Eq. 11). Arguments and errors are those of `reveal`."""
+    """Recover the secret function that a key stands for (Eq. 11).
+
+    Args:
+        stego: the stego function.
+        key: a SecretKey or a Passphrase.
+        mask: the carrier's mask, for carriers made with magnitude selection.
+        force: for a key with no picture here, return what it makes of the function instead of
+            raising.
+
+    Raises:
+        NoPictureError: the key opens no slot.
+        SettingError: the mask is missing or belongs to another carrier, or the key is of another
+            type.
+    """
     bound = key.bind(stego.nonce)
     slot = open_slots(stego.nonce, stego.slots, bound)
     if slot is None and not force:
         raise NoPictureError("no picture for this key")
-    rule = slot or Slot(
-        Selection.MAGNITUDE if mask else Selection.KEYED,
-        mask.ratio if mask else 0.05,
-        stego.height,
-        stego.width,
-        b"",
-    )
+    rule = slot or _usual_rule(stego, mask)
     masked = rule.selection is Selection.MAGNITUDE
     if masked:
         _check_mask(stego, rule, mask)
     return SecretFunction(stego, bound, rule, mask if masked else None, found=slot is not None)
+
+
+def _usual_rule(stego: StegoFunction, mask: Mask | None) -> Slot:
+    if mask is None:
+        return Slot(Selection.KEYED, _USUAL_RATIO, stego.height, stego.width, b"")
+    return Slot(Selection.MAGNITUDE, mask.ratio, stego.height, stego.width, b"")
 
 
 def _check_mask(stego: StegoFunction, rule: Slot, mask: Mask | None) -> None:

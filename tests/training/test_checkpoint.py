@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from sirensong.training.loop import Snapshot
+from sirensong.training.parameters import Parameters
 
 from sirensong.errors import FormatError
 from sirensong.training.checkpoint import Checkpoint, discard, read_nonce
-from sirensong.training.loop import Snapshot
-from sirensong.training.parameters import Parameters
 
 CPU = torch.device("cpu")
 NONCE, SECRET, CONTEXT, ENTROPY = (bytes([number]) * 32 for number in (1, 2, 3, 4))

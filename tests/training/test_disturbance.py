@@ -2,10 +2,10 @@
 
 import numpy as np
 import torch
-
-from sirensong.network.siren import Architecture, initial_weights, stack
 from sirensong.training.disturbance import Disturbance
 from sirensong.training.parameters import Parameters
+
+from sirensong.network.siren import Architecture, initial_weights, stack
 
 CPU = torch.device("cpu")
 

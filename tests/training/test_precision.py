@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from sirensong.training.precision import backward_dtype, tf32_products
 
 from sirensong.training import precision
-from sirensong.training.precision import backward_dtype, tf32_products
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sirensong.training.parameters import Parameters
 from skimage.metrics import peak_signal_noise_ratio
 
 from sirensong.keys.keys import SecretKey
@@ -16,7 +17,6 @@ from sirensong.network.substitution import (
 )
 from sirensong.network.tiles import Grid
 from sirensong.pictures.image import to_uint8
-from sirensong.training.parameters import Parameters
 from sirensong.training.problem import Problem, Target, Tile
 from sirensong.training.step import TrainingPass
 

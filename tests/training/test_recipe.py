@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sirensong.training.schedule import Schedule
 
 from sirensong.errors import SettingError
 from sirensong.network.siren import Architecture
 from sirensong.network.tiles import Grid
 from sirensong.training.options import Options
 from sirensong.training.recipe import FAST, PAPER, architecture_for
-from sirensong.training.schedule import Schedule
 
 
 def test_the_papers_recipe_is_that_of_section_4_1():

@@ -11,6 +11,8 @@ import weakref
 import numpy as np
 import pytest
 import torch
+from sirensong.training.loop import JOINT_STAGE, Stage, Surroundings
+from sirensong.training.parameters import Parameters
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -18,8 +20,6 @@ import sirensong as ss
 from sirensong.carrier.file import to_bytes
 from sirensong.network.siren import initial_weights, stack
 from sirensong.training import replay
-from sirensong.training.loop import JOINT_STAGE, Stage, Surroundings
-from sirensong.training.parameters import Parameters
 from sirensong.training.problem import Problem, Target, Tile
 
 WAITING = {

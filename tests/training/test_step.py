@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from sirensong.training.parameters import Parameters
 
 from sirensong.network.siren import Architecture, evaluate
-from sirensong.training.parameters import Parameters
 from sirensong.training.step import TrainingPass, split_for
 
 ARCHITECTURE = Architecture(hidden_features=12, hidden_layers=4)

@@ -68,6 +68,12 @@ def take(array: Array, entries: Sequence[int]) -> Array:
     return taken
 
 
+def put(array: Array, entries: range, values: Array) -> None:
+    """Overwrite some entries along the first axis."""
+    array[entries.start : entries.stop] = values
+    release(array)
+
+
 def pieces(array: Array) -> Iterator[Array]:
     """Views of an array, some of its first axis at a time, each let go of before the next."""
     step = max(1, _PIECE // max(1, array[:1].nbytes))

@@ -122,8 +122,8 @@ def finetune(
             if cover is None
             else open_picture(cover).rgb
         )
-        with training_bar(0) as listener:
-            return tuned(stego, picture, steps, rate=rate, listener=listener)
+        with training_bar(0) as on_progress:
+            return tuned(stego, picture, steps, rate=rate, on_progress=on_progress)
 
     _change(carrier, output, overwrite, json, change, partial(_reveal_all, keys=keys, mask=given))
 

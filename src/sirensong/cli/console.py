@@ -16,8 +16,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, track
 from rich.table import Table
 
 from sirensong.pictures.metrics import Quality
-from sirensong.training.progress import Listener
-from sirensong.training.progress import Progress as TrainingProgress
+from sirensong.training.options import OnProgress
+from sirensong.training.options import Progress as TrainingProgress
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(highlight=False, soft_wrap=True, stderr=True)
@@ -82,7 +82,7 @@ _STAGES = {"cover": "cover function", "joint": "all functions"}
 
 
 @contextmanager
-def training_bar(secrets: int) -> Iterator[Listener | None]:
+def training_bar(secrets: int) -> Iterator[OnProgress | None]:
     """A live display of training on a terminal: stage, step, PSNR of each picture, time left. Quiet elsewhere.
 
     secrets: how many secret pictures there are. Yields what training is to call.

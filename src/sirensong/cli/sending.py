@@ -32,12 +32,11 @@ from sirensong.files import refuse_existing
 from sirensong.hide import discard_checkpoint, plan
 from sirensong.hide import hide as train
 from sirensong.network.mask import Mask, mask_path, read_mask
-from sirensong.network.siren import Architecture
-from sirensong.network.tiles import grid_for
 from sirensong.pictures.decoys import KINDS
-from sirensong.pictures.image import PICTURE_ENDINGS, RGB
+from sirensong.pictures.image import PICTURE_ENDINGS
+from sirensong.training.options import Options
 from sirensong.training.plan import Plan
-from sirensong.training.recipe import RECIPES, ROBUST, Recipe, architecture_for
+from sirensong.training.recipe import RECIPES, Recipe
 
 Cover = Annotated[Path, typer.Argument(help="the cover picture", show_default=False)]
 RecipeName = Annotated[str, typer.Option("--recipe", metavar="fast|paper", help="how to train")]
@@ -208,7 +207,7 @@ def hide(
             overwrite,
         )
         order = Order(
-            settings.build,
+            settings.build(),
             None if size is None else parse_size(size),
             seed,
             device,
@@ -238,7 +237,7 @@ def hide(
         open_picture(cover, within=size),
         *open_secrets(secret, passphrase, passphrase_file, within=size, twice=True),
     ]
-    options = {"seconds": seconds, "psnr": psnr, "started": started, "seed": seed, "device": device}
+    options = Options(seconds=seconds, psnr=psnr, started=started, seed=seed, device=device)
     _plan_or_train(pictures, files, settings, options, dry_run=dry_run, json=json)
 
 
@@ -283,7 +282,7 @@ def fit(
         steps,
         None,
     )
-    options = {"seconds": seconds, "psnr": psnr, "started": started, "seed": seed, "device": device}
+    options = Options(seconds=seconds, psnr=psnr, started=started, seed=seed, device=device)
     _plan_or_train(
         [open_picture(cover, within=size)], files, settings, options, dry_run=dry_run, json=json
     )
@@ -299,8 +298,8 @@ def demo(
     """Hide two of scikit-image's photographs in a third, reveal and measure them, and draw a contact sheet."""
     if output.exists() and not output.is_dir():
         raise FileError(f"cannot write to {output}: it is no folder")
-    with training_bar(2) as listener:
-        sheet, rows = run_demo(output, steps=steps, overwrite=overwrite, listener=listener)
+    with training_bar(2) as on_progress:
+        sheet, rows = run_demo(output, steps=steps, overwrite=overwrite, on_progress=on_progress)
     report(output / "song.safetensors", rows, json=False)
     out.print(
         f"{sheet}: original, render, difference x10, and what a wrong key shows", markup=False
@@ -366,51 +365,45 @@ class _Settings:
             raise FileError(f"no pictures in {folder}")
         return found
 
-    def build(self, cover: RGB) -> tuple[Recipe, Architecture]:
-        """The recipe, and the network for a cover."""
+    def build(self) -> Recipe:
+        """The recipe."""
         if self.recipe not in RECIPES:
             raise SettingError(f"recipe is {' or '.join(RECIPES)}, got {self.recipe}")
         changes: dict[str, Any] = {
             "selection": self.selection,
             "ratio": self.ratio,
-            "joint_steps": self.steps,
             "stego_weight": self.stego_weight,
             "omega": self.omega,
             "tile": self.tile_size,
             "functions": self.functions,
             "decoys": self.decoys if self.decoys in KINDS else None,
         }
-        changes |= ROBUST if self.robust else {}
+        changes |= {"hidden_features": self.hidden_features, "hidden_layers": self.hidden_layers}
         recipe = replace(
             RECIPES[self.recipe],
             **{name: value for name, value in changes.items() if value is not None},
         )
-        shape = {"hidden_features": self.hidden_features, "hidden_layers": self.hidden_layers}
-        height, width = cover.shape[:2]
-        architecture = replace(
-            architecture_for(recipe, height, width, grid_for(height, width, recipe.tile)),
-            **{name: value for name, value in shape.items() if value is not None},
-        )
-        return recipe, architecture
+        recipe = recipe.with_steps(self.steps)
+        return recipe.robust() if self.robust else recipe
 
 
 def _plan_or_train(
     pictures: list[Picture],
     files: _Files,
     settings: _Settings,
-    options: dict[str, Any],
+    options: Options,
     *,
     dry_run: bool,
     json: bool,
 ) -> None:
-    if options["seconds"] is not None and settings.steps is not None:
+    if options.seconds is not None and settings.steps is not None:
         raise SettingError("--seconds and --steps exclude each other")
     _note_larger_secrets(pictures, settings)
-    arguments = _arguments(pictures, settings) | options
+    arguments = _arguments(pictures, settings)
     if dry_run:
-        _print_plan(files.output, plan(**arguments), json=json)
+        _print_plan(files.output, plan(**arguments, options=options), json=json)
         return
-    mask = _train(files, arguments)
+    mask = _train(files, arguments, options)
     discard_checkpoint(files.checkpoint)
     report(files.output, qualities(load(files.output), pictures, mask), json=json)
 
@@ -418,14 +411,12 @@ def _plan_or_train(
 def _arguments(pictures: list[Picture], settings: _Settings) -> dict[str, Any]:
     """What `hide` and `plan` take."""
     cover, *secrets = pictures
-    recipe, architecture = settings.build(cover.rgb)
     pairs = [(picture.key, picture.rgb) for picture in secrets if picture.key is not None]
     decoys = settings.decoy_pictures()
     return {
         "cover": cover.rgb,
         "secrets": pairs,
-        "recipe": recipe,
-        "architecture": architecture,
+        "recipe": settings.build(),
         "decoys": decoys,
     }
 
@@ -457,13 +448,17 @@ def _print_plan(output: Path, planned: Plan, *, json: bool) -> None:
     )
 
 
-def _train(files: _Files, arguments: dict[str, Any]) -> Mask | None:
+def _train(files: _Files, arguments: dict[str, Any], options: Options) -> Mask | None:
     """Train and write the carrier. Returns its mask, read back as a receiver would, if it has one."""
     try:
-        with training_bar(len(arguments["secrets"])) as listener:
-            hidden = train(
-                **arguments, checkpoint=files.checkpoint, resume=files.resume, listener=listener
+        with training_bar(len(arguments["secrets"])) as on_progress:
+            options = replace(
+                options,
+                checkpoint=files.checkpoint,
+                resume=files.resume,
+                on_progress=on_progress,
             )
+            hidden = train(**arguments, options=options)
     except KeyboardInterrupt:
         kept = files.checkpoint.exists()
         raise StoppedError(

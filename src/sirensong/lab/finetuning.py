@@ -1,4 +1,7 @@
-"""Fine-tuning: a published function is trained on, on its cover alone, by somebody without keys. It needs torch, as `hide` does."""
+"""Fine-tuning: a published function is trained on, on its cover alone, by somebody without keys.
+
+It needs torch, as `hide` does.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,10 @@ from dataclasses import replace
 
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import SettingError
-from sirensong.hide import check_tiles
+from sirensong.hide import check_tiles, empty_weights, put_weights
 from sirensong.pictures.image import ImageLike, read_picture
 from sirensong.training.loading import loading
-from sirensong.training.progress import Listener
+from sirensong.training.options import OnProgress
 from sirensong.training.recipe import FINETUNING
 
 
@@ -19,21 +22,38 @@ def finetune(
     steps: int = 200,
     *,
     rate: float = FINETUNING.rate,
-    listener: Listener | None = None,
+    on_progress: OnProgress | None = None,
 ) -> StegoFunction:
-    """Train a function's weights some steps more, to render a picture: the cover photograph, or what it renders already.
+    """Train a function's weights some steps more, to render one picture (Eq. 2).
 
-    Eq. 2 from the published weights on, with Adam on all pixels at once. picture: of any size; its pixels are spread over the whole
-    function. rate: of learning. listener: is called with a Progress a few times a second. Slots stay as they are, so that keys
-    still open them. Raises SettingError for settings or a size that cannot be, MissingDependencyError without torch.
+    Adam on all pixels at once, from the published weights on. Slots stay as they are, so that keys
+    still open them.
+
+    Args:
+        stego: the published function; not changed.
+        picture: the cover photograph, or what the function renders already; of any size, its
+            pixels are spread over the whole function.
+        steps: of training, at least 1.
+        rate: learning rate, between 0 and 1.
+        on_progress: called with a Progress a few times a second; if it returns False, the run
+            stops.
+
+    Raises:
+        SettingError: a setting or the picture's size is out of range.
+        MissingDependencyError: torch is not installed.
+        StoppedError: `on_progress` returned False.
     """
     if steps < 1:
         raise SettingError(f"steps must be at least 1, got {steps}")
     if not 0 < rate < 1:
-        raise SettingError(f"the rate of learning must be between 0 and 1, got {rate:g}")
-    levels = read_picture(picture).rgb
-    check_tiles([levels], stego.grid)
+        raise SettingError(f"the learning rate must be between 0 and 1, got {rate:g}")
+    opened = read_picture(picture).rgb
+    check_tiles([opened], stego.grid)
     with loading("fine-tuning"):
-        from sirensong.training.run import train_on
-    recipe = replace(FINETUNING, cover_steps=steps, rate=rate, adam_rate=rate, last_rate=rate)
-    return replace(stego, weights=train_on(stego, levels, recipe, listener))
+        from sirensong.training.steps import continue_training
+    phase = replace(FINETUNING.cover, steps=steps)
+    recipe = replace(FINETUNING, cover=phase, rate=rate, adam_rate=rate, last_rate=rate)
+    weights = empty_weights(stego.architecture, stego.grid)
+    for tiles, trained in continue_training(stego, opened, recipe, on_progress):
+        put_weights(weights, tiles, trained)
+    return replace(stego, weights=weights)

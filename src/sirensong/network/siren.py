@@ -1,6 +1,7 @@
-"""The function itself: an MLP with sine activations, coordinates in, colour out (section 3.2, Eq. 1).
+"""The function itself: an MLP with sine activations, coordinates in, colour out (section 3.2).
 
-The weights absorb omega: a layer is sin(W x + b) with no factor inside, and omega only scales the first layer's initial weights.
+The weights absorb omega: a layer is sin(W x + b) with no factor inside (Eq. 1), and omega only
+scales the first layer's initial weights.
 """
 
 from __future__ import annotations
@@ -20,28 +21,44 @@ Values = TypeVar("Values")  # a NumPy array or a torch tensor
 
 LARGEST_FEATURES = 1024
 LARGEST_LAYERS = 64
+LARGEST_OMEGA = 10_000
 
 
 class Layer(NamedTuple):
-    """One affine map. weight: ([tiles,] out, in). bias: ([tiles,] out)."""
+    """One affine map of each of several SIRENs.
+
+    Args:
+        weight: (tiles, out, in).
+        bias: (tiles, out).
+    """
 
     weight: Array
     bias: Array
 
 
 Weights = tuple[Layer, ...]
-"""A SIREN's layers, from coordinates to colour: hidden_layers maps followed by a sine, then one without.
-
-Or those of several, layer by layer: then each array has a first axis that counts them.
+"""The layers of several SIRENs of one architecture, from coordinates to colour: hidden_layers maps
+followed by a sine, then one without. The first axis of every array counts the SIRENs, also where
+there is only one.
 """
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """The shape of a SIREN: D = hidden_features, n = hidden_layers of section 3.2; 2 coordinates in, 3 colours out.
+    """The shape of a SIREN: 2 coordinates in, 3 colours out (section 3.2).
 
-    omega: frequency in radians per unit of coordinate to which the first layer's initial weights reach.
-    Raises SettingError for a size outside [1, 1024] features or [2, 64] layers, or an omega outside (0, 10000].
+    Args:
+        hidden_features: D, the width, 1 to 1024.
+        hidden_layers: n, the depth, 2 to 64.
+        omega: frequency in radians per unit of coordinate to which the first layer's initial
+            weights reach, above 0 and at most 10,000.
+
+    Raises:
+        SettingError: a value is out of range.
+
+    Example:
+        >>> Architecture(hidden_features=128, hidden_layers=8).parameters
+        116355
     """
 
     hidden_features: int = 128
@@ -57,8 +74,8 @@ class Architecture:
             raise SettingError(
                 f"hidden layers must be 2 to {LARGEST_LAYERS}, got {self.hidden_layers}"
             )
-        if not (math.isfinite(self.omega) and 0 < self.omega <= 10_000):
-            raise SettingError(f"omega must be in (0, 10000], got {self.omega:g}")
+        if not (math.isfinite(self.omega) and 0 < self.omega <= LARGEST_OMEGA):
+            raise SettingError(f"omega must be in (0, {LARGEST_OMEGA}], got {self.omega:g}")
 
     @property
     def shapes(self) -> tuple[tuple[int, int], ...]:
@@ -78,44 +95,54 @@ class Architecture:
 
 
 def initial_weights(
-    architecture: Architecture, rng: np.random.Generator, gain: float = 1.0
+    architecture: Architecture, rngs: Sequence[np.random.Generator], gain: float = 1.0
 ) -> Weights:
-    """Draw a SIREN to start training from.
+    """Draw SIRENs to start training from, as Sitzmann et al. do with omega absorbed.
 
-    First layer uniform in +-omega / 2 (fan-in 2), the others in +-sqrt(6 / fan_in), as Sitzmann et al. have it with omega absorbed;
-    biases uniform in a period for the first layer and in +-1 / sqrt(fan_in) for the hidden ones. gain: factor on the hidden
-    matrices.
+    Args:
+        architecture: of each.
+        rngs: a generator for each SIREN.
+        gain: factor on the hidden matrices.
+
+    Returns:
+        The first layer uniform in +-omega / 2 (fan-in 2), the others in +-sqrt(6 / fan_in); biases
+        uniform in a period for the first layer, in +-1 / sqrt(fan_in) for the hidden ones, and 0
+        for the last.
     """
-
-    def uniform(shape: tuple[int, ...], bound: float) -> Array:
-        return rng.uniform(-bound, bound, shape).astype(np.float32)
-
-    layers = []
     last = len(architecture.shapes) - 1
+    layers = []
     for index, (out, into) in enumerate(architecture.shapes):
         if index == 0:
-            layers.append(
-                Layer(uniform((out, into), architecture.omega / into), uniform((out,), math.pi))
-            )
+            bounds = architecture.omega / into, math.pi
         elif index < last:
-            layers.append(
-                Layer(
-                    uniform((out, into), gain * math.sqrt(6 / into)),
-                    uniform((out,), 1 / math.sqrt(into)),
-                )
-            )
+            bounds = gain * math.sqrt(6 / into), 1 / math.sqrt(into)
         else:
-            layers.append(
-                Layer(uniform((out, into), math.sqrt(6 / into)), np.zeros(out, np.float32))
-            )
+            bounds = math.sqrt(6 / into), 0.0
+        drawn = [_uniform_layer(rng, (out, into), bounds) for rng in rngs]
+        layers.append(Layer(*(np.stack(arrays) for arrays in zip(*drawn, strict=True))))
     return tuple(layers)
 
 
-def evaluate(weights: Sequence[tuple[Any, Any]], coords: Values) -> Values:
-    """The function at given points (Eq. 1, 12), for NumPy arrays and torch tensors alike.
+def _uniform_layer(
+    rng: np.random.Generator, shape: tuple[int, int], bounds: tuple[float, float]
+) -> tuple[Array, Array]:
+    weight, bias = bounds
+    return (
+        rng.uniform(-weight, weight, shape).astype(np.float32),
+        rng.uniform(-bias, bias, shape[0]).astype(np.float32) if bias else np.zeros(shape[0], "f4"),
+    )
 
-    weights: (weight, bias) of each layer. coords: ([tiles,] points, 2), x and y in [-1, 1]. Returns ([tiles,] points, 3), where -1
-    is no light and 1 is full light in red, green, blue; `colours` maps that to [0, 1].
+
+def evaluate(weights: Sequence[tuple[Any, Any]], coords: Values) -> Values:
+    """Evaluate functions at given points (Eq. 1, 12), for NumPy arrays and torch tensors alike.
+
+    Args:
+        weights: (weight, bias) of each layer; the tile axis may be missing if it is missing in
+            `coords` too.
+        coords: (tiles, points, 2), x and y in [-1, 1].
+
+    Returns:
+        (tiles, points, 3), where -1 is no light and 1 is full light in red, green, blue.
     """
     *hidden, last = weights
     activation: Any = coords
@@ -130,19 +157,3 @@ def _affine(layer: tuple[Any, Any], activation: Any) -> Any:
     result = activation @ weight.swapaxes(-1, -2)
     result += bias[..., None, :]
     return result
-
-
-def unstack(weights: Weights) -> list[Weights]:
-    """What `stack` has put together: views."""
-    return [
-        tuple(Layer(layer.weight[index], layer.bias[index]) for layer in weights)
-        for index in range(len(weights[0].weight))
-    ]
-
-
-def stack(functions: Sequence[Weights]) -> Weights:
-    """Put several SIRENs of one architecture into one value, layer by layer."""
-    return tuple(
-        Layer(np.stack([layer.weight for layer in same]), np.stack([layer.bias for layer in same]))
-        for same in zip(*functions, strict=True)
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 
 import numpy as np
@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from sirensong.errors import SettingError
 from sirensong.keys.keys import Draw, SecretKey, choose_positions, normal_values, xavier_deviation
-from sirensong.network.siren import Architecture, Weights
+from sirensong.network.siren import Architecture, Array, Weights
 
 Positions = tuple[npt.NDArray[np.int64], ...]
-"""Selected weights of each weight matrix of one function, first to last: flat indices, row by row, ascending."""
+"""Selected weights of each matrix of one function, first to last: flat indices, ascending."""
 
 Values = tuple[npt.NDArray[np.float32], ...]
 """The key weights that go to those positions."""
@@ -23,7 +23,11 @@ LEAST_SELECTED = 8  # in a hidden matrix; a key that changes less hardly changes
 
 
 class Selection(StrEnum):
-    """How positions are selected: by each key, by the cover function's weights (the paper's), or one random mask for all."""
+    """How positions are selected (section 3.3).
+
+    KEYED: each key chooses its own. MAGNITUDE: the largest weights of the cover function, for all
+    keys, as in the paper. RANDOM: one random mask for all keys, the ablation of section 4.8.
+    """
 
     KEYED = "keyed"
     MAGNITUDE = "magnitude"
@@ -31,7 +35,14 @@ class Selection(StrEnum):
 
 
 def ratio_units(ratio: float) -> int:
-    """S in ten-thousandths, as carriers keep it. Raises SettingError unless ratio is a multiple of 0.0001 in (0, 1)."""
+    """S in ten-thousandths, the unit of carriers and masks.
+
+    Args:
+        ratio: a multiple of 0.0001 in (0, 1).
+
+    Raises:
+        SettingError: it is not.
+    """
     units = round(ratio * RATIO_STEPS) if 0 < ratio < 1 else 0
     if not 0 < units < RATIO_STEPS or abs(units / RATIO_STEPS - ratio) > 1e-9:
         raise SettingError(f"the ratio must be a multiple of 0.0001 between 0 and 1, got {ratio:g}")
@@ -39,16 +50,24 @@ def ratio_units(ratio: float) -> int:
 
 
 def selected_count(ratio: float, total: int) -> int:
-    """How many of `total` weights are selected: round(S x n), a half upwards, by whole numbers so that all machines agree."""
+    """How many of `total` weights are selected: round(S x n), with a half rounded up.
+
+    Computed with integers, so that all machines agree.
+    """
     return (ratio_units(ratio) * total + RATIO_STEPS // 2) // RATIO_STEPS
 
 
 def check_selects(architecture: Architecture, ratio: float) -> None:
-    """Raise SettingError if so few weights are selected that a key would do little: at least 8 in each hidden matrix."""
+    """Check that a key does something: that it selects at least 8 weights of each hidden matrix.
+
+    Raises:
+        SettingError: it does not.
+    """
     features = architecture.hidden_features
     if selected_count(ratio, features * features) < LEAST_SELECTED:
         raise SettingError(
-            f"a ratio of {ratio:g} selects fewer than {LEAST_SELECTED} of the {features * features} weights of a hidden matrix",
+            f"a ratio of {ratio:g} selects fewer than {LEAST_SELECTED} of the "
+            f"{features * features} weights of a hidden matrix",
             hint="take a larger ratio or more hidden features",
         )
 
@@ -56,14 +75,22 @@ def check_selects(architecture: Architecture, ratio: float) -> None:
 def keyed_positions(
     key: SecretKey, nonce: bytes, architecture: Architecture, ratio: float, tile: int = 0
 ) -> Positions:
-    """Positions that the key chooses for itself in each weight matrix of a tile."""
+    """Positions that a key chooses for itself in each matrix of a tile's function.
+
+    Args:
+        key: bound to the carrier.
+        nonce: of the carrier.
+        architecture: of the function.
+        ratio: S, the share of each matrix's weights to select.
+        tile: index of the tile.
+    """
     return _drawn_positions(key.secret, nonce, architecture, ratio, tile)
 
 
 def random_positions(
     nonce: bytes, architecture: Architecture, ratio: float, tile: int = 0
 ) -> Positions:
-    """One mask for every key, drawn from the carrier's nonce: the ablation of section 4.8."""
+    """Positions drawn from the carrier's nonce, one mask for every key (section 4.8)."""
     return _drawn_positions(nonce, nonce, architecture, ratio, tile)
 
 
@@ -83,27 +110,48 @@ def _drawn_positions(
 
 
 def _numbered(architecture: Architecture, tile: int) -> Iterator[tuple[int, tuple[int, int]]]:
-    """The number by which a tile's matrices draw from keys, and their shapes: counted through all tiles' layers."""
+    """A tile's matrices: (number, shape), where numbers count the matrices of all tiles."""
     return enumerate(architecture.shapes, start=tile * len(architecture.shapes))
 
 
-def magnitude_positions(weights: Weights, ratio: float) -> Positions:
-    """The largest weights of each matrix of the cover function (magnitude-based weight selection, Eq. 3).
+def magnitude_positions(weights: Weights, ratio: float) -> list[Positions]:
+    """Select the largest weights of each matrix (magnitude-based weight selection, Eq. 3).
 
-    Exactly round(S x n) of each, by absolute value, ties to the lower index. Raises SettingError for a ratio outside (0, 1).
+    Args:
+        weights: of the cover functions, one a tile.
+        ratio: S, the share of each matrix's weights to select, in (0, 1).
+
+    Returns:
+        For each tile exactly round(S x n) positions of each matrix, by absolute value, ties to the
+        lower index.
+
+    Raises:
+        SettingError: the ratio is out of range.
     """
-    chosen = []
-    for layer in weights:
-        magnitude = np.abs(layer.weight).ravel()
-        order = np.argsort(-magnitude, kind="stable")
-        chosen.append(np.sort(order[: selected_count(ratio, magnitude.size)]))
-    return tuple(chosen)
+    layers = [_largest(layer.weight, ratio) for layer in weights]
+    return list(zip(*layers, strict=True))
+
+
+def _largest(matrices: Array, ratio: float) -> list[npt.NDArray[np.int64]]:
+    magnitude = np.abs(matrices).reshape(len(matrices), -1)
+    order = np.argsort(-magnitude, axis=1, kind="stable")
+    return list(np.sort(order[:, : selected_count(ratio, magnitude.shape[1])], axis=1))
 
 
 def key_weights(
     key: SecretKey, nonce: bytes, architecture: Architecture, positions: Mapping[int, Positions]
 ) -> list[Values]:
-    """The key weights W_se (Eq. 6): Xavier-normal values, one for each position in each tile, in the order of positions."""
+    """Draw the key weights W_se that go to a key's positions (Eq. 6).
+
+    Args:
+        key: bound to the carrier.
+        nonce: of the carrier.
+        architecture: of each tile's function.
+        positions: the key's positions in each tile, by the tile's index.
+
+    Returns:
+        Xavier-normal values, one for each position in each tile, in the order of `positions`.
+    """
     draws = [
         Draw(f"{matrix}/values", len(places), xavier_deviation(into, out))
         for tile, own in positions.items()
@@ -113,7 +161,14 @@ def key_weights(
     return [values[first : first + matrices] for first in range(0, len(values), matrices)]
 
 
-def substitute(weights: Weights, positions: Positions, values: Values) -> None:
-    """Make a function's weights, in place, the secret function's: W_se at the selected positions (Eq. 5, 11)."""
-    for layer, places, inserted in zip(weights, positions, values, strict=True):
-        np.put(layer.weight, places, inserted)
+def substitute(weights: Weights, positions: Sequence[Positions], values: Sequence[Values]) -> None:
+    """Make stego functions' weights, in place, those of secret functions (Eq. 5, 11).
+
+    Args:
+        weights: of the stego functions, one a tile; overwritten.
+        positions: selected positions, for each tile.
+        values: the key weights W_se that go there, for each tile.
+    """
+    for tile, (places, inserted) in enumerate(zip(positions, values, strict=True)):
+        for layer, where, what in zip(weights, places, inserted, strict=True):
+            np.put(layer.weight[tile], where, what)

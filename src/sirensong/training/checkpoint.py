@@ -1,12 +1,14 @@
-"""Checkpoints: a stage of training on disk, sealed under the run's own keys, so that the file tells nothing to anyone else.
+"""Checkpoints: a run on disk, encrypted under its own keys, so that only they can resume it.
 
-It holds no key and no picture. But where nothing moves in the state of a run with a mask, the mask is; hence the seal.
+The file holds no key and no picture. But where nothing moves in the state of a run with a mask,
+the mask is; so it is encrypted (docs/adr/0003-sealed-checkpoints.md).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -19,195 +21,259 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from safetensors.numpy import load as unpack
 from safetensors.numpy import save as pack
-from torch import Tensor
 
-from sirensong.errors import FormatError
+from sirensong.errors import FileError, FormatError
 from sirensong.files import StrPath, read_bytes, told, write_bytes
 from sirensong.keys.keys import NONCE_BYTES, derive
-from sirensong.network.siren import Layer, Weights
-from sirensong.network.substitution import Positions
-from sirensong.training.loop import Snapshot
-from sirensong.training.parameters import Parameters
+from sirensong.training.batches import Sampler
+from sirensong.training.problem import Parameters
+from sirensong.training.train import State
 
-_MAGIC = b"SRNGCKP1"
-_GCM_NONCE_BYTES = 12
-_HEAD = len(_MAGIC) + NONCE_BYTES + _GCM_NONCE_BYTES
-_LARGEST = 2**31
+MAGIC = b"SRNGCKP1"
 INTERVAL = 20.0  # seconds between two checkpoints
 
+_GCM_NONCE_BYTES = 12
+_HEAD = len(MAGIC) + NONCE_BYTES + _GCM_NONCE_BYTES
+_LARGEST = 2**31
+_STAGE_FILE = re.compile(r"\d+\.(cover|joint)")
+
 _Array = np.ndarray[Any, Any]
+_Groups = dict[str, list[_Array]]
 
 
 class Checkpoint:
-    """Where a run is kept.
+    """Where a run is kept: a file for the stage under way, and a folder of finished stages.
 
-    path: of the file of the part under way; finished parts are files in a folder beside it. nonce: of the carrier to be, which
-    each file begins with. secret: bytes from which only the run's key holders can derive the seal. context: digest of pictures
-    and settings, which a resumed run must share. entropy: the run's 32 random bytes, empty before it is read. part: which is under
-    way. masks: the positions that all keys share, of each of its tiles, once they are selected, if they do.
+    Args:
+        path: of the file; the folder is beside it, named after it and ending in .tiles.
+        nonce: of the carrier to be, with which each file begins.
+        secret: bytes from which only the run's key holders can derive the encryption key.
+        context: digest of pictures and settings, which a resumed run must share.
     """
 
-    def __init__(
-        self, path: StrPath, nonce: bytes, secret: bytes, context: bytes, entropy: bytes
-    ) -> None:
+    def __init__(self, path: StrPath, nonce: bytes, secret: bytes, context: bytes) -> None:
         self._path, self._nonce, self._context = Path(path), nonce, context
         self._cipher = AESGCM(derive(secret, nonce, "checkpoint"))
         self._written = time.monotonic()
-        self.entropy, self.part = entropy, 0
-        self.masks: list[Positions] | None = None
+        self._header: dict[str, Any] = {}
+        self._state: _Groups = {}
 
-    def keep(self, snapshot: Snapshot) -> None:
-        """Store the snapshot if the last one is old enough."""
-        if time.monotonic() - self._written >= INTERVAL:
-            self.write(snapshot)
+    def begin(self, entropy: bytes) -> None:
+        """Start anew, in place of what another run has left.
 
-    def write(self, snapshot: Snapshot | None) -> None:
-        """Store where the part under way stands, in place of what was stored before. Raises FileError if it cannot be written."""
-        groups = {"masks": _flat(self.masks)}
-        header: dict[str, Any] = {
-            "part": self.part,
-            "tiles": len(self.masks or ()),
-            "entropy": self.entropy.hex(),
-            "stage": None,
-        }
-        if snapshot is not None:
-            groups |= {
-                "shared": _arrays(snapshot.shared.tensors()),
-                "optimizer": _arrays(snapshot.optimizer),
-            }
-            header |= {
-                "stage": snapshot.stage,
-                "step": snapshot.step,
-                "spent": snapshot.spent,
-                "best": None,
-            }
-            if snapshot.best is not None:
-                groups["best"], header["best"] = (
-                    _arrays(snapshot.best[0].tensors()),
-                    snapshot.best[1],
-                )
-        self._seal(self._path, header, groups)
-        self._written = time.monotonic()
+        Args:
+            entropy: the run's 32 random bytes.
 
-    def read(self, device: torch.device) -> Snapshot | None:
-        """Take entropy, part and masks from the file, and return where the part stood, None if it had not begun.
-
-        Raises FileError if there is no file, FormatError if it is damaged, or of other keys, pictures or settings.
+        Raises:
+            FileError: there is another file of that name, or it cannot be deleted.
         """
-        header, groups = self._open(self._path)
+        discard(self._path)
+        self._header = {"entropy": entropy.hex(), "elapsed": 0.0}
 
-        def tensors(name: str) -> list[Tensor]:
-            return [torch.from_numpy(array).to(device) for array in groups[name]]
+    def resume(self) -> tuple[bytes, float]:
+        """Read what an interrupted run has left.
 
-        self.entropy, self.part = bytes.fromhex(header["entropy"]), header["part"]
-        self.masks = _by_tile(groups.get("masks", []), header["tiles"])
-        if header["stage"] is None:
+        Returns:
+            Its 32 random bytes, and the seconds that it had taken.
+
+        Raises:
+            FileError: there is no file.
+            FormatError: it is damaged, or belongs to other keys, pictures or settings.
+        """
+        self._header, self._state = self._decrypt(self._path, "state")
+        return bytes.fromhex(self._header["entropy"]), float(self._header["elapsed"])
+
+    def state(self, stage: str, tiles: range, device: torch.device) -> State | None:
+        """The state that was read, if it is of this stage of these tiles."""
+        header, groups = self._header, self._state
+        if header.get("stage") != [stage, tiles.start]:
             return None
-        best = (
-            None
-            if header["best"] is None
-            else (Parameters(*tensors("best")), float(header["best"]))
-        )
-        return Snapshot(
-            header["stage"],
-            header["step"],
-            header["spent"],
-            Parameters(*tensors("shared")),
-            tensors("optimizer"),
-            best,
+        rng = torch.Generator()
+        rng.set_state(torch.from_numpy(groups["rng"][0]))
+        best = None
+        if "best" in groups:
+            best = _parameters(groups["best"], device), float(header["best"])
+        return State(
+            shared=_parameters(groups["shared"], device),
+            sampler=Sampler(rng, _tensors(groups["order"]), header["drawn"]),
+            step=header["step"],
+            spent=header["spent"],
+            moments=_tensors(groups["moments"]),
+            best=best,
+            errors=header["errors"],
         )
 
-    def finish(self, weights: list[Weights], masks: list[Positions] | None) -> None:
-        """Store what the part under way has made."""
+    def keep(self, stage: str, tiles: range, state: State, elapsed: float) -> None:
+        """Write the state if the last writing is old enough."""
+        if time.monotonic() - self._written >= INTERVAL:
+            self.write(stage, tiles, state, elapsed)
+
+    def write(self, stage: str, tiles: range, state: State, elapsed: float) -> None:
+        """Write where a stage stands, in place of what was written before.
+
+        Args:
+            stage: "cover" or "joint".
+            tiles: those that are trained.
+            state: is copied.
+            elapsed: seconds that the run has taken.
+
+        Raises:
+            FileError: the file cannot be written.
+        """
+        header = {
+            "stage": [stage, tiles.start],
+            "step": state.step,
+            "spent": state.spent,
+            "drawn": state.sampler.drawn,
+            "errors": state.errors,
+        }
+        groups = {
+            "shared": _arrays(state.shared.tensors()),
+            "moments": _arrays(state.moments),
+            "order": _arrays(state.sampler.order),
+            "rng": [state.sampler.rng.get_state().numpy()],
+        }
+        if state.best is not None:
+            groups["best"] = _arrays(state.best[0].tensors())
+            header["best"] = state.best[1]
+        self._write(header, groups, elapsed)
+
+    def finish(
+        self, stage: str, tiles: range, trained: Parameters, errors: list[float], elapsed: float
+    ) -> None:
+        """Write what a stage has made of some tiles, and that no stage is under way.
+
+        Args:
+            stage: "cover" or "joint".
+            tiles: those that were trained.
+            trained: their functions.
+            errors: of each function, as the state has them.
+            elapsed: seconds that the run has taken.
+
+        Raises:
+            FileError: a file cannot be written.
+        """
         folder = _folder(self._path)
         with told("make", folder):
             folder.mkdir(mode=0o700, exist_ok=True)
-        arrays = [array for function in weights for layer in function for array in layer]
-        header = {"tiles": len(weights), "masked": masks is not None}
-        self._seal(folder / str(self.part), header, {"weights": arrays, "masks": _flat(masks)})
-        self.part, self.masks = self.part + 1, None
-        self.write(None)
+        name = _stage_name(stage, tiles)
+        groups = {"trained": _arrays(trained.tensors())}
+        self._encrypt(folder / name, name, {"errors": errors}, groups)
+        self._write({}, {}, elapsed)
 
-    def finished(self, part: int) -> tuple[list[Weights], list[Positions] | None] | None:
-        """What a part has made, None if it is not finished. Raises FormatError if its file is damaged."""
-        path = _folder(self._path) / str(part)
+    def finished(
+        self, stage: str, tiles: range, device: torch.device
+    ) -> tuple[Parameters, list[float]] | None:
+        """What a stage has made of some tiles, and its errors; None if it is not finished.
+
+        Raises:
+            FormatError: its file is damaged, or another run's.
+        """
+        name = _stage_name(stage, tiles)
+        path = _folder(self._path) / name
         if not path.exists():
             return None
-        header, groups = self._open(path)
-        arrays, tiles = groups["weights"], header["tiles"]
-        layers = [
-            Layer(weight, bias) for weight, bias in zip(arrays[::2], arrays[1::2], strict=True)
-        ]
-        each = len(layers) // tiles
-        masks = _by_tile(groups.get("masks", []), tiles) if header["masked"] else None
-        return [tuple(layers[tile * each : (tile + 1) * each]) for tile in range(tiles)], masks
+        header, groups = self._decrypt(path, name)
+        return _parameters(groups["trained"], device), header["errors"]
 
-    def _seal(self, path: Path, header: dict[str, Any], groups: dict[str, list[_Array]]) -> None:
+    def _write(self, header: dict[str, Any], groups: _Groups, elapsed: float) -> None:
+        self._header = {"entropy": self._header["entropy"], "elapsed": elapsed}
+        self._state = {}
+        self._encrypt(self._path, "state", self._header | header, groups)
+        self._written = time.monotonic()
+
+    def _encrypt(self, path: Path, name: str, header: dict[str, Any], groups: _Groups) -> None:
         arrays = {
-            f"{name}.{index}": array
-            for name, group in groups.items()
-            for index, array in enumerate(group)
+            f"{group}.{index}": array
+            for group, members in groups.items()
+            for index, array in enumerate(members)
         }
         arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
         iv = secrets.token_bytes(_GCM_NONCE_BYTES)
-        sealed = self._cipher.encrypt(iv, pack(arrays), self._context)
-        write_bytes(path, _MAGIC + self._nonce + iv + sealed, overwrite=True, secret=True)
+        encrypted = self._cipher.encrypt(iv, pack(arrays), self._context + name.encode())
+        data = MAGIC + self._nonce + iv + encrypted
+        write_bytes(path, data, overwrite=True, secret=True)
 
-    def _open(self, path: Path) -> tuple[dict[str, Any], dict[str, list[_Array]]]:
+    def _decrypt(self, path: Path, name: str) -> tuple[dict[str, Any], _Groups]:
         data = _read(path)
+        iv, encrypted = data[_HEAD - _GCM_NONCE_BYTES : _HEAD], data[_HEAD:]
         try:
-            opened = self._cipher.decrypt(
-                data[_HEAD - _GCM_NONCE_BYTES : _HEAD], data[_HEAD:], self._context
-            )
+            opened = self._cipher.decrypt(iv, encrypted, self._context + name.encode())
         except InvalidTag:
             raise FormatError(
-                f"{path} does not belong to this run: it is damaged, or of other pictures, keys or settings",
+                f"{path} does not belong to this run: it is damaged, or of other pictures, "
+                "keys or settings",
                 hint="repeat the command exactly, or delete the file to begin anew",
             ) from None
         arrays = unpack(opened)
         header = json.loads(arrays.pop("header").tobytes())
-        groups: dict[str, list[_Array]] = {}
-        for name in sorted(arrays, key=lambda name: int(name.partition(".")[2])):
-            groups.setdefault(name.partition(".")[0], []).append(arrays[name].copy())
+        groups: _Groups = {}
+        for key in sorted(arrays, key=lambda key: int(key.partition(".")[2])):
+            groups.setdefault(key.partition(".")[0], []).append(arrays[key].copy())
         return header, groups
 
 
 def discard(path: StrPath) -> None:
-    """Delete a run's checkpoint, if there is one. Raises FileError if it cannot be deleted."""
+    """Delete a run's checkpoint, if there is one; nothing that is not one is ever deleted.
+
+    Raises:
+        FileError: the file is another's, or cannot be deleted.
+    """
+    file, folder = Path(path), _folder(path)
     with told("delete", path):
-        Path(path).unlink(missing_ok=True)
-        if _folder(path).is_dir():
-            for part in _folder(path).iterdir():
-                if part.name.isdecimal():  # nothing else there is ours
-                    part.unlink()
-            if not any(_folder(path).iterdir()):
-                _folder(path).rmdir()
+        if file.exists() and not is_checkpoint(file):
+            raise FileError(f"{file} exists and is not a checkpoint")
+        file.unlink(missing_ok=True)
+        if not folder.is_dir() or folder.is_symlink():
+            return
+        for stage in folder.iterdir():
+            if _STAGE_FILE.fullmatch(stage.name) and is_checkpoint(stage):
+                stage.unlink()
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def is_checkpoint(path: StrPath) -> bool:
+    """Whether this is a file that begins as a checkpoint does."""
+    file = Path(path)
+    if not file.is_file() or file.is_symlink():
+        return False
+    with told("read", path), file.open("rb") as opened:
+        return opened.read(len(MAGIC)) == MAGIC
+
+
+def read_nonce(path: StrPath) -> bytes:
+    """The carrier's nonce, the one thing that a checkpoint shows.
+
+    Raises:
+        FileError: the file cannot be read.
+        FormatError: it is not a checkpoint.
+    """
+    return _read(path)[len(MAGIC) : len(MAGIC) + NONCE_BYTES]
 
 
 def _folder(path: StrPath) -> Path:
     return Path(f"{os.fspath(path)}.tiles")
 
 
-def _arrays(tensors: Sequence[Tensor]) -> list[_Array]:
-    return [tensor.cpu().numpy() for tensor in tensors]
+def _stage_name(stage: str, tiles: range) -> str:
+    return f"{tiles.start}.{stage}"
 
 
-def _flat(masks: list[Positions] | None) -> list[_Array]:
-    return [places for positions in masks or () for places in positions]
+def _arrays(tensors: Sequence[torch.Tensor]) -> list[_Array]:
+    return [tensor.cpu().contiguous().numpy() for tensor in tensors]
 
 
-def _by_tile(arrays: list[_Array], tiles: int) -> list[Positions] | None:
-    each = len(arrays) // tiles if tiles else 0
-    return [tuple(arrays[tile * each : (tile + 1) * each]) for tile in range(tiles)] or None
+def _tensors(arrays: list[_Array]) -> list[torch.Tensor]:
+    return [torch.from_numpy(array) for array in arrays]
 
 
-def read_nonce(path: StrPath) -> bytes:
-    """The carrier's nonce, the one thing that a checkpoint shows. Raises FileError or FormatError."""
-    return _read(path)[len(_MAGIC) : len(_MAGIC) + NONCE_BYTES]
+def _parameters(arrays: list[_Array], device: torch.device) -> Parameters:
+    return Parameters(*(tensor.to(device) for tensor in _tensors(arrays)))
 
 
 def _read(path: StrPath) -> bytes:
     data = read_bytes(path, cap=_LARGEST, what="a checkpoint")
-    if len(data) <= _HEAD or not data.startswith(_MAGIC):
-        raise FormatError(f"{os.fspath(path)} is no checkpoint")
+    if len(data) <= _HEAD or not data.startswith(MAGIC):
+        raise FormatError(f"{os.fspath(path)} is not a checkpoint")
     return data

@@ -17,7 +17,14 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 
 @contextmanager
 def loading(purpose: str) -> Iterator[None]:
-    """Import modules that need torch in here. purpose: what needs them. Raises MissingDependencyError if a package is missing."""
+    """Import modules that need torch inside this context.
+
+    Args:
+        purpose: what needs them, for the message.
+
+    Raises:
+        MissingDependencyError: a package is missing.
+    """
     if (
         "torch" not in sys.modules
     ):  # else it is too late: OpenMP reads its settings when it is loaded
@@ -35,9 +42,9 @@ def loading(purpose: str) -> Iterator[None]:
 
 @functools.cache
 def _keep_freed_memory() -> None:
-    """Have the C library keep some of what a step frees for the next, where it can be told to (glibc).
+    """Have the C library (glibc) keep some of the memory that a step frees for the next step.
 
-    To give a few megabytes back and have them again, page by page, takes a sixth of a step's time.
+    Giving a few megabytes back and faulting them in again takes a sixth of a step's time.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

@@ -1,49 +1,38 @@
 """Muon for the hidden matrices, Adam for the rest; or Adam for all, as in the paper.
 
-Muon (Jordan et al., 2024) replaces a matrix's momentum by the nearest orthogonal matrix, so that every direction of the layer
-learns at one rate; here it needs a fifth of Adam's steps. First and last layer and biases are no maps between features: they stay
-with Adam.
+Muon (Jordan et al., 2024) replaces a matrix's momentum by the nearest orthogonal matrix, so that
+every direction of the layer learns at one rate; here it needs a fifth of Adam's steps. First and
+last layer and biases are no maps between features: they stay with Adam.
+
+A step reads nothing that is not in a tensor and waits for none, so that a GPU can be told of many
+steps at once (`device.replayed`). `state()` returns the same tensors at each call.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from sirensong.training.parameters import Parameters
-from sirensong.training.problem import Problem
+from sirensong.training.problem import Parameters, Problem
 from sirensong.training.recipe import Recipe
 
-_QUINTIC = (
-    3.4445,
-    -4.7750,
-    2.0315,
-)  # Jordan's coefficients: singular values go to about 1, fast rather than exactly
+_QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's: singular values go to about 1, fast, not exactly
 _TINY = 1e-12
-
-
-class Optimizer(Protocol):
-    """Changes some tensors in place. state: tensors that a checkpoint keeps, the same objects at each call.
-
-    A step reads nothing that is not in a tensor and waits for none, so that a GPU can be told of many steps at once (see replay).
-    """
-
-    def step(self, gradients: Sequence[Tensor], scale: Tensor) -> None:
-        """Descend along the gradients at `scale` times the rate, a number in a tensor."""
-
-    def state(self) -> list[Tensor]:
-        """What must be kept to go on later."""
 
 
 class Muon:
     """Orthogonalised Nesterov momentum for stacks of square matrices.
 
-    matrices, trained: (k, ..., n, n); where trained is 0, nothing moves. tilt: the first of the k learns at 1 - tilt times the
-    rate, the last at 1 + tilt times, those between in a line.
+    Args:
+        matrices: (k, ..., n, n), changed in place.
+        trained: like `matrices`; where it is 0, nothing moves.
+        rate: learning rate.
+        momentum: in [0, 1).
+        tilt: the first of the k learns at 1 - tilt times the rate, the last at 1 + tilt times,
+            those between on a line.
     """
 
     def __init__(
@@ -55,7 +44,7 @@ class Muon:
         self._velocity = torch.zeros_like(matrices)
 
     def step(self, gradients: Sequence[Tensor], scale: Tensor) -> None:
-        """One step. gradients: one tensor, like the matrices."""
+        """Descend along one gradient, like the matrices, at `scale` (0-d) times the rate."""
         (gradient,) = gradients
         self._velocity.lerp_(gradient, 1 - self._momentum)
         update = orthogonalise(torch.lerp(gradient, self._velocity, self._momentum))
@@ -67,7 +56,14 @@ class Muon:
 
 
 class Adam:
-    """Adam (Kingma and Ba, 2015) for any tensors, with PyTorch's defaults for its betas and epsilon."""
+    """Adam (Kingma and Ba, 2015), with PyTorch's defaults.
+
+    Args:
+        tensors: of any shapes, changed in place.
+        rate: learning rate.
+        betas: decay rates of the two moments.
+        epsilon: added to the root of the second.
+    """
 
     def __init__(
         self,
@@ -77,17 +73,18 @@ class Adam:
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-8,
     ) -> None:
-        self._tensors, self._rate, self._betas, self._epsilon = tuple(tensors), rate, betas, epsilon
+        self._tensors, self._rate, self._betas = tuple(tensors), rate, betas
+        self._epsilon = epsilon
         self._means = [torch.zeros_like(tensor) for tensor in tensors]
         self._squares = [torch.zeros_like(tensor) for tensor in tensors]
         self._steps = torch.zeros((), device=tensors[0].device)
 
     def step(self, gradients: Sequence[Tensor], scale: Tensor) -> None:
-        """One step. gradients: one for each tensor."""
+        """Descend along gradients, one for each tensor, at `scale` (0-d) times the rate."""
         self._steps += 1
-        mean_share, square_share = (
+        mean_share, square_share = (  # 1 - beta ** steps
             -torch.expm1(self._steps * math.log(beta)) for beta in self._betas
-        )  # 1 - beta ** steps
+        )
         rate = scale / mean_share
         for tensor, gradient, mean, square in zip(
             self._tensors, gradients, self._means, self._squares, strict=True
@@ -102,12 +99,17 @@ class Adam:
         return [*self._means, *self._squares, self._steps]
 
 
-class Descent:
-    """The optimizers of one training stage, over the shared parameters of a problem."""
+class Optimizers:
+    """The optimizers of one stage, over the shared parameters of a problem.
+
+    Args:
+        recipe: the optimizer of the hidden matrices, and all learning rates.
+        problem: says which weights are trained.
+        shared: the parameters, changed in place.
+    """
 
     def __init__(self, recipe: Recipe, problem: Problem, shared: Parameters) -> None:
-        others = [shared.first, shared.biases, shared.last_bias]
-        hidden: Optimizer = Adam([shared.hidden], rate=recipe.rate)
+        hidden: Muon | Adam = Adam([shared.hidden], rate=recipe.rate)
         if recipe.optimizer == "muon":
             hidden = Muon(
                 shared.hidden,
@@ -117,11 +119,12 @@ class Descent:
                 tilt=recipe.tilt,
             )
         self._hidden = hidden
+        others = [shared.first, shared.biases, shared.last_bias]
         self._others = Adam(others, rate=recipe.adam_rate, betas=recipe.adam_betas)
         self._last = Adam([shared.last], rate=recipe.last_rate, betas=recipe.adam_betas)
 
     def step(self, gradient: Parameters, scale: Tensor) -> None:
-        """One step on all parameters at `scale` times the recipe's rates (Eq. 10)."""
+        """One step on all parameters at `scale` (0-d) times the recipe's rates (Eq. 10)."""
         self._hidden.step([gradient.hidden], scale)
         self._others.step([gradient.first, gradient.biases, gradient.last_bias], scale)
         self._last.step([gradient.last], scale)
@@ -132,7 +135,12 @@ class Descent:
 
 
 def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
-    """Move each matrix's singular values towards 1 by Newton-Schulz iteration. matrices: (..., n, n). Zero stays zero."""
+    """Move each matrix's singular values towards 1 by Newton-Schulz iteration.
+
+    Args:
+        matrices: (..., n, n). Zero stays zero.
+        iterations: of the quintic.
+    """
     a, b, c = _QUINTIC
     x = (matrices / (torch.linalg.matrix_norm(matrices, keepdim=True) + _TINY)).flatten(0, -3)
     for _ in range(iterations):

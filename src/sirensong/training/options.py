@@ -1,28 +1,83 @@
-"""How to run a training, as opposed to what to make."""
+"""How a training is run, as opposed to what it makes; and what it tells on the way."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sirensong.errors import SettingError
 from sirensong.files import StrPath
-from sirensong.training.progress import Listener, Watcher
+from sirensong.network.siren import Weights
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "mixed")
 
 
 @dataclass(frozen=True)
-class Options:
-    """How to run, as opposed to what to make.
+class Progress:
+    """How far training is.
 
-    seconds: a budget of time that the schedule fits itself to, instead of the recipe's steps, counted from `started`
-    (time.monotonic) or from the call. psnr: stop early, once every picture, decoys too, has this PSNR in dB. seed: makes the run
-    repeatable, for experiments; what is to be published goes without. device: "auto", "cpu", "cuda". precision: "auto", "fp32" or
-    "mixed". threads: of the processor, None for as many as torch takes. checkpoint: a file from which a run that was killed can
-    `resume`; `sirensong.hide.discard_checkpoint` deletes it once the result is safe. listener: is called with a Progress a few
-    times a second. watcher: sees each group of tiles before its first joint step and after every one, one group after another.
-    Raises SettingError for values out of range.
+    Args:
+        stage: "cover" or "joint".
+        step: steps taken within the stage.
+        steps: steps that the stage takes, as far as can be told.
+        psnr: dB of each function on the batches since the last report, the stego function first
+            and decoys last. A batch is a sample of the pixels, so these are estimates.
+        seconds_left: estimated seconds to the end of the stage, None if unknown.
+        tiles_done: tiles whose training is over.
+        tiles_at_once: tiles that are trained together now.
+        tiles: all tiles there are.
+    """
+
+    stage: str
+    step: int
+    steps: int
+    psnr: tuple[float, ...]
+    seconds_left: float | None
+    tiles_done: int = 0
+    tiles_at_once: int = 1
+    tiles: int = 1
+
+
+OnProgress = Callable[[Progress], object]
+"""Called with a Progress a few times a second. If it returns False, the run stops."""
+
+OnStep = Callable[[int, range, Callable[[], Weights]], object]
+"""Called with (joint steps done, tiles, get_weights) before the first joint step of some tiles and
+after each. get_weights() copies these tiles' stego functions as they are then."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run a training, as opposed to what to make.
+
+    Args:
+        seconds: a time budget that the schedule fits itself to, instead of the recipe's steps.
+        started: when the budget began (time.monotonic), None for the beginning of the call.
+        psnr: target PSNR in dB: stop early, once every picture, decoys too, has reached it.
+        seed: makes the run repeatable, in [0, 2^64). For experiments; what is published goes
+            without.
+        device: "auto", "cpu" or "cuda".
+        precision: "auto", "fp32" or "mixed".
+        threads: threads of the processor while the run lasts, None for as many as torch takes.
+        checkpoint: file from which a run that was stopped can be resumed. When the result is safe,
+            `sirensong.hide.discard_checkpoint` deletes it.
+        resume: go on from the checkpoint. A seeded run without a time budget publishes the same
+            bytes as if it had never been stopped.
+        on_progress: called with a Progress a few times a second, between two steps. If it returns
+            False, the run writes its checkpoint and raises StoppedError; an exception of its own
+            is passed on, after the checkpoint is written too.
+        on_step: sees the weights before the first joint step of some tiles and after each.
+
+    Raises:
+        SettingError: a value is out of range.
+
+    Example:
+        >>> Options(seconds=60).seconds
+        60
+        >>> Options(device="tpu")
+        Traceback (most recent call last):
+        sirensong.errors.SettingError: device must be one of auto, cpu, cuda; got 'tpu'
     """
 
     seconds: float | None = None
@@ -34,21 +89,24 @@ class Options:
     threads: int | None = None
     checkpoint: StrPath | None = None
     resume: bool = False
-    listener: Listener | None = None
-    watcher: Watcher | None = None
+    on_progress: OnProgress | None = None
+    on_step: OnStep | None = None
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not self.seconds > 0:
             raise SettingError(f"seconds must be above 0, got {self.seconds:g}")
         if self.psnr is not None and not 0 < self.psnr < 100:
-            raise SettingError(f"the PSNR to reach must be between 0 and 100 dB, got {self.psnr:g}")
+            raise SettingError(f"the target PSNR must be between 0 and 100 dB, got {self.psnr:g}")
         if self.seed is not None and not 0 <= self.seed < 2**64:
             raise SettingError(f"the seed must be 0 to 2^64 - 1, got {self.seed}")
-        if self.device not in DEVICES:
-            raise SettingError(f"device is {', '.join(DEVICES)}, got {self.device}")
-        if self.precision not in PRECISIONS:
-            raise SettingError(f"precision is {', '.join(PRECISIONS)}, got {self.precision}")
+        _check_one_of("device", self.device, DEVICES)
+        _check_one_of("precision", self.precision, PRECISIONS)
         if self.threads is not None and self.threads < 1:
             raise SettingError(f"threads must be at least 1, got {self.threads}")
         if self.resume and self.checkpoint is None:
             raise SettingError("resuming needs a checkpoint")
+
+
+def _check_one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise SettingError(f"{name} must be one of {', '.join(known)}; got {value!r}")

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from sirensong.carrier.mapped import IN_MEMORY
 from sirensong.network.siren import Architecture
 from sirensong.network.tiles import Grid
-from sirensong.pictures.image import RGB
-from sirensong.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from sirensong.training.job import Job
 
 _PROGRAM = 300 * 10**6  # bytes that the program takes by itself, PyTorch above all
 _HEADER = 4000  # bytes of a carrier that are not weights, about
 _COPIES = 12  # of a function's weights and gradients that a step works on, about
-_DECODED = 8  # bytes a pixel that Pillow needs to decode a picture, turned perhaps
+_DECODED = 8  # bytes for each pixel that Pillow needs to decode a picture, turned perhaps
 
 
 @dataclass(frozen=True)
 class Plan:
     """Estimates for one hide.
 
-    parameters: weights and biases of all tiles. carrier_bytes: of the file. memory_bytes: at most, while it runs, and when the
-    pictures are measured after it. seconds: of training, on this machine.
+    Args:
+        grid: of tiles.
+        architecture: of each tile's function.
+        parameters: weights and biases of all tiles.
+        carrier_bytes: size of the file.
+        memory_bytes: largest memory in use, measuring the result counted in.
+        seconds: of training, on this machine.
     """
 
     grid: Grid
@@ -35,31 +39,31 @@ class Plan:
     seconds: float
 
 
-def plan_for(
-    pictures: Sequence[RGB],
-    recipe: Recipe,
-    architecture: Architecture,
-    grid: Grid,
-    tiles_at_once: int,
-    seconds: float,
-) -> Plan:
-    """Put a plan together. tiles_at_once: how many are trained together. seconds: of training, as measured."""
+def plan_for(job: Job, seconds: float) -> Plan:
+    """Estimate what a job makes and takes.
+
+    Args:
+        job: settled, but not begun.
+        seconds: of training, as measured.
+    """
+    grid, architecture, pictures = job.grid, job.architecture, job.pictures
     parameters = grid.tiles * architecture.parameters
-    functions = tiles_at_once * len(pictures)
+    functions = len(job.groups[0]) * len(pictures)
     pixels = max(picture.size // 3 for picture in pictures)
-    points = pixels / grid.tiles * max(share for _, share in recipe.batches or ((0, 1.0),))
+    points = pixels / grid.tiles * max(share for _, share in job.recipe.joint.batches)
     activations = 3 * architecture.hidden_layers * architecture.hidden_features * points
+    buffers = round(4 * functions * (activations + _COPIES * architecture.parameters))
     layers = [
         4 * grid.tiles * size for out, into in architecture.shapes for size in (out * into, out)
     ]
-    pixels_kept = sum(picture.nbytes for picture in pictures if isinstance(picture, np.ndarray))
-    kept = sum(size for size in layers if size <= IN_MEMORY)
-    buffers = round(4 * functions * (activations + _COPIES * architecture.parameters))
+    weights_kept = sum(size for size in layers if size <= IN_MEMORY)
+    pictures_kept = sum(picture.nbytes for picture in pictures)
+    working = max(buffers, _DECODED * pixels)
     return Plan(
-        grid,
-        architecture,
-        parameters,
+        grid=grid,
+        architecture=architecture,
+        parameters=parameters,
         carrier_bytes=4 * parameters + _HEADER,
-        memory_bytes=_PROGRAM + pixels_kept + kept + max(buffers, _DECODED * pixels),
+        memory_bytes=_PROGRAM + pictures_kept + weights_kept + working,
         seconds=seconds,
     )

@@ -1,50 +1,119 @@
-"""What is trained: N+1 functions over one set of shared weights, each with its own picture (section 3.5); several tiles at once."""
+"""What is trained: N+1 functions over one set of shared weights, each with its own picture.
+
+Section 3.5 of the paper, for several tiles at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from sirensong.network.siren import Architecture, evaluate
+from sirensong.network.siren import Architecture, Layer, Weights, evaluate
 from sirensong.network.substitution import Positions, Values
-from sirensong.network.tiles import Grid, Patch
+from sirensong.network.tiles import Grid
 from sirensong.pictures.image import RGB, from_uint8
 from sirensong.pictures.metrics import psnr_of
-from sirensong.training.parameters import Parameters
 
 _CHUNK = 16384  # points rendered at a time
+_TILE_AXES = (0, 1, 0)  # of the first, hidden and last matrices; functions are on the next axis
 
 
-class Target:
-    """A tile's part of one picture. size: (height, width) in pixels. coords: (P, 2). colours: (P, 3), in [-1, 1]."""
+@dataclass(frozen=True)
+class Parameters:
+    """The weights of K SIRENs of one architecture, like layers batched: one product serves all.
 
-    def __init__(self, picture: RGB, patch: Patch, device: torch.device) -> None:
-        self.size = patch.size
-        self.coords = torch.from_numpy(patch.coords).to(device)
-        self.colours = (
-            torch.from_numpy(from_uint8(picture[patch.rows, patch.columns])).reshape(-1, 3) * 2 - 1
-        ).to(device)
+    With H features and L hidden layers:
+
+    Args:
+        first: (K, H, 2).
+        hidden: (L-1, K, H, H).
+        last: (K, 3, H).
+        biases: (L, K, H).
+        last_bias: (K, 3).
+    """
+
+    first: Tensor
+    hidden: Tensor
+    last: Tensor
+    biases: Tensor
+    last_bias: Tensor
+
+    @classmethod
+    def from_weights(cls, weights: Weights, device: torch.device) -> Parameters:
+        """Batch the weights of K functions into five tensors."""
+        *inner, (last, last_bias) = weights
+        arrays = (
+            inner[0].weight,
+            np.stack([layer.weight for layer in inner[1:]]),
+            last,
+            np.stack([layer.bias for layer in inner]),
+            last_bias,
+        )
+        return cls(*(torch.from_numpy(array).to(device) for array in arrays))
+
+    def to_weights(self) -> Weights:
+        """The layers of the K functions, as NumPy arrays of their own."""
+        first, hidden, last, biases, last_bias = (
+            tensor.cpu().numpy().copy() for tensor in self.tensors()
+        )
+        return tuple(map(Layer, [first, *hidden, last], [*biases, last_bias]))
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The five tensors, in the order of their fields."""
+        return (self.first, self.hidden, self.last, self.biases, self.last_bias)
+
+    def copy_(self, other: Parameters) -> None:
+        """Overwrite all values with another's."""
+        for mine, theirs in zip(self.tensors(), other.tensors(), strict=True):
+            mine.copy_(theirs)
+
+    def clone(self) -> Parameters:
+        """A copy that shares no memory."""
+        return Parameters(*(tensor.clone() for tensor in self.tensors()))
+
+
+class Target(NamedTuple):
+    """A tile's part of one picture.
+
+    Args:
+        size: (height, width) in pixels.
+        coords: (P, 2), x and y in the tile.
+        colours: (P, 3) in [-1, 1].
+    """
+
+    size: tuple[int, int]
+    coords: Tensor
+    colours: Tensor
 
 
 def targets_of(
     tile: int, pictures: Sequence[RGB], grid: Grid, device: torch.device
 ) -> list[Target]:
-    """A tile's part of each picture."""
-    return [
-        Target(picture, grid.patch(tile, (picture.shape[0], picture.shape[1])), device)
-        for picture in pictures
-    ]
+    """Cut a tile's part out of each picture."""
+    targets = []
+    for picture in pictures:
+        patch = grid.patch(tile, (picture.shape[0], picture.shape[1]))
+        colours = from_uint8(picture[patch.rows, patch.columns]).reshape(-1, 3) * 2 - 1
+        coords = torch.from_numpy(patch.coords).to(device)
+        targets.append(Target(patch.size, coords, torch.from_numpy(colours).to(device)))
+    return targets
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One tile's functions: the first is the stego function, each other has some weights of its key in place of the shared ones.
+    """One tile's functions: first the stego function, then secret ones.
 
-    targets: one a function. substitutions: (positions, values) of each secret function, in order. frozen: positions whose shared
-    weights are not trained (W_st of section 3.3, for a mask that all keys share), or None.
+    Args:
+        targets: one for each function.
+        substitutions: (positions, values) of each secret function, in order: what stands there in
+            place of the shared weights.
+        frozen: positions whose shared weights are not trained (W_st of section 3.3, for a mask
+            that all keys share), or None.
     """
 
     targets: Sequence[Target]
@@ -53,9 +122,12 @@ class Tile:
 
 
 class Problem:
-    """T tiles of F functions each: T sets of shared weights, T x F functions, counted tile by tile.
+    """T tiles of F functions each: T sets of shared weights, T x F functions, tile by tile.
 
-    tiles: with as many functions each. loss_weights: one a function (Eq. 9).
+    Args:
+        architecture: of each function.
+        tiles: with as many functions each.
+        loss_weights: one for each of the F functions (Eq. 9).
     """
 
     def __init__(
@@ -64,19 +136,18 @@ class Problem:
         self.architecture = architecture
         self.targets = tuple(target for tile in tiles for target in tile.targets)
         self.tiles, functions = len(tiles), len(tiles[0].targets)
-        self._inserted = _stacked(architecture, self.tiles, functions, 0.0)
-        self._shared = _stacked(architecture, self.tiles, functions, 1.0)
-        self._trained = _stacked(architecture, self.tiles, 1, 1.0)
+        inserted = _batched(architecture, self.tiles, functions, 0.0)
+        shared = _batched(architecture, self.tiles, functions, 1.0)
+        trained = _batched(architecture, self.tiles, 1, 1.0)
         for index, tile in enumerate(tiles):
             for function, (positions, values) in enumerate(tile.substitutions, start=1):
-                _put(self._shared, index, function, positions, 0.0)
-                _put(self._inserted, index, function, positions, values)
+                _put(shared, index, function, positions, 0.0)
+                _put(inserted, index, function, positions, values)
             if tile.frozen is not None:
-                _put(self._trained, index, 0, tile.frozen, 0.0)
+                _put(trained, index, 0, tile.frozen, 0.0)
         device = self.targets[0].coords.device
         self._inserted, self._shared, self._trained = (
-            [tensor.to(device) for tensor in tensors]
-            for tensors in (self._inserted, self._shared, self._trained)
+            [tensor.to(device) for tensor in tensors] for tensors in (inserted, shared, trained)
         )
         self._every = [torch.empty_like(tensor) for tensor in self._inserted]
         self.loss_weights = torch.tensor(loss_weights, device=device).repeat(self.tiles)
@@ -102,16 +173,15 @@ class Problem:
             )
         )
         each = self.functions // self.tiles
-        return Parameters(
-            first,
-            hidden,
-            last,
-            shared.biases.repeat_interleave(each, 1),
-            shared.last_bias.repeat_interleave(each, 0),
-        )
+        biases = shared.biases.repeat_interleave(each, 1)
+        last_bias = shared.last_bias.repeat_interleave(each, 0)
+        return Parameters(first, hidden, last, biases, last_bias)
 
     def shared_gradient(self, gradient: Parameters) -> Parameters:
-        """Gradient of the shared weights, from that of every function's own, which is used up: only W_s learns (Eq. 10)."""
+        """Sum every function's gradient over the functions that share a weight.
+
+        Only W_s is trained (Eq. 10). Overwrites `gradient`.
+        """
         first, hidden, last = (
             part.view_as(kept).mul_(kept).sum(axis + 1).mul_(trained.squeeze(axis + 1))
             for part, kept, trained, axis in zip(
@@ -124,27 +194,26 @@ class Problem:
         )
         layers, _, features = gradient.biases.shape
         biases = gradient.biases.view(layers, self.tiles, -1, features).sum(2)
-        return Parameters(
-            first, hidden, last, biases, gradient.last_bias.view(self.tiles, -1, 3).sum(1)
-        )
+        last_bias = gradient.last_bias.view(self.tiles, -1, 3).sum(1)
+        return Parameters(first, hidden, last, biases, last_bias)
 
     def psnr(self, shared: Parameters) -> list[float]:
-        """PSNR in dB of each picture's render, rounded to 8 bits, over the tiles that are here (Eq. 13). Returns F numbers."""
+        """PSNR of each of the F pictures' renders, in dB, over the tiles that are here (Eq. 13).
+
+        Renders are rounded to 8 bits, as they are written.
+        """
         every, each = self.weights(shared), self.functions // self.tiles
         errors, samples = torch.zeros(each, dtype=torch.float64), [0] * each
         for index, target in enumerate(self.targets):
             matrices = (every.first[index], *every.hidden[:, index], every.last[index])
-            layers = list(
-                zip(matrices, (*every.biases[:, index], every.last_bias[index]), strict=True)
-            )
+            biases = (*every.biases[:, index], every.last_bias[index])
+            layers = list(zip(matrices, biases, strict=True))
             for start in range(0, len(target.coords), _CHUNK):
                 chunk = slice(start, start + _CHUNK)
-                rendered = (
-                    evaluate(layers, target.coords[chunk]).clamp(-1, 1).add(1).mul(127.5).round()
-                )
-                errors[index % each] += (
-                    (rendered - (target.colours[chunk] + 1) * 127.5).square().sum().cpu()
-                )
+                output = evaluate(layers, target.coords[chunk])
+                rendered = output.clamp(-1, 1).add(1).mul(127.5).round()
+                difference = rendered - (target.colours[chunk] + 1) * 127.5
+                errors[index % each] += difference.square().sum().cpu()
             samples[index % each] += target.colours.numel()
         return [
             psnr_of(error / count / 255**2)
@@ -160,19 +229,11 @@ def cover_problem(
     architecture: Architecture, tiles: range, picture: RGB, grid: Grid, device: torch.device
 ) -> Problem:
     """Each tile's function with its part of one picture alone (Eq. 2)."""
-    return Problem(
-        architecture, [Tile(targets_of(tile, [picture], grid, device)) for tile in tiles], [1.0]
-    )
+    own = [Tile(targets_of(tile, [picture], grid, device)) for tile in tiles]
+    return Problem(architecture, own, [1.0])
 
 
-_TILE_AXES = (
-    0,
-    1,
-    0,
-)  # of the first, hidden and last matrices; the functions of a tile are on the next
-
-
-def _stacked(architecture: Architecture, tiles: int, functions: int, value: float) -> list[Tensor]:
+def _batched(architecture: Architecture, tiles: int, functions: int, value: float) -> list[Tensor]:
     """The first, hidden and last matrices of T x F functions, all of one value."""
     features, layers = architecture.hidden_features, architecture.hidden_layers
     shapes = (
@@ -184,10 +245,14 @@ def _stacked(architecture: Architecture, tiles: int, functions: int, value: floa
 
 
 def _put(
-    stacked: list[Tensor], tile: int, function: int, positions: Positions, values: Values | float
+    batched: list[Tensor],
+    tile: int,
+    function: int,
+    positions: Positions,
+    values: Values | float,
 ) -> None:
     """Put values at positions of one function's matrices, first to last."""
-    first, hidden, last = stacked
+    first, hidden, last = batched
     matrices = [first[tile, function], *hidden[:, tile, function], last[tile, function]]
     for index, (matrix, places) in enumerate(zip(matrices, positions, strict=True)):
         given = values if isinstance(values, float) else torch.from_numpy(values[index])

@@ -1,27 +1,33 @@
 """One forward and backward pass over a batch of pixels, for all functions at once (Eq. 7 to 10).
 
-Everything here is a batched matrix product over the N+1 functions, with the backward pass written by hand and every buffer
-allocated once. PyTorch shares a batched product among its threads by whole matrices, so three functions would keep two
-threads busy for only three quarters of the time: each function's points are split so that the number of matrices is a
-multiple of the number of threads.
+Everything here is a batched matrix product over the N+1 functions, with the backward pass written
+by hand and every buffer allocated once. PyTorch shares a batched product among its threads by
+whole matrices, so three functions would keep two threads busy for only three quarters of the time:
+each function's points are split so that the number of matrices is a multiple of the number of
+threads.
 """
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor
 
 from sirensong.network.siren import Architecture
-from sirensong.training.parameters import Parameters
+from sirensong.training.device import split_for
+from sirensong.training.problem import Parameters
 
 
 class TrainingPass:
     """Squared errors of F functions on a batch of points, and their gradients.
 
-    functions: F. points: points a function in one batch, a multiple of `split`. backward_dtype: float32, or bfloat16 to have
-    the matrix products of the backward pass in it. A pass allocates nothing: what it returns is overwritten by the next.
+    A pass allocates nothing: what it returns is overwritten by the next.
+
+    Args:
+        architecture: of each function.
+        functions: F.
+        points: B, the points of each function in one batch.
+        device: where the buffers are.
+        backward_dtype: type of the backward pass's matrix products, float32 or bfloat16.
     """
 
     def __init__(
@@ -75,8 +81,14 @@ class TrainingPass:
     ) -> tuple[Tensor, Parameters]:
         """Mean squared error of each function, and the gradient of their weighted sum (Eq. 9).
 
-        weights: one set a function. coords: (F, B, 2). colours: (F, B, 3). loss_weights: (F,). Returns the errors (F,) and
-        gradients shaped like `weights`.
+        Args:
+            weights: of the F functions.
+            coords: (F, B, 2).
+            colours: (F, B, 3).
+            loss_weights: (F,).
+
+        Returns:
+            The errors (F,), and gradients shaped like `weights`.
         """
         shape = (self.functions * self.split, self.points, -1)
         coords = coords.reshape(shape)
@@ -145,12 +157,3 @@ class TrainingPass:
             biases=self._gather(self.bias_gradients, 1),
             last_bias=self._gather(residual.sum(1)),
         )
-
-
-def split_for(functions: int, points: int, device: torch.device) -> int:
-    """Groups to cut each function's points into, so that the threads share the matrices evenly."""
-    if device.type != "cpu":
-        return 1
-    threads = torch.get_num_threads()
-    split = threads // math.gcd(functions, threads)
-    return split if points % split == 0 else 1

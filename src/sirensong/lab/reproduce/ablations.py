@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from sirensong.lab.reproduce.functions import hidden_and_keys, renders_of
 from sirensong.lab.reproduce.study import Experiment, Figure, Item, Row, Shown, Study, Table
+from sirensong.network.substitution import Selection
 from sirensong.pictures.metrics import measure
+from sirensong.training.recipe import Recipe
 
 _RATIOS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5)
-_WAYS: dict[str, Row] = {  # of section 4.8, and keyed selection
-    "pre-trained, magnitude": {"selection": "magnitude"},
-    "Xavier start, magnitude": {"selection": "magnitude", "cover_steps": 1},
-    "random positions": {"selection": "random", "cover_steps": 1},
-    "pre-trained, keyed": {"selection": "keyed"},
+_WAYS = {  # of section 4.8, and keyed selection: selection, steps of the cover stage
+    "pre-trained, magnitude": (Selection.MAGNITUDE, None),
+    "Xavier start, magnitude": (Selection.MAGNITUDE, 1),
+    "random positions": (Selection.RANDOM, 1),
+    "pre-trained, keyed": (Selection.KEYED, None),
 }
 
 
-def _psnr(study: Study, index: int, **changes: Any) -> Row:
-    """PSNR of stego image and two secrets. changes: to the recipe."""
+def _psnr(study: Study, index: int, recipe: Recipe) -> Row:
+    """PSNR of stego image and two secrets."""
     pictures = study.pictures(study.sets[0], index)
-    renders = renders_of(*hidden_and_keys(study, pictures, index, **changes))
+    renders = renders_of(*hidden_and_keys(study, pictures, index, recipe=recipe))
     return {
         "psnr": [
             measure(picture, render).psnr for picture, render in zip(pictures, renders, strict=True)
@@ -46,7 +48,12 @@ def _fig10_items(study: Study) -> list[Item]:
     return [
         Item(
             {"selection": selection, "ratio": ratio, "index": index},
-            partial(_psnr, study, index, ratio=ratio, selection=selection),
+            partial(
+                _psnr,
+                study,
+                index,
+                replace(study.recipe, ratio=ratio, selection=Selection(selection)),
+            ),
         )
         for selection, ratio, index in itertools.product(
             ("magnitude", "keyed"), _RATIOS, range(study.images)
@@ -78,8 +85,18 @@ def _fig10(rows: Sequence[Row]) -> list[Shown]:
 
 def _fig11_items(study: Study) -> list[Item]:
     return [
-        Item({"way": way, "index": index}, partial(_psnr, study, index, **changes))
-        for (way, changes), index in itertools.product(_WAYS.items(), range(study.images))
+        Item(
+            {"way": way, "index": index},
+            partial(
+                _psnr,
+                study,
+                index,
+                replace(study.recipe, selection=selection).with_steps(cover=cover_steps),
+            ),
+        )
+        for (way, (selection, cover_steps)), index in itertools.product(
+            _WAYS.items(), range(study.images)
+        )
     ]
 
 

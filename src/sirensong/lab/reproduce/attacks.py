@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -20,7 +21,7 @@ from sirensong.lab.steganalysis.weights import area, detect, roc
 from sirensong.pictures.image import to_uint8
 from sirensong.pictures.metrics import measure
 from sirensong.reveal import sample
-from sirensong.training.recipe import FINETUNING, ROBUST
+from sirensong.training.recipe import FINETUNING
 
 _RATES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 _CHANGES: dict[str, Callable[[StegoFunction, float], StegoFunction]] = {
@@ -39,7 +40,9 @@ _LSB = 0.2  # share of samples whose last bit is replaced, in the positive contr
 
 def _fig9_work(study: Study, index: int, robust: bool) -> Row:
     pictures = study.pictures(study.sets[-1], index)
-    hidden, keys = hidden_and_keys(study, pictures, index, **(ROBUST if robust else {}))
+    hidden, keys = hidden_and_keys(
+        study, pictures, index, recipe=study.recipe.robust() if robust else None
+    )
     changes = {
         f"{name}: {step:g}": partial(change, hidden.stego, step)
         for name, change in _CHANGES.items()
@@ -118,7 +121,9 @@ def _fig9(rows: Sequence[Row]) -> list[Shown]:
 def _fig12a_work(study: Study, index: int) -> Row:
     pictures = study.pictures(study.sets[-1], index)
     hidden, _ = hidden_and_keys(study, pictures, index)
-    clean, _ = hidden_and_keys(study, pictures[:1], index, functions=0)
+    clean, _ = hidden_and_keys(
+        study, pictures[:1], index, recipe=replace(study.recipe, functions=0)
+    )
     rng = np.random.default_rng(index)
     photograph = to_uint8(pictures[0])
     replaced = np.where(
@@ -179,7 +184,9 @@ def _fig13_work(study: Study, index: int) -> Row:
     from scipy.stats import ks_2samp
 
     pictures = study.pictures(study.sets[-1], index)
-    clean, _ = hidden_and_keys(study, pictures[:1], index, functions=0)
+    clean, _ = hidden_and_keys(
+        study, pictures[:1], index, recipe=replace(study.recipe, functions=0)
+    )
     hidden, _ = hidden_and_keys(study, pictures, index)
     found: Row = {"layers": []}
     for mine, theirs in zip(clean.stego.weights, hidden.stego.weights, strict=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,8 @@ from sirensong.network.mask import mask_path, read_mask
 from sirensong.network.rendering import Size
 from sirensong.pictures.image import Pixels, digest
 from sirensong.reveal import reveal, sample
-from sirensong.training.progress import Watcher
+from sirensong.training.options import OnStep, Options
+from sirensong.training.recipe import Recipe
 
 POPULATIONS = {
     "bare": (0, 0),
@@ -32,38 +32,37 @@ def hidden_and_keys(
     pictures: Sequence[Pixels],
     seed: int,
     *,
-    watcher: Watcher | None = None,
-    **changes: Any,
+    recipe: Recipe | None = None,
+    on_step: OnStep | None = None,
 ) -> tuple[Hidden, list[SecretKey]]:
     """Hide all pictures but the first in it, under keys that follow from the seed, as all else does.
 
-    changes: to the study's recipe. What an experiment before has hidden in the same way is read, unless somebody watches.
+    recipe: the study's if None. What an experiment before has hidden in the same way is read, unless somebody watches.
     """
-    path = _trained(study, pictures, seed, watcher=watcher, **changes)
+    path = _trained(pictures, seed, study, recipe or study.recipe, on_step=on_step)
     mask = mask_path(path)
     return Hidden(load(path), read_mask(mask) if mask.exists() else None), _keys(pictures, seed)
 
 
 def _trained(
-    study: Study,
     pictures: Sequence[Pixels],
     seed: int,
+    study: Study,
+    recipe: Recipe,
     *,
     decoys: Sequence[Pixels] = (),
-    watcher: Watcher | None = None,
-    **changes: Any,
+    on_step: OnStep | None = None,
 ) -> Path:
     """The carrier of what `hidden_and_keys` hides, made if it is not there."""
-    recipe = replace(study.recipe, **changes)
     path = study.beside(
         "functions",
         f"{digest([*pictures, *decoys], (recipe, seed, len(decoys))).hex()[:16]}.safetensors",
     )
-    if watcher is not None or not path.exists():
+    if on_step is not None or not path.exists():
         secrets = list(zip(_keys(pictures, seed), pictures[1:], strict=True))
-        hide(pictures[0], secrets, recipe=recipe, seed=seed, decoys=decoys, watcher=watcher).save(
-            path, overwrite=True
-        )
+        options = Options(seed=seed, on_step=on_step)
+        hidden = hide(pictures[0], secrets, recipe=recipe, options=options, decoys=decoys)
+        hidden.save(path, overwrite=True)
     return path
 
 
@@ -94,11 +93,11 @@ def member(study: Study, population: str, index: int, side: int) -> Path:
         *(study.picture(study.sets[-1], int(at), side) for at in others),
     ]
     return _trained(
-        study,
         [cover, *photographs[:secrets]],
         index,
+        study,
+        replace(study.recipe, functions=functions),
         decoys=photographs[secrets:],
-        functions=functions,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -34,7 +35,9 @@ _QUANTILES = tuple(percent / 100 for percent in range(0, 101, 5))
 
 def _fig14_work(study: Study, index: int) -> Row:
     pictures = study.pictures(study.sets[-1], index)
-    hidden, keys = hidden_and_keys(study, pictures, index, selection=Selection.MAGNITUDE)
+    hidden, keys = hidden_and_keys(
+        study, pictures, index, recipe=replace(study.recipe, selection=Selection.MAGNITUDE)
+    )
     keyed, own = hidden_and_keys(study, pictures, index)
     wrong = [
         SecretKey(derive(index.to_bytes(8), b"", f"reproduce/wrong/{place}"))

@@ -24,7 +24,7 @@ from sirensong.lab.reproduce.study import (
     Study,
     Table,
 )
-from sirensong.network.siren import Weights, stack
+from sirensong.network.siren import Layer, Weights
 from sirensong.pictures.image import Pixels, read_picture, write_picture
 from sirensong.pictures.metrics import measure
 from sirensong.pictures.sheet import Row as Line
@@ -53,20 +53,30 @@ def hidden_on_the_way(
 
     An epoch is as many steps as look at as many pixels as a picture has. Epochs that training does not reach are left out.
     """
-    done = study.recipe.epochs()
+    done = study.recipe.joint.epochs()
     due: dict[int, float] = {bisect_left(done, epoch - 1e-9): epoch for epoch in epochs}
     seen: dict[float, list[Weights]] = {}
 
-    def watch(step: int, _: range, functions: Callable[[], list[Weights]]) -> None:
+    def watch(step: int, _: range, functions: Callable[[], Weights]) -> None:
         if step in due:
-            seen.setdefault(due[step], []).extend(functions())
+            seen.setdefault(due[step], []).append(functions())
 
-    hidden, keys = hidden_and_keys(study, pictures, seed, watcher=watch)
+    hidden, keys = hidden_and_keys(study, pictures, seed, on_step=watch)
     earlier = [
-        (epoch, replace(hidden, stego=replace(hidden.stego, weights=stack(functions))))
-        for epoch, functions in seen.items()
+        (epoch, replace(hidden, stego=replace(hidden.stego, weights=_joined(groups))))
+        for epoch, groups in seen.items()
     ]
     return [*sorted(earlier, key=lambda entry: entry[0]), (done[-1], hidden)], keys
+
+
+def _joined(groups: Sequence[Weights]) -> Weights:
+    """The functions of several groups of tiles, one after the other."""
+    return tuple(
+        Layer(
+            np.concatenate([own.weight for own in same]), np.concatenate([own.bias for own in same])
+        )
+        for same in zip(*groups, strict=True)
+    )
 
 
 def progress(study: Study, data_set: str, index: int, secrets: int, epochs: Sequence[float]) -> Row:

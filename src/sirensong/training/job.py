@@ -1,0 +1,223 @@
+"""What is settled before training begins: one frozen value that every step of a run looks at."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from sirensong.carrier.slots import SLOTS
+from sirensong.errors import SettingError
+from sirensong.keys.keys import KEY_BYTES, Key, SecretKey, derive
+from sirensong.network.siren import Architecture
+from sirensong.network.substitution import check_selects
+from sirensong.network.tiles import Grid
+from sirensong.pictures.decoys import decoy
+from sirensong.pictures.image import RGB, ImageLike, digest, fill, read_picture
+from sirensong.training.checkpoint import Checkpoint, read_nonce
+from sirensong.training.device import find_device, groups_of_tiles
+from sirensong.training.options import Options
+from sirensong.training.recipe import Recipe
+
+
+class Secret(NamedTuple):
+    """A secret picture and the key that reveals it.
+
+    Args:
+        key: bound to the carrier by its nonce.
+        picture: of any size.
+    """
+
+    key: SecretKey
+    picture: RGB
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of hiding, settled.
+
+    Args:
+        cover: the cover picture.
+        secrets: the secret pictures with their keys.
+        decoys: pictures of the cover's size under keys that nobody keeps.
+        recipe: how functions are trained.
+        architecture: of each tile's function.
+        grid: of tiles.
+        groups: tiles that are trained together.
+        options: how the run is run.
+        device: where.
+        nonce: of the carrier to be.
+        entropy: the run's 32 random bytes.
+        started: when the run began (time.monotonic), a resumed one's earlier time counted in.
+        checkpoint: where the run is kept, or None.
+    """
+
+    cover: RGB
+    secrets: tuple[Secret, ...]
+    decoys: tuple[Secret, ...]
+    recipe: Recipe
+    architecture: Architecture
+    grid: Grid
+    groups: tuple[range, ...]
+    options: Options
+    device: torch.device
+    nonce: bytes = field(repr=False)
+    entropy: bytes = field(repr=False)
+    started: float
+    checkpoint: Checkpoint | None
+
+    @property
+    def trained(self) -> tuple[Secret, ...]:
+        """What secret functions are trained for: secrets, then decoys."""
+        return self.secrets + self.decoys
+
+    @property
+    def pictures(self) -> list[RGB]:
+        """The picture of each function: the cover, secrets, decoys."""
+        return [self.cover, *(secret.picture for secret in self.trained)]
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that the run has taken."""
+        return time.monotonic() - self.started
+
+    def number(self, purpose: str) -> int:
+        """A random integer of 256 bits for one purpose."""
+        return int.from_bytes(derive(self.entropy, self.nonce, purpose))
+
+    def seconds_for(self, stage: str, tiles: range, spent: float) -> float | None:
+        """The time budget of a stage of some tiles, None if the run has none.
+
+        What is left of the run's budget is shared equally by the groups that are left; within a
+        group the cover's stage gets the share of its evaluations, and the joint stage the rest.
+
+        Args:
+            stage: "cover" or "joint".
+            tiles: the group.
+            spent: seconds that the stage has taken before a resumption.
+        """
+        if self.options.seconds is None:
+            return None
+        left = max(0.0, self.options.seconds - self.elapsed)
+        groups_left = len(self.groups) - self.groups.index(tiles)
+        share = 1.0
+        if stage == "cover":
+            cover, joint = self.recipe.cover.steps, self.recipe.joint.steps * len(self.pictures)
+            share = cover / (cover + joint)
+        return spent + share * left / groups_left
+
+
+def prepare(
+    cover: RGB,
+    secrets: Sequence[tuple[Key, RGB]],
+    recipe: Recipe,
+    options: Options,
+    decoys: Sequence[ImageLike] = (),
+) -> Job:
+    """Settle a run: bind keys, draw its randomness, open its checkpoint, add decoys.
+
+    Args:
+        cover: the cover picture.
+        secrets: (key, picture) of each secret.
+        recipe: how functions are trained.
+        options: how the run is run.
+        decoys: pictures to take decoys from; none to make them.
+
+    Raises:
+        SettingError: settings or keys that cannot be.
+        FormatError: a checkpoint that cannot be resumed.
+        FileError: a checkpoint that cannot be read or deleted, or a decoy that cannot be read.
+    """
+    now = time.monotonic() if options.started is None else options.started
+    height, width = cover.shape[:2]
+    grid, architecture = recipe.grid(height, width), recipe.architecture(height, width)
+    functions = max(len(secrets), recipe.functions)
+    if functions:
+        check_selects(architecture, recipe.ratio)
+    device = find_device(options.device)
+    groups = groups_of_tiles(grid, architecture, 1 + functions, device)
+
+    keys, pictures = [key for key, _ in secrets], [picture for _, picture in secrets]
+    context = digest([cover, *pictures], (recipe, options.seconds, len(decoys)))
+    resumed = options.checkpoint if options.resume else None
+    entropy = b"" if resumed is not None else _entropy(options.seed, keys, context)
+    nonce = derive(entropy, b"", "nonce") if resumed is None else read_nonce(resumed)
+    bound = _bind(keys, nonce)
+    checkpoint = None
+    if options.checkpoint is not None:
+        secret = b"".join(key.secret for key in bound)
+        same = context + len(groups[0]).to_bytes(4)  # groups depend on the device
+        checkpoint = Checkpoint(options.checkpoint, nonce, secret, same)
+        if options.resume:
+            entropy, elapsed = checkpoint.resume()
+            now = time.monotonic() - elapsed
+        else:
+            checkpoint.begin(entropy)
+    return Job(
+        cover=cover,
+        secrets=tuple(map(Secret, bound, pictures)),
+        decoys=_decoys(functions - len(secrets), cover, recipe.decoys, decoys, entropy, nonce),
+        recipe=recipe,
+        architecture=architecture,
+        grid=grid,
+        groups=tuple(groups),
+        options=options,
+        device=device,
+        nonce=nonce,
+        entropy=entropy,
+        started=now,
+        checkpoint=checkpoint,
+    )
+
+
+def _entropy(seed: int | None, keys: Sequence[Key], context: bytes) -> bytes:
+    """32 random bytes for the run.
+
+    With a seed they are derived from seed, keys and context: repeatable for the sender,
+    unpredictable to others.
+    """
+    if seed is None:
+        return os.urandom(KEY_BYTES)
+    material = seed.to_bytes(8)
+    salt = hashlib.sha256(b"sirensong seed" + material).digest()
+    secret = material + b"".join(key.bind(salt).secret for key in keys)
+    return derive(secret, context, "seeded entropy")
+
+
+def _bind(keys: Sequence[Key], nonce: bytes) -> list[SecretKey]:
+    if len(keys) > SLOTS:
+        raise SettingError(f"a carrier holds at most {SLOTS} pictures, got {len(keys)}")
+    bound = [key.bind(nonce) for key in keys]
+    if len({key.secret for key in bound}) < len(bound):
+        raise SettingError(
+            "the same key is given twice", hint="each secret picture needs a key of its own"
+        )
+    return bound
+
+
+def _decoys(
+    missing: int,
+    cover: RGB,
+    kind: str,
+    given: Sequence[ImageLike],
+    entropy: bytes,
+    nonce: bytes,
+) -> tuple[Secret, ...]:
+    """Decoy pictures, as large as the cover, under keys that nobody will have."""
+    rng = np.random.default_rng(int.from_bytes(derive(entropy, nonce, "decoys")))
+    if given:
+        chosen = rng.permutation(len(given))
+        own = [given[chosen[index % len(given)]] for index in range(missing)]
+        pictures = [fill(read_picture(picture).rgb, *cover.shape[:2]) for picture in own]
+    else:
+        pictures = [decoy(kind, cover, rng) for _ in range(missing)]
+    return tuple(
+        Secret(SecretKey(derive(entropy, nonce, f"decoys/{index}")), picture)
+        for index, picture in enumerate(pictures)
+    )
