@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from functions import initial, stack
 from sirensong.carrier.slots import seal_slots
 from sirensong.carrier.stego import StegoFunction
 from sirensong.keys.keys import SecretKey
-from sirensong.network.siren import Architecture, Layer, initial_weights, stack
+from sirensong.network.siren import Architecture, Layer
 from sirensong.network.tiles import Grid
 
 # The networks here are so small that a second thread costs more than it does; also in the processes that tests start.
@@ -52,7 +53,7 @@ def architecture():
 
 @pytest.fixture(scope="session")
 def weights(architecture):
-    layers = initial_weights(architecture, np.random.default_rng(7))
+    layers = initial(architecture, np.random.default_rng(7))
     for array in (array for layer in layers for array in layer):
         array.flags.writeable = False  # shared by all tests, so none may change it
     return layers

@@ -12,12 +12,12 @@ from sirensong.training.loop import Stage
 from sirensong.training.part import Part, Work
 
 import sirensong as ss
+from functions import unstack
 from sirensong.carrier import mapped
 from sirensong.carrier.file import to_bytes
 from sirensong.errors import FormatError, NoPictureError, SettingError
 from sirensong.lab.robustness import prune, quantise
 from sirensong.network.mask import mask_to_bytes
-from sirensong.network.siren import unstack
 from sirensong.network.tiles import Grid
 from sirensong.pictures.image import fill, resize, to_uint8, write_picture
 from sirensong.pictures.photographs import photograph as photograph_of

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import sirensong
+from functions import alone, initial, stack, unstack
 from sirensong.carrier import slots
 from sirensong.carrier.file import load, save
 from sirensong.carrier.slots import Slot
@@ -15,7 +16,7 @@ from sirensong.keys.keys import Draw, Passphrase, choose_positions, normal_value
 from sirensong.network import rendering
 from sirensong.network.mask import Mask
 from sirensong.network.rendering import colours, render, render_uint8
-from sirensong.network.siren import Architecture, Layer, evaluate, initial_weights, stack, unstack
+from sirensong.network.siren import Architecture, Layer, evaluate
 from sirensong.network.substitution import Selection, magnitude_positions
 from sirensong.network.tiles import Grid
 from sirensong.reveal import reveal, sample, unlock
@@ -35,7 +36,7 @@ def slot_for(weights, selection, ratio=RATIO, size=(4, 7)):
 def mask(architecture, weights, nonce):
     """A mask of other weights than the published ones, as after joint training."""
     cover = tuple(Layer(np.cos(10 * layer.weight), layer.bias) for layer in weights)
-    return Mask(architecture, RATIO, (magnitude_positions(cover, RATIO),), nonce[:8])
+    return Mask(architecture, RATIO, tuple(magnitude_positions(alone(cover), RATIO)), nonce[:8])
 
 
 @pytest.fixture(scope="module")
@@ -313,7 +314,7 @@ class TestTiles:
 
     @pytest.fixture
     def functions(self, architecture):
-        return [initial_weights(architecture, np.random.default_rng(seed)) for seed in range(6)]
+        return [initial(architecture, np.random.default_rng(seed)) for seed in range(6)]
 
     @pytest.fixture
     def tiled(self, make_stego, functions, key):
@@ -338,7 +339,7 @@ class TestTiles:
     def test_bands_do_not_show(self, make_stego, architecture, grid, size, monkeypatch):
         """A picture is finished some rows of tiles at a time, whether or not these have pixels."""
         functions = [
-            initial_weights(architecture, np.random.default_rng(seed)) for seed in range(grid.tiles)
+            initial(architecture, np.random.default_rng(seed)) for seed in range(grid.tiles)
         ]
         stego = make_stego([], weights=functions, grid=grid)
         whole = render(stego, size)

@@ -17,25 +17,27 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import sirensong as ss
+from functions import unstack
 from sirensong import cli
-from sirensong.carrier import to_bytes
-from sirensong.siren import Architecture, Layer, evaluate, initial_weights, stack
-from sirensong.slots import SLOT_BYTES, open_slots
+from sirensong.carrier.file import to_bytes
+from sirensong.carrier.slots import SLOT_BYTES, open_slots
+from sirensong.network.siren import Architecture, Layer, evaluate, initial_weights
 from sirensong.training import recipe as recipes
-from sirensong.training.disturbance import Disturbance
 from sirensong.training.optimizer import Muon
-from sirensong.training.parameters import Parameters
+from sirensong.training.perturb import perturb
+from sirensong.training.problem import Parameters
 from sirensong.training.step import TrainingPass
 
 # The internal names that tests replace, each in one place.
-KEY_WEIGHTS = "sirensong.training.part.key_weights"
+KEY_WEIGHTS = "sirensong.training.steps.key_weights"
 """Draws the key weights of one secret function: (key, ...)."""
-AT_ONCE = ("sirensong.training.run._FEATURES_AT_ONCE", {"cpu": 1})
+AT_ONCE = ("sirensong.training.device._FEATURES_AT_ONCE", {"cpu": 1})
 """Where it says how many tiles are trained together, and what to put there for one."""
 TRAINING_BAR = "sirensong.cli.sending.training_bar"
 """Yields the listener with which the command trains."""
 
 SMALL = ss.Architecture(hidden_features=16, hidden_layers=2, omega=10)
+SMALL_NETWORK = {"hidden_features": 16, "hidden_layers": 2, "omega": 10}
 SMALL_OPTIONS = ["--hidden-features", "16", "--hidden-layers", "2", "--omega", "10"]
 CPU = torch.device("cpu")
 STILL = {"rate": 0.0, "adam_rate": 0.0, "last_rate": 0.0}
@@ -44,15 +46,12 @@ STILL = {"rate": 0.0, "adam_rate": 0.0, "last_rate": 0.0}
 
 def small(*, cover_steps=2, joint_steps=3, share=1.0, keep_best=False, hold=0.5, **changes):
     """A recipe of few steps. share: of a tile's pixels in a step of either stage."""
+    batches = ((0.0, share),)
     return dataclasses.replace(
         ss.FAST,
-        cover_steps=cover_steps,
-        joint_steps=joint_steps,
-        cover_batch=share,
-        batches=((0.0, share),),
-        keep_best=keep_best,
-        hold=hold,
-        **{"tile": 16, "functions": 0} | changes,
+        cover=ss.Phase(cover_steps, batches, keep_best=keep_best),
+        joint=ss.Phase(joint_steps, batches, hold=hold),
+        **{"tile": 16, "functions": 0, **SMALL_NETWORK} | changes,
     )
 
 
@@ -62,16 +61,13 @@ def train(cover, secrets=(), *, recipe=None, on_progress=None, on_step=None, **o
         cover,
         secrets,
         recipe=recipe or small(),
-        architecture=SMALL,
-        listener=on_progress,
-        watcher=on_step,
-        **options,
+        options=ss.Options(on_progress=on_progress, on_step=on_step, **options),
     )
 
 
 def plan(cover, secrets=(), *, recipe=None, **options):
     """The one call of `plan`."""
-    return ss.plan(cover, secrets, recipe=recipe or small(), architecture=SMALL, **options)
+    return ss.plan(cover, secrets, recipe=recipe or small(), options=ss.Options(**options))
 
 
 def cover_functions(cover, secrets=(), **arguments):
@@ -80,7 +76,7 @@ def cover_functions(cover, secrets=(), **arguments):
 
     def watch(step, tiles, functions):
         if step == 0:
-            found.update(zip(tiles, functions(), strict=True))
+            found.update(zip(tiles, unstack(functions()), strict=True))
 
     train(cover, secrets, on_step=watch, **arguments)
     return found
@@ -214,9 +210,9 @@ def test_a_resumed_stage_looks_at_other_pixels_than_at_its_beginning(stage, tmp_
         train(picture(1), recipe=recipe, seed=1, checkpoint=path, on_progress=before)
     train(picture(1), recipe=recipe, seed=1, checkpoint=path, resume=True, on_progress=after)
     first, resumed = before.errors(stage), after.errors(stage)
-    assert list(resumed) == [4, 5, 6]
+    assert list(resumed) == [5, 6]
     assert len(set(first.values())) == 4
-    assert not {first[step] for step in (1, 2, 3)} & set(resumed.values())
+    assert not set(first.values()) & set(resumed.values())
 
 
 @pytest.mark.usefixtures("slow_clock", "one_tile_at_a_time")
@@ -280,7 +276,7 @@ def test_a_batch_that_happens_to_look_good_does_not_end_a_run(slow_clock):
     free, functions = Listener(), {}
 
     def watch(step, _, copies):
-        functions[step] = stack(copies())
+        functions[step] = copies()
 
     stego = train(cover, recipe=recipe, seed=1, on_progress=free, on_step=watch).stego
     estimates = {step: psnr for step, (psnr,) in free.errors("joint").items()}
@@ -336,7 +332,7 @@ def test_training_and_its_plan_have_the_precision_that_was_asked_for(verb, preci
 
 def test_the_last_bias_learns_in_full_precision_in_mixed_training_too():
     rng, gradients = np.random.default_rng(1), []
-    weights = Parameters.from_weights(stack([initial_weights(SMALL, rng)]), CPU)
+    weights = Parameters.from_weights(initial_weights(SMALL, [rng]), CPU)
     coords = torch.from_numpy(rng.uniform(-1, 1, (1, 32, 2)).astype(np.float32))
     colours = torch.from_numpy(rng.uniform(-1, 1, (1, 32, 3)).astype(np.float32))
     for dtype in (torch.float32, torch.bfloat16):
@@ -352,16 +348,15 @@ def test_the_last_bias_learns_in_full_precision_in_mixed_training_too():
 
 def test_the_default_recipe_is_the_tuned_one():
     """Found by measuring (docs/performance.md): a change of these is a change of every carrier."""
-    fast = dataclasses.asdict(ss.FAST)
-    assert {name: fast[name] for name in TUNED} == TUNED
+    assert dataclasses.asdict(ss.FAST) == TUNED
 
 
 TUNED = {
     "name": "fast",
-    "cover_steps": 100,
-    "joint_steps": 620,
-    "cover_batch": 1 / 8,
-    "batches": ((0.0, 1 / 16), (0.3, 1 / 8), (0.6, 1 / 4)),
+    "cover": dataclasses.asdict(ss.Phase(100, ((0.0, 1 / 8),))),
+    "joint": dataclasses.asdict(
+        ss.Phase(620, ((0.0, 1 / 16), (0.3, 1 / 8), (0.6, 1 / 4)), hold=0.5)
+    ),
     "optimizer": "muon",
     "rate": 0.035,
     "adam_rate": 3e-3,
@@ -369,17 +364,14 @@ TUNED = {
     "adam_betas": (0.9, 0.97),
     "momentum": 0.95,
     "tilt": 0.2,
-    "hold": 0.5,
     "gain": 1.2,
-    "keep_best": False,
     "tile": 32,
     "features": 1.5,
+    "hidden_features": None,
     "hidden_layers": 5,
     "omega": None,
     "selection": "keyed",
     "ratio": 0.05,
-    "pruning": 0.0,
-    "noise": 0.0,
     "functions": 2,
     "decoys": "photographs",
     "stego_weight": None,
@@ -410,11 +402,12 @@ def quintic(x):
 
 def test_noise_is_in_deviations_of_its_own_matrix_whatever_the_others_are():
     architecture = Architecture(hidden_features=64, hidden_layers=3)
-    tiles = [initial_weights(architecture, np.random.default_rng(seed)) for seed in range(2)]
-    tiles[1] = tuple(Layer(10 * weight, bias) for weight, bias in tiles[1])
-    shared = Parameters.from_weights(stack(tiles), CPU)
+    weights = initial_weights(architecture, [np.random.default_rng(seed) for seed in range(2)])
+    for weight, _ in weights:
+        weight[1] *= 10
+    shared = Parameters.from_weights(weights, CPU)
     shared.hidden[1] *= 100
-    seen = Disturbance(0.0, 0.1, torch.Generator().manual_seed(1))(shared)
+    seen = perturb(shared, ss.Phase(1, noise=0.1), torch.Generator().manual_seed(1))
     for name in ("first", "hidden", "last"):
         before = getattr(shared, name)
         added = getattr(seen, name) - before
@@ -474,7 +467,7 @@ def test_the_command_deletes_its_checkpoint_in_the_end(command, tmp_path, monkey
     during = []
     listen_with(monkeypatch, lambda _: during.append(files(tmp_path)))
     assert cli.run(command) == 0
-    assert during[-1] == {"song.checkpoint"}
+    assert during[-1] == {"song.checkpoint", "song.checkpoint.tiles"}
     assert files(tmp_path) == {"song"}
 
 
@@ -487,7 +480,7 @@ def test_the_command_resumes_the_run_that_was_interrupted(command, tmp_path, mon
     resumed = Listener()
     listen_with(monkeypatch, resumed)
     assert cli.run([*command, "--resume"]) == 0
-    assert (resumed.heard[0].stage, resumed.heard[0].step) == ("joint", 3)
+    assert (resumed.heard[0].stage, resumed.heard[0].step) == ("joint", 4)
     stego = ss.load(tmp_path / "song")
     assert stego.nonce in checkpoint
     assert ss.unlock(stego, key(1)).found

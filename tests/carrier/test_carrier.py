@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import save as pack
 
+from functions import initial, stack
 from sirensong.carrier import mapped
 from sirensong.carrier.file import LARGEST_CARRIER, load, save, to_bytes
 from sirensong.carrier.slots import Slot, seal_slots
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import FileError, FormatError
 from sirensong.keys.keys import SecretKey
-from sirensong.network.siren import Architecture, initial_weights, stack
+from sirensong.network.siren import Architecture
 from sirensong.network.substitution import Selection
 from sirensong.network.tiles import Grid
 
@@ -30,7 +31,7 @@ from sirensong.network.tiles import Grid
 def function_of(features, layers, omega, grid, height, width, seed):
     architecture = Architecture(features, layers, omega)
     rng = np.random.default_rng(seed)
-    weights = stack([initial_weights(architecture, rng) for _ in range(grid.tiles)])
+    weights = stack([initial(architecture, rng) for _ in range(grid.tiles)])
     return StegoFunction(architecture, grid, weights, height, width, rng.bytes(32), rng.bytes(2048))
 
 

@@ -6,9 +6,10 @@ import hashlib
 import numpy as np
 import pytest
 
+from functions import unstack
 from sirensong.carrier.stego import weights_digest
 from sirensong.errors import SettingError
-from sirensong.network.siren import Architecture, Layer, unstack
+from sirensong.network.siren import Architecture, Layer
 from sirensong.network.tiles import Grid
 
 

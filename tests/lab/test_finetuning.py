@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from functions import initial, unstack
 from sirensong.carrier.slots import Slot
 from sirensong.errors import NoPictureError, SettingError
 from sirensong.keys.keys import SecretKey
 from sirensong.lab.finetuning import finetune
-from sirensong.network.siren import evaluate, initial_weights, unstack
+from sirensong.network.siren import evaluate
 from sirensong.network.substitution import Selection
 from sirensong.network.tiles import Grid
 from sirensong.pictures.metrics import measure
@@ -20,7 +21,7 @@ RATE = 1e-3
 
 @pytest.fixture
 def song(make_stego, architecture, key):
-    functions = [initial_weights(architecture, np.random.default_rng(seed)) for seed in range(2)]
+    functions = [initial(architecture, np.random.default_rng(seed)) for seed in range(2)]
     return make_stego(
         [(key, Slot(Selection.KEYED, 0.1, 6, 9, bytes(6)))], weights=functions, grid=Grid(1, 2)
     )

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch.nn.utils import prune as oracle
 
+from functions import initial
 from sirensong.carrier.slots import Slot
 from sirensong.errors import SettingError
 from sirensong.keys.keys import SecretKey
 from sirensong.lab.robustness import disturb, prune, quantise
-from sirensong.network.siren import initial_weights
 from sirensong.network.substitution import Selection
 from sirensong.network.tiles import Grid
 from sirensong.reveal import sample, unlock
@@ -17,7 +17,7 @@ from sirensong.reveal import sample, unlock
 
 @pytest.fixture
 def song(make_stego, architecture, key):
-    functions = [initial_weights(architecture, np.random.default_rng(seed)) for seed in range(2)]
+    functions = [initial(architecture, np.random.default_rng(seed)) for seed in range(2)]
     return make_stego(
         [(key, Slot(Selection.KEYED, 0.1, 6, 9, bytes(6)))], weights=functions, grid=Grid(1, 2)
     )

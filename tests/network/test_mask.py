@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions import alone, initial
 from sirensong.errors import FileError, FormatError, SettingError
 from sirensong.network.mask import (
     Mask,
@@ -22,7 +23,7 @@ from sirensong.network.mask import (
     sparse_vector,
     write_mask,
 )
-from sirensong.network.siren import Architecture, initial_weights
+from sirensong.network.siren import Architecture
 from sirensong.network.substitution import magnitude_positions, random_positions, selected_count
 
 HEADER = struct.calcsize("<8s4s8sHBHBI")
@@ -148,8 +149,8 @@ class TestSize:
 
     def test_the_largest_weights_of_a_function(self):
         architecture = Architecture(128, 8)
-        weights = initial_weights(architecture, np.random.default_rng(3))
-        mask = Mask(architecture, 0.05, (magnitude_positions(weights, 0.05),), bytes(8))
+        weights = initial(architecture, np.random.default_rng(3))
+        mask = Mask(architecture, 0.05, tuple(magnitude_positions(alone(weights), 0.05)), bytes(8))
         size = len(mask_to_bytes(mask))
         assert size <= 1.03 * entropy_bits(mask) / 8 + HEADER
         ones = sum(len(places) for places in mask.positions[0])

@@ -61,13 +61,14 @@ class TestInitialWeights:
     @pytest.mark.parametrize("gain", [1.0, 0.5])
     def test_every_layer_fills_its_bounds(self, gain):
         architecture = Architecture(hidden_features=96, hidden_layers=4, omega=40.0)
-        layers = initial_weights(architecture, np.random.default_rng(5), gain)
+        rngs = [np.random.default_rng(seed) for seed in (5, 6)]
+        layers = initial_weights(architecture, rngs, gain)
         bounds = [
             (40 / 2, math.pi),
             *[(gain * math.sqrt(6 / 96), 1 / math.sqrt(96))] * 3,
             (math.sqrt(6 / 96), 0),
         ]
-        assert [layer.weight.shape for layer in layers] == list(architecture.shapes)
+        assert [layer.weight.shape for layer in layers] == [(2, *s) for s in architecture.shapes]
         for layer, (weight, bias) in zip(layers, bounds, strict=True):
             assert layer.weight.dtype == layer.bias.dtype == np.float32
             for values, bound in ((layer.weight, weight), (layer.bias, bias)):
@@ -76,7 +77,7 @@ class TestInitialWeights:
 
     def test_they_come_from_the_generator_alone(self):
         first, again, other = (
-            initial_weights(Architecture(8, 3), np.random.default_rng(seed)) for seed in (1, 1, 2)
+            initial_weights(Architecture(8, 3), [np.random.default_rng(seed)]) for seed in (1, 1, 2)
         )
         for one, two, three in zip(first, again, other, strict=True):
             np.testing.assert_array_equal(one.weight, two.weight)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from functions import alone, initial, stack
 from sirensong.errors import SettingError
 from sirensong.keys.keys import Draw, SecretKey, choose_positions, normal_values, xavier_deviation
 from sirensong.network.siren import Architecture, Layer
@@ -105,19 +106,26 @@ class TestMagnitude:
         expected = sorted(
             sorted(range(len(flat)), key=lambda place: (-abs(flat[place]), place))[:count]
         )
-        (chosen,) = magnitude_positions(
-            (Layer(matrix, np.zeros(len(matrix), np.float32)),), units / 10_000
-        )
+        layer = Layer(matrix, np.zeros(len(matrix), np.float32))
+        ((chosen,),) = magnitude_positions(alone([layer]), units / 10_000)
         assert chosen.dtype == np.int64
         assert chosen.tolist() == expected
 
     def test_negative_zero_and_sign_make_no_difference(self):
         matrix = np.array([[-0.0, 0.0, -2.0], [2.0, -0.0, 1.0]], np.float32)
-        (chosen,) = magnitude_positions((Layer(matrix, np.zeros(2, np.float32)),), 0.6667)
+        layer = Layer(matrix, np.zeros(2, np.float32))
+        ((chosen,),) = magnitude_positions(alone([layer]), 0.6667)
         assert chosen.tolist() == [0, 2, 3, 5]
 
+    def test_each_tile_has_its_own(self, architecture, weights):
+        other = initial(architecture, np.random.default_rng(8))
+        both = magnitude_positions(stack([weights, other]), 0.05)
+        for own, function in zip(both, (weights, other), strict=True):
+            (expected,) = magnitude_positions(alone(function), 0.05)
+            assert [places.tolist() for places in own] == [places.tolist() for places in expected]
+
     def test_each_matrix_gives_its_own_share(self, architecture, weights):
-        chosen = magnitude_positions(weights, 0.05)
+        (chosen,) = magnitude_positions(alone(weights), 0.05)
         assert [len(places) for places in chosen] == [
             selected_count(0.05, out * into) for out, into in architecture.shapes
         ]
@@ -131,7 +139,7 @@ class TestMagnitude:
             Layer(np.ones(shape, np.float32), np.zeros(shape[0], np.float32))
             for shape in architecture.shapes
         ]
-        chosen = magnitude_positions(flat, 0.05)
+        (chosen,) = magnitude_positions(alone(flat), 0.05)
         assert [len(places) for places in chosen] == [13, *[819] * 7, 19]
         assert all(
             places.tolist() == list(range(len(places))) for places in chosen
@@ -140,7 +148,7 @@ class TestMagnitude:
     @pytest.mark.parametrize("ratio", [0, 1, -1, math.nan])
     def test_a_ratio_out_of_range_is_refused(self, weights, ratio):
         with pytest.raises(SettingError):
-            magnitude_positions(weights, ratio)
+            magnitude_positions(alone(weights), ratio)
 
 
 class TestDrawn:
@@ -238,8 +246,9 @@ class TestSubstitute:
             for shape in architecture.shapes
         )
         positions = keyed_positions(key, nonce, architecture, units / 10_000)
-        (values,) = key_weights(key, nonce, architecture, {0: positions})
-        substitute(weights, positions, values)
+        values = key_weights(key, nonce, architecture, {0: positions})
+        substitute(alone(weights), [positions], values)
+        (values,) = values
         for (weight, bias), (out, into), places, inserted in zip(
             weights, architecture.shapes, positions, values, strict=True
         ):
@@ -252,15 +261,16 @@ class TestSubstitute:
     def test_positions_count_row_by_row(self, order):
         matrix = np.zeros((2, 3), np.float32, order=order)
         substitute(
-            (Layer(matrix, np.zeros(2, np.float32)),),
-            (np.array([1, 3]),),
-            (np.array([5, 6], np.float32),),
+            alone([Layer(matrix, np.zeros(2, np.float32))]),
+            [(np.array([1, 3]),)],
+            [(np.array([5, 6], np.float32),)],
         )
         assert matrix.tolist() == [[0, 5, 0], [6, 0, 0]]
 
     def test_as_many_layers_as_there_are(self, key, nonce, architecture, weights):
         positions = keyed_positions(key, nonce, architecture, 0.25)
-        (values,) = key_weights(key, nonce, architecture, {0: positions})
-        copies = tuple(Layer(layer.weight.copy(), layer.bias) for layer in weights)
+        values = key_weights(key, nonce, architecture, {0: positions})
         with pytest.raises(ValueError, match="shorter"):
-            substitute(copies, positions[:-1], values)
+            substitute(stack([weights]), [positions[:-1]], values)
+        with pytest.raises(ValueError, match="longer"):
+            substitute(stack([weights]), [], values)

@@ -5,7 +5,8 @@ import torch
 from sirensong.training.disturbance import Disturbance
 from sirensong.training.parameters import Parameters
 
-from sirensong.network.siren import Architecture, initial_weights, stack
+from functions import initial, stack
+from sirensong.network.siren import Architecture
 
 CPU = torch.device("cpu")
 
@@ -13,7 +14,7 @@ CPU = torch.device("cpu")
 def parameters():
     architecture = Architecture(hidden_features=20, hidden_layers=3)
     return Parameters.from_weights(
-        stack([initial_weights(architecture, np.random.default_rng(seed)) for seed in range(2)]),
+        stack([initial(architecture, np.random.default_rng(seed)) for seed in range(2)]),
         CPU,
     )
 

@@ -6,9 +6,10 @@ import torch
 from sirensong.training.parameters import Parameters
 from skimage.metrics import peak_signal_noise_ratio
 
+from functions import initial, stack
 from sirensong.keys.keys import SecretKey
 from sirensong.network.rendering import colours
-from sirensong.network.siren import Architecture, Layer, evaluate, initial_weights, stack
+from sirensong.network.siren import Architecture, Layer, evaluate
 from sirensong.network.substitution import (
     key_weights,
     keyed_positions,
@@ -28,7 +29,7 @@ KEYS = [SecretKey(bytes([number]) * 32) for number in (1, 2)]
 
 @pytest.fixture
 def weights():
-    return initial_weights(ARCHITECTURE, np.random.default_rng(5))
+    return initial(ARCHITECTURE, np.random.default_rng(5))
 
 
 def targets(count, seed=9):
@@ -54,7 +55,7 @@ def substituted(weights, positions, values):
 
 def test_each_function_has_the_weights_that_a_receiver_would_substitute(weights):
     substitutions = keyed_substitutions()
-    others = initial_weights(ARCHITECTURE, np.random.default_rng(6))
+    others = initial(ARCHITECTURE, np.random.default_rng(6))
     problem = Problem(
         ARCHITECTURE,
         [Tile(targets(3), substitutions), Tile(targets(3), substitutions[::-1])],
@@ -77,7 +78,7 @@ def test_each_function_has_the_weights_that_a_receiver_would_substitute(weights)
 def test_the_shared_gradient_of_each_tile_is_that_of_autograd_through_the_substitution(
     weights, frozen
 ):
-    functions = [weights, initial_weights(ARCHITECTURE, np.random.default_rng(6))]
+    functions = [weights, initial(ARCHITECTURE, np.random.default_rng(6))]
     tiles = []
     for own in functions:
         mask = magnitude_positions(own, 0.2) if frozen else None
@@ -141,7 +142,7 @@ def test_each_functions_psnr_is_that_of_its_render(weights):
 
 
 def test_parameters_survive_the_way_to_torch_and_back(weights):
-    functions = [weights, initial_weights(ARCHITECTURE, np.random.default_rng(6))]
+    functions = [weights, initial(ARCHITECTURE, np.random.default_rng(6))]
     back = Parameters.from_weights(stack(functions), CPU).to_weights()
     for mine, other in zip(back, functions, strict=True):
         for layer, expected in zip(mine, other, strict=True):

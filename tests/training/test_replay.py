@@ -17,8 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import sirensong as ss
+from functions import initial, stack
 from sirensong.carrier.file import to_bytes
-from sirensong.network.siren import initial_weights, stack
 from sirensong.training import replay
 from sirensong.training.problem import Problem, Target, Tile
 
@@ -144,7 +144,7 @@ def test_a_stages_buffers_go_with_it():
         [1.0],
     )
     shared = Parameters.from_weights(
-        stack([initial_weights(architecture, np.random.default_rng(1))]), torch.device("cpu")
+        stack([initial(architecture, np.random.default_rng(1))]), torch.device("cpu")
     )
     gc.disable()
     try:

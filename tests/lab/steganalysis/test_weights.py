@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import auc, roc_auc_score, roc_curve
 
+from functions import initial, stack
 from sirensong import cli
 from sirensong.carrier.file import save
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import SettingError
 from sirensong.lab.steganalysis.weights import area, detect, histogram, roc, statistics
-from sirensong.network.siren import initial_weights, stack
 from sirensong.network.tiles import Grid
 
 
@@ -23,7 +23,7 @@ def population(architecture):
         rng = np.random.default_rng(seed)
         functions = []
         for _ in range(count):
-            tiles = stack([initial_weights(architecture, rng) for _ in range(2)])
+            tiles = stack([initial(architecture, rng) for _ in range(2)])
             first, second, *rest = tiles
             changed = (
                 first,
