@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from sirensong.carrier import mapped
 from sirensong.errors import FileError, FormatError, SettingError
-from sirensong.pictures import image
+from sirensong.pictures import image, opening
 from sirensong.pictures.image import (
     encode_picture,
     fill,
@@ -55,9 +54,8 @@ def photograph(seed=1, size=(48, 64)):
 
 @pytest.fixture(params=[False, True], ids=["small", "large"])
 def large(request, monkeypatch):
-    """With and without the ways of large pictures: sealed in files, and looked at in bands of a row or a few."""
+    """With and without what large pictures take: bands, here of a row or a few."""
     if request.param:
-        monkeypatch.setattr(mapped, "IN_MEMORY", 0)
         monkeypatch.setattr(image, "_BAND", 20)
     return request.param
 
@@ -85,7 +83,7 @@ def assert_picture(picture, expected, notes=()):
 
 
 class TestFiles:
-    @pytest.mark.parametrize("form", ["PNG", "WEBP", "BMP", "TIFF", "PPM"])
+    @pytest.mark.parametrize("form", ["PNG", "WEBP", "BMP", "TIFF"])
     def test_rgb(self, read, form):
         options = {"lossless": True} if form == "WEBP" else {}
         assert_picture(read(encoded(Image.fromarray(RGB), form, **options)), colours(RGB))
@@ -209,7 +207,7 @@ class TestFiles:
         assert_picture(
             read(data, "a.gif"),
             colours(np.full((5, 7, 3), RED)),
-            ["only the first of 3 frames is used"],
+            ["only one of its frames is used"],
         )
 
     def test_a_jpeg(self, read):
@@ -308,7 +306,7 @@ class TestPil:
 
     @pytest.mark.parametrize("size", [(0, 0), (0, 5), (5, 0)])
     def test_no_pixels_are_refused(self, size):
-        with pytest.raises(FormatError, match=f"no pixels: {size[0]}x{size[1]}"):
+        with pytest.raises(FormatError, match=f"the image is {size[0]}x{size[1]}, expected sides"):
             read_picture(Image.new("RGB", size))
 
     def test_one_that_cannot_be_decoded_or_converted_is_refused(self):
@@ -338,7 +336,7 @@ class TestArrays:
         assert_picture(
             picture,
             colours([[(2 * sample + 257) // 514 for sample in samples]]),
-            ["16 bits reduced to 8"],
+            ["the image: 16-bit colours reduced to 8 bits"],
         )
 
     @pytest.mark.parametrize(
@@ -348,7 +346,7 @@ class TestArrays:
         array = (np.array([[[1, 0, 0, 1], [1, 0, 0, 0]]]) * full).astype(dtype)
         picture = read_picture(array)
         np.testing.assert_array_equal(picture.pixels, [[[1, 0, 0], [1, 1, 1]]])
-        assert "transparency dropped, laid on white" in picture.notes
+        assert picture.notes[-1] == "the image: transparency dropped, laid on white"
 
     def test_an_alpha_that_hides_nothing_is_not_worth_a_note(self):
         assert_picture(read_picture(np.dstack([RGB, np.full_like(GREY, 255)])), colours(RGB))
@@ -433,7 +431,7 @@ class TestDamaged:
 
     @pytest.mark.parametrize(("pixels", "accepted"), [(34, False), (36, True)])
     def test_the_limit_is_ours_and_not_pillow_s(self, read, monkeypatch, pixels, accepted):
-        monkeypatch.setattr(image, "LARGEST_FILE", pixels)
+        monkeypatch.setattr(opening, "LARGEST_PIXELS", pixels)
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3)
         if accepted:
             assert read(encoded(Image.fromarray(RGB), "PNG")).size == (5, 7)
@@ -490,7 +488,7 @@ class TestDamaged:
     def test_what_cannot_be_read_is_a_problem(self, tmp_path):
         with pytest.raises(FileError, match=r"cannot read .*a.png: no such file"):
             read_picture(tmp_path / "a.png")
-        with pytest.raises(FileError, match="directory"):
+        with pytest.raises(FileError, match="is not a regular file"):
             read_picture(tmp_path)
 
 
@@ -539,13 +537,13 @@ class TestResize:
 
     @pytest.mark.parametrize("size", [(24, 32), (96, 128), (1, 1), (10, 200), (47, 63)])
     def test_it_is_lanczos_s(self, size, large):
-        levels = to_uint8(photograph())
-        image, (height, width) = Image.fromarray(levels), size
+        rgb = to_uint8(photograph())
+        image, (height, width) = Image.fromarray(rgb), size
         wide = (
             image.resize((width, 48), Image.Resampling.LANCZOS) if large else image
         )  # one axis after the other
         expected = wide.resize((width, height), Image.Resampling.LANCZOS)
-        resized = np.asarray(resize(levels, *size))
+        resized = np.asarray(resize(rgb, *size))
         assert resized.dtype == np.uint8
         np.testing.assert_allclose(
             resized.astype(int), expected, atol=large
