@@ -33,7 +33,7 @@ def test_decoys_differ_and_repeat_by_their_randomness(kind):
 
 @pytest.mark.parametrize("kind", ["leaves", "noise"])
 def test_their_spectrum_falls_as_a_photographs(kind):
-    """Power over frequency squared or a little less, on average over twenty, between 2 and 16 waves a side."""
+    """Power over frequency squared or a little less: the mean of twenty, 2 to 16 waves a side."""
     grey = [decoy(kind, cover(64, 64), np.random.default_rng(seed)).mean(2) for seed in range(20)]
     power = np.mean(
         [np.abs(np.fft.fft2(picture - picture.mean())) ** 2 for picture in grey], axis=0

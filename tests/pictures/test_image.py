@@ -1,7 +1,9 @@
 """Photographs: every kind that people have, read to the same colours; coordinates; writing."""
 
+import hashlib
 import io
 import math
+import stat
 import struct
 import zlib
 
@@ -9,11 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, features
 
 from sirensong.errors import FileError, FormatError, SettingError
 from sirensong.pictures import image, opening
 from sirensong.pictures.image import (
+    PICTURE_ENDINGS,
+    digest,
     encode_picture,
     fill,
     fit_within,
@@ -72,7 +76,7 @@ def read(tmp_path, large):
 
 
 def assert_picture(picture, expected, notes=()):
-    """The picture has exactly the expected colours, and one note for each of `notes`, which are parts of them."""
+    """The picture has exactly the expected colours, and notes that contain `notes`, one each."""
     assert picture.pixels.dtype == np.float32
     assert picture.pixels.flags.c_contiguous
     assert picture.size == expected.shape[:2]
@@ -393,6 +397,134 @@ class TestArrays:
             read_picture(np.array([[0.5, value]]))
 
 
+class Arrayed:
+    """Not an array, but made one by NumPy, as a tensor is."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __array__(self, dtype=None, copy=None):
+        if isinstance(self.array, Exception):
+            raise self.array
+        return self.array
+
+
+class TestOtherObjects:
+    @pytest.mark.parametrize("make", [bytes, bytearray, memoryview, io.BytesIO])
+    def test_the_bytes_of_a_file(self, make):
+        assert_picture(read_picture(make(encoded(Image.fromarray(RGB), "PNG"))), colours(RGB))
+
+    @pytest.mark.parametrize("buffering", [-1, 0])
+    def test_an_open_file(self, tmp_path, buffering):
+        Image.fromarray(RGB).save(tmp_path / "a.png")
+        with (tmp_path / "a.png").open("rb", buffering) as file:
+            assert_picture(read_picture(file), colours(RGB))
+            assert not file.closed
+
+    def test_what_numpy_makes_an_array_of(self):
+        assert_picture(read_picture(Arrayed(RGB)), colours(RGB))
+        assert_picture(read_picture(Arrayed(colours(RGB))), colours(RGB))
+
+    def test_a_tensor(self):
+        torch = pytest.importorskip("torch", reason="PyTorch, an extra, is not installed")
+        assert_picture(read_picture(torch.from_numpy(RGB)), colours(RGB))
+        trained = torch.from_numpy(colours(RGB)).requires_grad_()
+        with pytest.raises(SettingError, match=r"image of type Tensor: .*grad") as caught:
+            read_picture(trained)
+        assert caught.value.message.isprintable()
+
+    @pytest.mark.parametrize("error", [TypeError("On a\nGPU"), RuntimeError("On a\nGPU")])
+    def test_what_cannot_be_made_an_array_is_refused_in_one_line(self, error):
+        with pytest.raises(SettingError) as caught:
+            read_picture(Arrayed(error))
+        assert caught.value.message == (
+            "cannot make an array of the image of type Arrayed: on a gpu"
+        )
+
+    @pytest.mark.parametrize("image", [None, 5, [[1, 2]], (RGB, RGB), {"a": RGB}, object()])
+    def test_anything_else_is_refused(self, image):
+        with pytest.raises(SettingError) as caught:
+            read_picture(image)
+        assert caught.value.message == (
+            "expected an image: a path, bytes, a binary file, a PIL image or an array, "
+            f"got {type(image).__name__}"
+        )
+
+    def test_a_file_of_text_is_refused(self):
+        with pytest.raises(SettingError, match="from StringIO: expected a file opened in binary"):
+            read_picture(io.StringIO("text"))
+
+    def test_a_file_that_cannot_be_read_is_a_problem(self):
+        file = io.BytesIO(b"data")
+        file.close()
+        with pytest.raises(FileError, match="cannot read the image: i/o operation on closed"):
+            read_picture(file)
+
+    @pytest.mark.parametrize("data", [b"", io.BytesIO()])
+    def test_nothing_is_refused(self, data):
+        with pytest.raises(FormatError, match="the image is empty, expected an image"):
+            read_picture(data)
+
+    def test_more_than_the_cap_is_refused(self, monkeypatch):
+        monkeypatch.setattr(image, "_LARGEST_BYTES", 10)
+        with pytest.raises(FormatError, match="the image is too large for an image"):
+            read_picture(io.BytesIO(bytes(11)))
+
+    def test_notes_name_it_the_image(self):
+        for source in (GREY.astype(np.uint16), Image.fromarray(GREY.astype(np.uint16))):
+            assert [note.partition(":")[0] for note in read_picture(source).notes] == ["the image"]
+
+
+class TestSides:
+    @pytest.mark.parametrize("size", [(70_000, 4), (4, 70_000), (65_536, 1)])
+    def test_a_side_that_no_slot_can_keep_is_refused_on_reading(self, tmp_path, size):
+        array = np.zeros((*size, 3), np.uint8)
+        Image.fromarray(array).save(tmp_path / "a.png")
+        for source, name in (
+            (array, "the image"),
+            (Image.fromarray(array), "the image"),
+            (tmp_path / "a.png", str(tmp_path / "a.png")),
+        ):
+            with pytest.raises(FormatError) as caught:
+                read_picture(source, within=(64, 64))
+            assert caught.value.message == (
+                f"{name} is {size[1]}x{size[0]}, expected sides of 1 to 65535 pixels"
+            )
+
+    def test_the_longest_is_fine(self):
+        assert read_picture(np.zeros((1, 65_535, 3), np.uint8)).size == (1, 65_535)
+
+
+class TestWithin:
+    def test_what_is_made_smaller_is_noted(self, tmp_path):
+        Image.new("RGB", (320, 200), "red").save(tmp_path / "a.png")
+        picture = read_picture(tmp_path / "a.png", within=(128, 128))
+        assert picture.notes == (f"{tmp_path / 'a.png'}: made smaller from 320x200 to 128x80",)
+        assert picture.size == (80, 128)
+        assert picture.original_size == (200, 320)
+        assert_picture(picture, np.broadcast_to([1.0, 0, 0], (80, 128, 3)), ["320x200 to 128x80"])
+
+    @pytest.mark.parametrize("within", [None, (5, 7), (100, 100), (5, 100)])
+    def test_what_is_not_is_not(self, within):
+        picture = read_picture(RGB, within=within)
+        assert picture.notes == ()
+        assert picture.original_size == picture.size == (5, 7)
+        assert picture.rgb is RGB
+
+    def test_it_is_noted_after_what_was_lost_before(self):
+        picture = read_picture(np.zeros((9, 9), np.uint16), within=(3, 3))
+        assert picture.notes == (
+            "the image: 16-bit colours reduced to 8 bits",
+            "the image: made smaller from 9x9 to 3x3",
+        )
+
+    def test_the_original_size_is_that_of_the_upright_image(self):
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        data = encoded(Image.fromarray(RGB), "PNG", exif=exif)
+        assert read_picture(data, within=(4, 4)).original_size == (7, 5)
+
+
 class TestDamaged:
     def assert_refused(self, read, data, name="a.png"):
         with pytest.raises(FormatError) as caught:
@@ -531,6 +663,15 @@ class TestConversion:
         np.testing.assert_array_equal(np.asarray(image), RGB)
 
 
+class TestDigest:
+    def test_it_is_sha_256_of_the_settings_and_of_each_picture_s_shape_and_bytes(self, large):
+        """Results and checkpoints of earlier versions are found by it."""
+        expected = hashlib.sha256(b"('fast', 3)")
+        for array in (RGB, colours(RGB)):
+            expected.update(b"(5, 7, 3)" + array.tobytes())
+        assert digest([RGB, colours(RGB)[:, ::-1][:, ::-1]], ("fast", 3)) == expected.digest()
+
+
 class TestResize:
     def test_the_same_size_is_the_same_picture(self):
         assert resize(RGB, 5, 7) is RGB
@@ -631,6 +772,23 @@ class TestWrite:
             encode_picture(long, "a.webp")
         assert encode_picture(long, "a.png")
 
+    @pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+    def test_avif(self, tmp_path):
+        write_picture(tmp_path / "a.avif", photograph())
+        with Image.open(tmp_path / "a.avif") as image:
+            assert image.format == "AVIF"
+        np.testing.assert_allclose(
+            read_picture(tmp_path / "a.avif").pixels, photograph(), atol=0.06
+        )
+        with pytest.raises(SettingError, match="70000x1 is too large for AVIF"):
+            encode_picture(np.zeros((1, 70_000, 3), np.uint8), "a.avif")
+
+    @pytest.mark.parametrize(("secret", "mode"), [(False, 0o644), (True, 0o600)])
+    def test_a_revealed_secret_can_be_its_owner_s_alone(self, tmp_path, set_umask, secret, mode):
+        set_umask(0o022)
+        write_picture(tmp_path / "a.png", RGB, secret=secret)
+        assert stat.S_IMODE((tmp_path / "a.png").stat().st_mode) == mode
+
     def test_an_existing_file_is_replaced_only_with_overwrite(self, tmp_path):
         write_picture(tmp_path / "a.png", colours(RGB))
         with pytest.raises(FileError, match="exists"):
@@ -650,3 +808,8 @@ def test_filling_takes_the_middle(size, wanted, rows, columns):
     picture = from_uint8(np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8))
     np.testing.assert_array_equal(fill(picture, *wanted), picture[rows, columns])
     assert fill(picture, 3, 50).shape == (3, 50, 3)
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png", ".gif", ".avif", ".heic", ".heif", ".tif"])
+def test_endings_of_images_that_can_be_read(ending):
+    assert PICTURE_ENDINGS.count(ending) == 1
