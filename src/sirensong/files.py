@@ -1,4 +1,4 @@
-"""Reading with a cap and writing whole: a file is as it was before or complete, never half-written."""
+"""Reading with a cap and writing whole: a file is as it was or complete, never half-written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures to train for where there is no secret, so that every function is trained as if it had some.
+"""Pictures to train for where there is no secret: every function is trained as if it had some.
 
 What a function was trained for can be read from its weights, secrets or not. Unused places are
 filled with other pictures under keys that nobody keeps, so a function with secrets is trained like
