@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, features
+from PIL import Image
 
 from sirensong.errors import FileError, FormatError, SettingError
 from sirensong.pictures import image, opening
@@ -28,6 +28,7 @@ from sirensong.pictures.image import (
     to_uint8,
     write_picture,
 )
+from sirensong.pictures.opening import HAS_AVIF
 
 RGB = np.random.default_rng(4).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 GREY = RGB[..., 0]
@@ -133,7 +134,7 @@ class TestFiles:
 
     def test_grey_with_alpha(self, read):
         data = encoded(
-            Image.fromarray(np.array([[[200, 255], [200, 0], [0, 51]]], np.uint8), "LA"), "PNG"
+            Image.fromarray(np.array([[[200, 255], [200, 0], [0, 51]]], np.uint8)), "PNG"
         )
         expected = [[[200] * 3, [255] * 3, [204] * 3]]
         assert_picture(read(data), colours(expected), ["transparency dropped, laid on white"])
@@ -772,7 +773,7 @@ class TestWrite:
             encode_picture(long, "a.webp")
         assert encode_picture(long, "a.png")
 
-    @pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+    @pytest.mark.skipif(not HAS_AVIF, reason="this Pillow has no AVIF")
     def test_avif(self, tmp_path):
         write_picture(tmp_path / "a.avif", photograph())
         with Image.open(tmp_path / "a.avif") as image:

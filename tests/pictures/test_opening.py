@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import EpsImagePlugin, GifImagePlugin, Image, TiffImagePlugin, features
+from PIL import EpsImagePlugin, GifImagePlugin, Image, TiffImagePlugin
 
 from sirensong.errors import FormatError, MissingDependencyError
 from sirensong.pictures.image import read_picture, to_pil
-from sirensong.pictures.opening import LARGEST_PIXELS, open_image, pixel_limit
+from sirensong.pictures.opening import HAS_AVIF, LARGEST_PIXELS, open_image, pixel_limit
 
 CLAIMED = 14_000  # a side, within LARGEST_PIXELS
 
-needs_avif = pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+needs_avif = pytest.mark.skipif(not HAS_AVIF, reason="this Pillow has no AVIF")
 
 SMALL = Image.new("RGB", (24, 16), (10, 200, 30))
 
@@ -161,7 +161,7 @@ class TestOutOfProportion:
     @pytest.mark.skipif(sys.platform != "linux", reason="peaks of memory are read from /proc")
     @pytest.mark.parametrize("name", HOSTILE)
     def test_a_small_file_of_a_large_image_is_refused_before_it_takes_memory(self, tmp_path, name):
-        if name.endswith(".avif") and not features.check("avif"):
+        if name.endswith(".avif") and not HAS_AVIF:
             pytest.skip("this Pillow has no AVIF")
         data = HOSTILE[name]()
         assert len(data) < 1000

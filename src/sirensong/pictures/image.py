@@ -7,7 +7,6 @@ import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +16,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from sirensong.errors import FormatError, SettingError
 from sirensong.files import Readable, StrPath, file_errors, read_bytes, read_whole, write_bytes
-from sirensong.pictures.opening import decoding, open_image
+from sirensong.pictures.opening import HAS_AVIF, decoding, open_image
 
 Pixels = npt.NDArray[np.float32]
 """Colours of a picture: (height, width, 3), RGB in [0, 1]."""
@@ -50,7 +49,7 @@ _WRITTEN = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
 }
-if find_spec("PIL._avif"):
+if HAS_AVIF:
     _WRITTEN[".avif"] = "AVIF"
 _OPTIONS: dict[str, dict[str, Any]] = {
     "WEBP": {"lossless": True},

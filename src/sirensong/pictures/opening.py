@@ -7,12 +7,15 @@ import io
 import threading
 import warnings
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from PIL import Image, UnidentifiedImageError
 
 from sirensong.errors import FormatError, MissingDependencyError, SirensongError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
+HAS_AVIF = find_spec("PIL._avif") is not None  # not every build of Pillow does
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", *(["AVIF"] if HAS_AVIF else []))
 """Pillow's names of the formats that are read without another package; MPO is among JPEG."""
 
 LARGEST_PIXELS = 200_000_000  # an image is decoded whole; cameras have come to 200 megapixels
