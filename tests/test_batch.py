@@ -20,7 +20,9 @@ from sirensong.batch import Job, Order, read_jobs, run_job, run_jobs
 from sirensong.errors import FormatError
 from sirensong.network.mask import mask_path, read_mask
 
-TINY = dataclasses.replace(ss.FAST, cover_steps=1, joint_steps=2)
+TINY = dataclasses.replace(
+    ss.FAST.with_steps(2, cover=1), hidden_features=24, hidden_layers=3, selection="magnitude"
+)
 
 NETWORK = ["--hidden-features", "24", "--hidden-layers", "3", "--omega", "15", "--seed", "1"]
 QUICK = [*NETWORK, "--steps", "5"]
@@ -93,7 +95,7 @@ def test_a_list_is_read_with_its_bad_rows_told(folder):
 )
 def test_another_file_is_no_list(folder, content):
     Path("jobs.csv").write_bytes(content.encode("latin-1"))
-    with pytest.raises(FormatError, match="no list of jobs"):
+    with pytest.raises(FormatError, match="not a list of jobs"):
         read_jobs("jobs.csv", "out")
 
 
@@ -141,9 +143,7 @@ def test_magnitude_selection_leaves_a_mask_beside_each_carrier(folder):
 def test_a_mask_that_a_dead_worker_left_is_replaced_and_another_ones_is_not(folder, monkeypatch):
     """A worker can die after its mask and before its carrier: the job is done again. A mask from before the run stays."""
     jobs, _ = read_jobs(folder / "jobs.csv", folder / "out")
-    order = Order(
-        lambda cover: (dataclasses.replace(TINY, selection="magnitude"), ss.Architecture(24, 3))
-    )
+    order = Order(TINY)
     (folder / "out").mkdir(exist_ok=True)
     mask_path(jobs[0].output).write_bytes(b"left behind")
     assert run_job(jobs[0], order).error is None
