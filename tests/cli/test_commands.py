@@ -596,21 +596,6 @@ def test_wrong_usage_is_exit_code_2(arguments, at, capsys):
     )  # it says what is wrong with it
 
 
-@pytest.mark.parametrize(
-    "command", [[], ["hide"], ["fit"], ["sample"], ["reveal"], ["inspect"], ["measure"], ["demo"]]
-)
-def test_help_is_there(command, capsys):
-    assert cli.run([*command, "--help"]) == 0
-    assert "Usage" in capsys.readouterr().out
-
-
-def test_no_command_at_all_is_a_call_for_help(capsys):
-    assert cli.run([]) == 0
-    printed = capsys.readouterr()
-    assert "Commands" in printed.out
-    assert printed.err == ""
-
-
 def test_a_full_disk_is_told_and_leaves_nothing_behind(at, tmp_path, capsys, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")

@@ -38,7 +38,7 @@ def refuse_same(written: Named, read: Named) -> None:
 def _same(one: Path, other: Path) -> bool:
     if STANDARD in (str(one), str(other)):
         return False
-    with file_errors("read", one):
+    with file_errors("write", one):
         if one.resolve() == other.resolve():
             return True
     with file_errors("read", other):

@@ -24,7 +24,7 @@ LARGE = 100 * 10**6
 LONG = 600.0
 """Seconds of training above which the user is asked."""
 
-_WORTH_TIMING = 10**12  # floating-point operations of training, below which it takes seconds
+_WORTH_TIMING = 4 * 10**11  # operations of training; timing a second of fewer would be felt
 _WORTH_SAYING = 10.0  # seconds
 _HEADER = 4000  # bytes of a carrier that are not weights, about
 
