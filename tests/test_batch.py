@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pickle
 import re
 import signal
 import subprocess
@@ -23,6 +24,8 @@ from sirensong.network.mask import mask_path, read_mask
 TINY = dataclasses.replace(
     ss.FAST.with_steps(2, cover=1), hidden_features=24, hidden_layers=3, selection="magnitude"
 )
+
+LEARNING = dataclasses.replace(ss.FAST.with_steps(200, cover=20), hidden_features=32)
 
 NETWORK = ["--hidden-features", "24", "--hidden-layers", "3", "--omega", "15", "--seed", "1"]
 QUICK = [*NETWORK, "--steps", "5"]
@@ -88,6 +91,67 @@ def test_a_list_is_read_with_its_bad_rows_told(folder):
         )
     ]
     assert [outcome.error.split(":")[0] for outcome in bad] == ["row 4", "row 5", "row 6", "row 7"]
+
+
+def test_outputs_are_carriers_so_that_no_two_have_one_mask(folder):
+    """a.one and a.two would both have the mask a.mask."""
+    rows = ["a.one,a.png,one.key=b.png", "a.two,a.png,one.key=b.png"]
+    rows += ["A.SAFETENSORS,a.png,one.key=b.png", "a.safetensors,a.png,one.key=b.png"]
+    Path("jobs.csv").write_text("\n".join(["output,cover,secrets", *rows]))
+    jobs, bad = read_jobs("jobs.csv", "out")
+    assert [job.output.name for job in jobs] == ["a.safetensors"]
+    assert [outcome.error for outcome in bad] == [
+        f"row {row}: expected an output that ends in .safetensors, got {name!r}"
+        for row, name in ((2, "a.one"), (3, "a.two"), (4, "A.SAFETENSORS"))
+    ]
+
+
+def test_names_that_no_file_can_have_fail_alone(folder):
+    long = "x" * 300
+    rows = [f"{long},a.png,one.key=b.png", "y,a\0.png,one.key=b.png", f"z,{long},one.key=b.png"]
+    rows += ["w\0,a.png,one.key=b.png", "good,a.png,one.key=b.png", f"v,a.png,{long}=b.png"]
+    write_jobs(*rows)
+    made, result = run_batch("--workers", "1", code=1)
+    assert list(made) == ["good.safetensors"]
+    assert "sirensong: error: 5 of 6 jobs failed" in result.stderr
+    assert f"{long}.safetensors: failed: cannot write " in result.stderr
+    assert result.stderr.count("file name too long") == 3
+    assert result.stderr.count("a name has a NUL character") == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_an_order_is_plain_data_that_any_worker_can_be_sent(folder):
+    order = Order(ss.FAST.robust(), (64, 64), (32, 32), 1, "cpu", ("decoy.png",))
+    sent = pickle.dumps(order)
+    assert b"sirensong.cli" not in sent
+    assert pickle.loads(sent) == order
+
+
+def test_each_job_is_measured_against_what_training_reported(folder, monkeypatch):
+    def boasting(*arguments, **options):
+        hidden = ss.hide(*arguments, **options)
+        return dataclasses.replace(hidden, psnr=(hidden.psnr[0], 99.0))
+
+    jobs, _ = read_jobs("jobs.csv", "out")
+    assert run_job(jobs[0], Order(LEARNING)).error is None
+    monkeypatch.setattr("sirensong.batch.hide", boasting)
+    outcome = run_job(jobs[2], Order(LEARNING))
+    shown = outcome.pictures[1].quality.psnr
+    assert outcome.error == f"a.png has {shown:.1f} dB where training reported 99.0"
+    assert jobs[2].output.exists()
+
+
+def test_covers_and_secrets_have_sizes_of_their_own(folder):
+    jobs, _ = read_jobs("jobs.csv", "out")
+    outcome = run_job(jobs[0], Order(LEARNING, within=(8, 8), secret_within=(12, 12)))
+    stego = ss.load(jobs[0].output)
+    secret = ss.unlock(stego, ss.read_key("one.key"))
+    assert (stego.width, stego.height, secret.width, secret.height) == (8, 8, 12, 12)
+    assert outcome.notes == (
+        "a.png: made smaller from 16x16 to 8x8",
+        "b.png: made smaller from 16x16 to 12x12",
+    )
+    assert all(picture.original is not None for picture in outcome.pictures)
 
 
 @pytest.mark.parametrize(
