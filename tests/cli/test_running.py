@@ -26,6 +26,14 @@ HIDE = ["hide", "cover.png", "--secret", "alice.key=holiday.png", "-o", SONG, *S
 FIT = ["fit", "cover.png", "-o", SONG, *SMALL]
 
 
+@pytest.fixture(autouse=True)
+def heard_signals():
+    """Tests that run in the background may have been told to ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def own(at, tmp_path, monkeypatch):
     """Stand in a folder with the same pictures and keys, and nothing else."""

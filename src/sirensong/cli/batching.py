@@ -122,7 +122,7 @@ def run_batch(options: BatchOptions, folder: Path, order: Order, *, json: bool) 
     failed = sum(outcome.error is not None for outcome in outcomes)
     if failed:
         raise SirensongError(
-            f"{failed} of {total} jobs failed", hint="the same command does what is left again"
+            f"{failed} of {total} jobs failed", hint="run the same command again for what is left"
         )
 
 

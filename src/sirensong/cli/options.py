@@ -94,7 +94,7 @@ class QualityOptions:
         int | None,
         _quality(
             "--tile-size",
-            help="side of the tiles that a large picture is cut into, in pixels, about",
+            help="approximate side of the tiles of a large picture, in pixels",
             show_default=_default(_tile),
         ),
     ] = None

@@ -136,8 +136,8 @@ def _hide(
     for secret in secrets:
         if secret.rgb.size > 1.5 * opened.rgb.size and recipe.hidden_features is None:
             print_note(
-                f"{secret.name} has more pixels than the cover, by which the network's size goes; "
-                "--hidden-features enlarges the network, --secret-size makes the picture smaller"
+                f"{secret.name} has more pixels than the cover, for which the network is sized; "
+                "if quality suffers, raise --hidden-features or give --secret-size"
             )
     request = Request(command, opened, secrets, recipe, decoy_pictures, options)
     if run.dry_run:
