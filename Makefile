@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow check format bench clean
+.PHONY: demo test test-slow check format bench kill-test clean
 
 demo: $(INSTALLED)
 	$(BIN)/sirensong demo -o demo --overwrite
@@ -24,6 +24,9 @@ check: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+kill-test: $(INSTALLED)
+	$(BIN)/python tests/kills.py build/kills --random 100
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/bench.py $(BENCH)
