@@ -13,7 +13,7 @@ import sirensong as ss
 
 
 def main(cover: str, secret: str, photographs: str, folder: str) -> None:
-    """Write song.safetensors with the secret, plain.safetensors without any, and the secret's key."""
+    """Write a carrier with the secret, one that hides nothing, and the secret's key."""
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
     decoys = sorted(Path(photographs).iterdir())
