@@ -81,6 +81,6 @@ def test_examples_in_docstrings_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     finder = doctest.DocTestFinder()
-    for example in finder.find(getattr(ss, name), name, globs={"ss": ss}):
+    for example in finder.find(getattr(ss, name), name, extraglobs={"ss": ss}):
         told = []
         assert runner.run(example, out=told.append).failed == 0, "".join(told)
