@@ -1,6 +1,7 @@
 """What the documentation says exists: options, files, names; and the examples in docstrings run."""
 
 import doctest
+import pkgutil
 import re
 import shlex
 from pathlib import Path
@@ -84,3 +85,21 @@ def test_examples_in_docstrings_run(name, tmp_path, monkeypatch):
     for example in finder.find(getattr(ss, name), name, extraglobs={"ss": ss}):
         told = []
         assert runner.run(example, out=told.append).failed == 0, "".join(told)
+
+
+def names_of(page):
+    """The dotted names of this package's modules in a page's code spans, without arguments."""
+    parts = "carrier|hide|keys|lab|network|pictures|reveal|training"
+    return sorted(set(re.findall(rf"`((?:{parts})\.[\w.]+)`", (ROOT / page).read_text("utf-8"))))
+
+
+@pytest.mark.parametrize("name", names_of("docs/paper-to-code.md"))
+def test_names_in_paper_to_code_exist(name):
+    pkgutil.resolve_name(f"sirensong.{name}")
+
+
+def test_every_equation_of_the_paper_is_in_the_table():
+    table = re.findall(
+        r"^\| [\d.]+, Eq\. (\d+)", (ROOT / "docs/paper-to-code.md").read_text(), re.M
+    )
+    assert [int(number) for number in table] == list(range(1, 18))
