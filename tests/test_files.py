@@ -122,12 +122,13 @@ class TestStandardInputAndOutput:
         assert read_input(tmp_path / "-", cap=10, what="a thing") == b"file"
 
     @pytest.mark.parametrize("data", [b"\0\n\xff", memoryview(b"\0\n\xff"), [b"\0\n", b"\xff"]])
-    def test_a_hyphen_writes_to_standard_output(self, tmp_path, monkeypatch, data):
-        monkeypatch.setattr(sys, "stdout", Standard())
+    def test_a_hyphen_writes_to_standard_output_at_once(self, tmp_path, monkeypatch, data):
         monkeypatch.chdir(tmp_path)
-        write_output("-", data, overwrite=False, secret=True)
-        assert sys.stdout.buffer.getvalue() == b"\0\n\xff"
-        assert list(tmp_path.iterdir()) == []
+        with (tmp_path / "pipe").open("wb") as pipe:
+            monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=pipe))
+            write_output("-", data, overwrite=False, secret=True)
+            assert (tmp_path / "pipe").read_bytes() == b"\0\n\xff"
+        assert list(tmp_path.iterdir()) == [tmp_path / "pipe"]
 
     def test_another_name_writes_that_file(self, tmp_path, monkeypatch):
         monkeypatch.setattr(sys, "stdout", Standard())
@@ -311,5 +312,8 @@ class TestWrite:
         monkeypatch.setattr(files, "refuse_existing", lambda *_, **__: None)
         with pytest.raises(FileError, match="exists"):
             write_bytes(tmp_path / "a", b"newer", overwrite=False)
-        assert list(tmp_path.iterdir()) == [tmp_path / "a"]
+        (tmp_path / "b").symlink_to(tmp_path / "nothing")
+        with pytest.raises(FileError, match="exists"):
+            write_bytes(tmp_path / "b", b"newer", overwrite=False)
+        assert sorted(tmp_path.iterdir()) == [tmp_path / "a", tmp_path / "b"]
         assert (tmp_path / "a").read_bytes() == b"new"
