@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from sirensong.carrier.slots import seal_slots
 from sirensong.carrier.stego import StegoFunction
-from sirensong.keys.keys import SecretKey
+from sirensong.keys.secret import SecretKey
 from sirensong.network.siren import Architecture, Layer, initial_weights, stack
 from sirensong.network.tiles import Grid
 

@@ -11,7 +11,8 @@ from sirensong.carrier.file import load, save
 from sirensong.carrier.slots import Slot
 from sirensong.carrier.stego import weights_digest
 from sirensong.errors import FormatError, NoPictureError, SettingError
-from sirensong.keys.keys import Draw, Passphrase, choose_positions, normal_values, xavier_deviation
+from sirensong.keys.secret import Passphrase
+from sirensong.keys.stream import Draw, choose_positions, normal_values, xavier_deviation
 from sirensong.network import rendering
 from sirensong.network.mask import Mask
 from sirensong.network.rendering import colours, render, render_uint8

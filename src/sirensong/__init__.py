@@ -23,7 +23,7 @@ from sirensong.errors import (
     SirensongError,
 )
 from sirensong.hide import Hidden, fit, hide, plan
-from sirensong.keys.keys import Passphrase, SecretKey, read_key, write_key
+from sirensong.keys.secret import Passphrase, SecretKey, read_key, write_key
 from sirensong.network.mask import Mask, read_mask, write_mask
 from sirensong.network.rendering import render, render_uint8
 from sirensong.network.siren import Architecture

@@ -11,7 +11,7 @@ from sirensong.carrier.file import save
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import SettingError
 from sirensong.files import StrPath
-from sirensong.keys.keys import Key
+from sirensong.keys.secret import Key
 from sirensong.network.mask import Mask, mask_path, write_mask
 from sirensong.network.siren import Architecture
 from sirensong.network.tiles import Grid, grid_for

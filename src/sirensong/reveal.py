@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sirensong.carrier.slots import DIGEST_BYTES, Slot, open_slots
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import NoPictureError, SettingError
-from sirensong.keys.keys import Key, SecretKey
+from sirensong.keys.secret import Key, SecretKey
 from sirensong.network.mask import Mask
 from sirensong.network.rendering import Size, render
 from sirensong.network.siren import Weights, unstack

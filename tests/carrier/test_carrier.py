@@ -21,7 +21,7 @@ from sirensong.carrier.file import LARGEST_CARRIER, load, save, to_bytes
 from sirensong.carrier.slots import Slot, seal_slots
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import FileError, FormatError
-from sirensong.keys.keys import SecretKey
+from sirensong.keys.secret import SecretKey
 from sirensong.network.siren import Architecture, initial_weights, stack
 from sirensong.network.substitution import Selection
 from sirensong.network.tiles import Grid

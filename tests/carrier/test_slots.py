@@ -13,7 +13,7 @@ from scipy import stats
 
 from sirensong.carrier.slots import SLOT_BYTES, SLOTS, Slot, open_slots, seal_slots
 from sirensong.errors import FormatError, SettingError
-from sirensong.keys.keys import SecretKey
+from sirensong.keys.secret import SecretKey
 from sirensong.network.substitution import Selection
 
 ENTROPY = bytes(range(60, 92))

@@ -17,18 +17,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sirensong.errors import FileError, FormatError, SettingError
-from sirensong.keys import keys
-from sirensong.keys.keys import (
-    Draw,
-    Passphrase,
-    SecretKey,
-    choose_positions,
-    derive,
-    keystream,
-    read_key,
-    write_key,
-    xavier_deviation,
-)
+from sirensong.keys import stream
+from sirensong.keys.secret import Passphrase, SecretKey, read_key, write_key
+from sirensong.keys.stream import Draw, choose_positions, derive, keystream, xavier_deviation
 
 SECRETS = st.binary(min_size=32, max_size=32)
 UINT64 = np.iinfo(np.uint64).max
@@ -308,9 +299,9 @@ class TestKeystream:
 
     @given(secret=SECRETS, nonce=SECRETS, count=st.integers(0, 70))
     def test_it_is_aes_256_in_counter_mode(self, secret, nonce, count):
-        stream = keystream(secret, nonce, "3/values", count)
-        assert stream.shape == (count,)
-        assert stream.tolist() == keystream_by_hand(secret, nonce, "3/values", count)
+        drawn = keystream(secret, nonce, "3/values", count)
+        assert drawn.shape == (count,)
+        assert drawn.tolist() == keystream_by_hand(secret, nonce, "3/values", count)
 
     def test_key_nonce_and_purpose_each_make_another_stream(self, key, other_key, nonce):
         streams = [
@@ -336,7 +327,7 @@ class TestPositions:
 
     def test_ties_go_to_the_lower_place(self, monkeypatch):
         monkeypatch.setattr(
-            keys, "keystream", lambda *_: np.array([5, 1, UINT64, 1, 5, 1], np.uint64)
+            stream, "keystream", lambda *_: np.array([5, 1, UINT64, 1, 5, 1], np.uint64)
         )
         assert choose_positions(b"", b"", "", total=6, count=2).tolist() == [1, 3]
         assert choose_positions(b"", b"", "", total=6, count=4).tolist() == [0, 1, 3, 5]
@@ -357,7 +348,7 @@ class TestPositions:
 
 
 def normal_values(secret, nonce, purpose, *, count, fan_in, fan_out):
-    (values,) = keys.normal_values(
+    (values,) = stream.normal_values(
         secret, nonce, [Draw(purpose, count, xavier_deviation(fan_in, fan_out))]
     )
     return values
@@ -390,7 +381,7 @@ class TestValues:
 
     def test_the_extreme_integers_give_finite_values(self, monkeypatch):
         monkeypatch.setattr(
-            keys, "keystream", lambda *_: np.array([0, UINT64, 2**63 - 1, 2**63], np.uint64)
+            stream, "keystream", lambda *_: np.array([0, UINT64, 2**63 - 1, 2**63], np.uint64)
         )
         lowest, highest, below, above = normal_values(b"", b"", "", count=4, fan_in=1, fan_out=1)
         assert lowest == -highest == np.float32(stats.norm.ppf(2.0**-53))

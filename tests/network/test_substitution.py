@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from sirensong.errors import SettingError
-from sirensong.keys.keys import Draw, SecretKey, choose_positions, normal_values, xavier_deviation
+from sirensong.keys.secret import SecretKey
+from sirensong.keys.stream import Draw, choose_positions, normal_values, xavier_deviation
 from sirensong.network.siren import Architecture, Layer
 from sirensong.network.substitution import (
     key_weights,

@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio
 
-from sirensong.keys.keys import SecretKey
+from sirensong.keys.secret import SecretKey
 from sirensong.network.rendering import colours
 from sirensong.network.siren import Architecture, Layer, evaluate, initial_weights, stack
 from sirensong.network.substitution import (

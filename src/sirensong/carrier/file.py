@@ -17,7 +17,7 @@ from sirensong.carrier.slots import SLOT_BYTES, SLOTS
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import FormatError, SettingError
 from sirensong.files import StrPath, told, write_bytes
-from sirensong.keys.keys import NONCE_BYTES
+from sirensong.keys.stream import NONCE_BYTES
 from sirensong.network.siren import Architecture, Array, Layer
 from sirensong.network.tiles import Grid
 

@@ -11,7 +11,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from sirensong.errors import FormatError, SettingError
-from sirensong.keys.keys import SecretKey, derive, keystream
+from sirensong.keys.secret import SecretKey
+from sirensong.keys.stream import derive, keystream
 from sirensong.network.substitution import RATIO_STEPS, Selection, ratio_units
 
 SLOTS = 64

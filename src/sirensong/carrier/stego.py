@@ -11,7 +11,7 @@ import numpy as np
 from sirensong.carrier.mapped import pieces, take
 from sirensong.carrier.slots import SLOT_BYTES, SLOTS
 from sirensong.errors import SettingError
-from sirensong.keys.keys import NONCE_BYTES
+from sirensong.keys.stream import NONCE_BYTES
 from sirensong.network.siren import Architecture, Layer, Weights
 from sirensong.network.tiles import Grid
 from sirensong.pictures.image import LARGEST_SIDE

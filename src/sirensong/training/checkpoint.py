@@ -23,7 +23,7 @@ from torch import Tensor
 
 from sirensong.errors import FormatError
 from sirensong.files import StrPath, read_bytes, told, write_bytes
-from sirensong.keys.keys import NONCE_BYTES, derive
+from sirensong.keys.stream import NONCE_BYTES, derive
 from sirensong.network.siren import Layer, Weights
 from sirensong.network.substitution import Positions
 from sirensong.training.loop import Snapshot

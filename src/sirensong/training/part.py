@@ -9,7 +9,8 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from sirensong.keys.keys import SecretKey, derive
+from sirensong.keys.secret import SecretKey
+from sirensong.keys.stream import derive
 from sirensong.network.siren import Architecture, Weights, initial_weights, stack
 from sirensong.network.substitution import (
     Positions,

@@ -15,7 +15,8 @@ from sirensong.carrier.mapped import release, zeros
 from sirensong.carrier.slots import DIGEST_BYTES, SLOTS, Slot, seal_slots
 from sirensong.carrier.stego import StegoFunction, weights_digest
 from sirensong.errors import SettingError
-from sirensong.keys.keys import KEY_BYTES, Key, SecretKey, derive
+from sirensong.keys.secret import KEY_BYTES, Key, SecretKey
+from sirensong.keys.stream import derive
 from sirensong.network.mask import CARRIER_BYTES, Mask
 from sirensong.network.siren import Architecture, Layer, Weights
 from sirensong.network.substitution import Positions, Selection, check_selects
