@@ -24,17 +24,35 @@ NONCE_BYTES = 32
 
 
 def derive(secret: bytes, nonce: bytes, purpose: str, length: int = 32) -> bytes:
-    """Bytes for one purpose: HKDF-SHA256 with the nonce as salt and "sirensong/1/" + purpose as info."""
-    return HKDF(
-        algorithm=SHA256(), length=length, salt=nonce, info=f"sirensong/1/{purpose}".encode()
-    ).derive(secret)
+    """Derive bytes for one purpose by HKDF-SHA256.
+
+    Args:
+        secret: the input key material.
+        nonce: the salt.
+        purpose: the info is "sirensong/1/" and this text.
+        length: how many bytes, at most 8,160.
+
+    Returns:
+        The bytes.
+    """
+    info = f"sirensong/1/{purpose}".encode()
+    return HKDF(algorithm=SHA256(), length=length, salt=nonce, info=info).derive(secret)
 
 
 def keystream(secret: bytes, nonce: bytes, purpose: str, count: int) -> npt.NDArray[np.uint64]:
-    """The first `count` 64-bit integers, little-endian, of the AES-256-CTR stream for a purpose (counter from 0)."""
-    encryptor = Cipher(
-        algorithms.AES256(derive(secret, nonce, purpose)), modes.CTR(bytes(16))
-    ).encryptor()
+    """Draw 64-bit integers: those of an AES-256-CTR stream from counter 0, little-endian.
+
+    Args:
+        secret: the input key material.
+        nonce: of the carrier.
+        purpose: names the stream.
+        count: how many integers.
+
+    Returns:
+        (count,), uint64.
+    """
+    key = algorithms.AES256(derive(secret, nonce, purpose))
+    encryptor = Cipher(key, modes.CTR(bytes(16))).encryptor()
     return np.frombuffer(encryptor.update(bytes(8 * count)), dtype="<u8")
 
 
@@ -43,7 +61,17 @@ def choose_positions(
 ) -> npt.NDArray[np.int64]:
     """Choose `count` of `total` places, every choice as likely as any other.
 
-    Each place draws a 64-bit integer; the smallest are chosen, ties to the lower place. Returns places in [0, total), ascending.
+    Each place draws a 64-bit integer; the smallest are chosen, ties to the lower place.
+
+    Args:
+        secret: the input key material.
+        nonce: of the carrier.
+        purpose: names the stream of integers.
+        total: number of places.
+        count: how many to choose, 0 to `total`.
+
+    Returns:
+        (count,), int64, places in [0, total), ascending.
     """
     if not count:
         return np.zeros(0, np.int64)
@@ -58,7 +86,13 @@ def choose_positions(
 
 @dataclass(frozen=True)
 class Draw:
-    """Some normal values. purpose: names their stream. count: how many. deviation: their standard deviation."""
+    """A request for normal values.
+
+    Args:
+        purpose: names the stream that they come from.
+        count: how many.
+        deviation: their standard deviation.
+    """
 
     purpose: str
     count: int
@@ -73,14 +107,21 @@ def xavier_deviation(fan_in: int, fan_out: int) -> float:
 def normal_values(
     secret: bytes, nonce: bytes, draws: Sequence[Draw]
 ) -> tuple[npt.NDArray[np.float32], ...]:
-    """Normal values with mean 0: the upper 52 bits of each 64-bit integer, k, stand for the quantile at (k + 1/2) / 2^52.
+    """Draw normal values with mean 0.
 
-    Returns (count,), float32, for each draw.
+    The upper 52 bits k of each 64-bit integer stand for the quantile at (k + 1/2) / 2^52.
+
+    Args:
+        secret: the input key material.
+        nonce: of the carrier.
+        draws: what to draw; many at once are faster than one at a time.
+
+    Returns:
+        (count,), float32, for each draw.
     """
-    integers = np.concatenate(
-        [keystream(secret, nonce, draw.purpose, draw.count) for draw in draws]
-    )
-    normals = quantiles(((integers >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52)
+    streams = [keystream(secret, nonce, draw.purpose, draw.count) for draw in draws]
+    integers = np.concatenate(streams) >> np.uint64(12)
+    normals = quantiles((integers.astype(np.float64) + 0.5) * 2.0**-52)
     normals *= np.repeat([draw.deviation for draw in draws], [draw.count for draw in draws])
     values = normals.astype(np.float32)
     ends = accumulate(draw.count for draw in draws)
