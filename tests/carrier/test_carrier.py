@@ -47,7 +47,8 @@ def function_of(features, layers, omega, grid, height, width, seed):
 
 def packed_by_the_library(path):
     with safe_open(path, framework="numpy") as file:
-        return pack({name: file.get_tensor(name) for name in file.keys()}, file.metadata())  # noqa: SIM118
+        tensors = {name: file.get_tensor(name) for name in list(file.keys())}
+        return pack(tensors, file.metadata())
 
 
 def assert_equal(one, two):
@@ -66,7 +67,7 @@ def assert_equal(one, two):
 
 
 def assert_refused(path, kind=FormatError):
-    """Loading raises an error of this kind, of one short printable line that names the file. Returns it."""
+    """Loading raises an error of this kind: one short printable line that names the file."""
     with pytest.raises(kind) as caught:
         load(path)
     assert str(path) in caught.value.message
@@ -115,7 +116,7 @@ def carrier(stego):
 
 @pytest.fixture(scope="module")
 def parts(carrier):
-    """A sound carrier's tensors and metadata, to be spoiled and packed again with the safetensors library."""
+    """A sound carrier's tensors and metadata, to be spoiled and packed again with the library."""
     header = header_of(carrier)
     body, tensors = carrier[header_end(carrier) :], {}
     for name, entry in header.items():
@@ -474,7 +475,7 @@ class TestDamaged:
         assert self.refused_or_sound(tmp_path_factory.getbasetemp() / "flipped.safetensors", data)
 
     def refused_or_sound(self, path, data):
-        """Whether loading raises a FormatError of one line, or gives the one function of this file."""
+        """Whether loading raises a FormatError of one line, or gives this file's one function."""
         path.write_bytes(data)
         try:
             stego = load(path)

@@ -215,7 +215,7 @@ class TestFile:
 
 class TestSecrecy:
     def assert_silent(self, told, secret):
-        """No run of 8 letters of the key's text, of its bytes in hexadecimal, or of its bytes as Python shows them."""
+        """No run of 8 letters of the key's text, of its hexadecimal digits, or of its repr."""
         text = SecretKey(secret).to_text().removeprefix("sirensong-key-")
         shown = repr(secret)[2:-1]
         for form in (text, text.upper(), secret.hex(), secret.hex().upper(), shown):

@@ -1,4 +1,4 @@
-"""Rendering in bands: nothing of them shows, and memory stays small whatever the grid and the size."""
+"""Rendering in bands: none shows, and memory stays small whatever the grid and the size."""
 
 import io
 import tracemalloc
@@ -15,7 +15,7 @@ from sirensong.network.tiles import Grid
 
 
 class Waves:
-    """A function of one feature, whose tiles are drawn by their number; notes which are asked for."""
+    """A function of one feature: its tiles go by their number; it notes which are asked for."""
 
     def __init__(self, *grid):
         self.grid = Grid(*grid)

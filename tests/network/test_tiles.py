@@ -124,6 +124,8 @@ def test_pictures_that_suit_a_grid(grid, size):
     [
         ((1, 1), (512, 513), "513x512 pixels is too large for 1x1 tiles of at most 512x512"),
         ((2, 3), (1024, 1537), "too large for 3x2 tiles"),
+        ((1, 1), (65_536, 1), "sides must be 1 to 65535 pixels, got 1x65536"),
+        ((1, 1), (1, 0), "sides must be 1 to 65535 pixels, got 0x1"),
         ((2, 3), (1, 3), "3x1 pixels is too small for 3x2 tiles"),
         ((2, 3), (2, 2), "2x2 pixels is too small for 3x2 tiles"),
     ],

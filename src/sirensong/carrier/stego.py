@@ -16,7 +16,6 @@ from sirensong.keys.stream import NONCE_BYTES
 from sirensong.network.rendering import preview
 from sirensong.network.siren import Architecture, Layer, Weights
 from sirensong.network.tiles import Grid
-from sirensong.pictures.image import LARGEST_SIDE
 
 LARGEST_WEIGHT = 1e9  # larger ones could overflow in a render
 
@@ -65,11 +64,6 @@ class StegoFunction:
     slots: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        if not (1 <= self.height <= LARGEST_SIDE and 1 <= self.width <= LARGEST_SIDE):
-            raise SettingError(
-                f"a picture's sides must be 1 to {LARGEST_SIDE} pixels,"
-                f" got {self.width}x{self.height}"
-            )
         self.grid.check((self.height, self.width))
         if len(self.nonce) != NONCE_BYTES or len(self.slots) != SLOTS * SLOT_BYTES:
             raise SettingError(

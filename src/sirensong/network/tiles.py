@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sirensong.errors import SettingError
+from sirensong.pictures.image import LARGEST_SIDE
 
 OVERLAP = 1 / 40  # how far a tile reaches into a neighbour, in tiles: 0.8 of 32 pixels
 LARGEST_GRID = 1024  # tiles a side
@@ -116,10 +117,15 @@ class Grid:
             size: (height, width) of the picture, in pixels.
 
         Raises:
-            SettingError: the picture is smaller than the grid, or has more than 512x512 pixels for
-                each tile. So what a carrier costs to render is in proportion to its file.
+            SettingError: a side is not in 1 to 65,535 pixels, the picture is smaller than the
+                grid, or it has more than 512x512 pixels for each tile. So what a carrier costs to
+                render is in proportion to its file.
         """
         height, width = size
+        if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE):
+            raise SettingError(
+                f"a picture's sides must be 1 to {LARGEST_SIDE} pixels, got {width}x{height}"
+            )
         picture = f"a picture of {width}x{height} pixels"
         tiles = f"{self.columns}x{self.rows} tiles"
         if height < self.rows or width < self.columns:
