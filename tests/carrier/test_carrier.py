@@ -333,6 +333,18 @@ class TestBytes:
 
 
 class TestSave:
+    @pytest.mark.parametrize("value", [None, "song.safetensors", b"carrier", 3])
+    def test_only_functions_are_written(self, path, value):
+        expected = f"written from a StegoFunction, got {type(value).__name__}"
+        for call in (lambda: dumps(value), lambda: save(path, value)):
+            with pytest.raises(SettingError, match=expected):
+                call()
+        assert list(path.parent.iterdir()) == []
+
+    def test_arguments_in_the_wrong_order_are_told(self, path, stego):
+        with pytest.raises(SettingError, match="written from a StegoFunction"):
+            save(stego, path)
+
     def test_an_existing_file_is_replaced_only_with_overwrite(self, path, stego):
         other = function_of(4, 2, 5.0, Grid(), 3, 3, seed=1)
         save(path, stego)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sirensong.errors import SettingError
 from sirensong.network import rendering
 from sirensong.network.rendering import preview, render, render_uint8
 from sirensong.network.siren import Layer
@@ -86,6 +87,18 @@ def test_memory_stays_small(grid, size):
         tracemalloc.stop()
     assert picture.shape == (*size, 3)
     assert peak - picture.nbytes < 300e6
+
+
+@pytest.mark.parametrize("size", [5, None, (5,), (5, 5, 3), (5.0, 5), ("5", 5), "55", {}])
+def test_what_is_no_size_is_refused(size):
+    for call in (render, render_uint8):
+        with pytest.raises(SettingError, match=f"got {type(size).__name__}$"):
+            call(Waves(1), size)
+
+
+def test_whole_numbers_of_any_kind_are_a_size():
+    assert render(Waves(1), np.array([3, 4], np.uint8)).shape == (3, 4, 3)
+    assert render_uint8(Waves(1), [3, np.int64(4)]).shape == (3, 4, 3)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,9 @@ def dumps(stego: StegoFunction) -> bytes:
     Returns:
         What `save` writes to a file.
 
+    Raises:
+        SettingError: `stego` is not a StegoFunction.
+
     Example:
         >>> import numpy as np
         >>> import sirensong as ss
@@ -52,6 +55,7 @@ def dumps(stego: StegoFunction) -> bytes:
         >>> loads(dumps(stego)).fingerprint == stego.fingerprint
         True
     """
+    _check_kind(stego)
     return b"".join(_parts(stego))
 
 
@@ -66,7 +70,7 @@ def loads(data: bytes) -> StegoFunction:
 
     Raises:
         SettingError: `data` is not bytes.
-        FormatError: the bytes are not a whole, well-formed carrier.
+        FormatError: the bytes are not a whole, well-formed carrier with finite weights.
 
     Example:
         >>> loads(b"not a carrier")  # doctest: +ELLIPSIS
@@ -88,6 +92,7 @@ def save(path: StrPath, stego: StegoFunction, *, overwrite: bool = False) -> Non
         overwrite: whether to replace a file of this name.
 
     Raises:
+        SettingError: `stego` is not a StegoFunction.
         FileError: the file exists, and `overwrite` is false, or it cannot be written.
 
     Example:
@@ -105,6 +110,7 @@ def save(path: StrPath, stego: StegoFunction, *, overwrite: bool = False) -> Non
         ...     ss.load(f"{folder}/song.safetensors").fingerprint == stego.fingerprint
         True
     """
+    _check_kind(stego)
     write_bytes(path, _parts(stego), overwrite=overwrite)
 
 
@@ -123,7 +129,7 @@ def load(source: StrPath | BinaryIO) -> StegoFunction:
     Raises:
         SettingError: `source` is neither.
         FileError: the file cannot be read, or is a pipe, a device or a folder.
-        FormatError: it is not a whole, well-formed carrier.
+        FormatError: it is not a whole, well-formed carrier with finite weights.
 
     Example:
         >>> import io
@@ -147,6 +153,11 @@ def load(source: StrPath | BinaryIO) -> StegoFunction:
         raise FileError(f"cannot read {name}: it is not a regular file")
     _check_size(about.st_size, name)
     return _parse(read(name), name)
+
+
+def _check_kind(stego: object) -> None:
+    if not isinstance(stego, StegoFunction):
+        raise SettingError(f"a carrier is written from a StegoFunction, got {type(stego).__name__}")
 
 
 def _read_all(file: BinaryIO) -> bytes:

@@ -7,12 +7,13 @@ size of picture and every grid.
 from __future__ import annotations
 
 import io
+import operator
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import groupby
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -66,7 +67,8 @@ def render(function: Function, size: Size) -> Pixels:
         (height, width, 3), float32, colours in [0, 1].
 
     Raises:
-        SettingError: a side is not in 1 to 65,535, or there are more than 200,000,000 pixels.
+        SettingError: `size` is not two whole numbers, a side is not in 1 to 65,535, or there are
+            more than 200,000,000 pixels.
 
     Example:
         >>> import numpy as np
@@ -83,7 +85,7 @@ def render(function: Function, size: Size) -> Pixels:
         >>> ss.render(grey, (1, 1)).tolist()
         [[[0.5, 0.5, 0.5]]]
     """
-    _check(size)
+    size = _checked(size)
     pixels = np.empty((*size, 3), np.float32)
     for rows, band in _bands(function, size):
         pixels[rows] = band
@@ -101,7 +103,8 @@ def render_uint8(function: Function, size: Size) -> RGB:
         (height, width, 3), uint8.
 
     Raises:
-        SettingError: a side is not in 1 to 65,535, or there are more than 200,000,000 pixels.
+        SettingError: `size` is not two whole numbers, a side is not in 1 to 65,535, or there are
+            more than 200,000,000 pixels.
 
     Example:
         >>> import numpy as np
@@ -116,7 +119,7 @@ def render_uint8(function: Function, size: Size) -> RGB:
         >>> ss.render_uint8(grey, (1, 1)).tolist()
         [[[128, 128, 128]]]
     """
-    _check(size)
+    size = _checked(size)
     levels = np.empty((*size, 3), np.uint8)
     for rows, band in _bands(function, size):
         levels[rows] = to_uint8(band)
@@ -139,14 +142,21 @@ def preview(function: Function, size: Size) -> bytes:
     return buffer.getvalue()
 
 
-def _check(size: Size) -> None:
-    height, width = size
+def _checked(size: Any) -> Size:
+    """Return a size whose numbers are whole and within bounds, or raise SettingError."""
+    try:
+        height, width = map(operator.index, size)
+    except (TypeError, ValueError):
+        raise SettingError(
+            f"a size is two whole numbers, (height, width), got {type(size).__name__}"
+        ) from None
     sides_fit = 1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE
     if not (sides_fit and height * width <= LARGEST_RENDER):
         raise SettingError(
             f"cannot render {width}x{height}: sides are 1 to {LARGEST_SIDE} pixels,"
             f" {LARGEST_RENDER} in all at most"
         )
+    return height, width
 
 
 class _Band(NamedTuple):
