@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import resource
 import struct
 import time
 import tracemalloc
@@ -77,6 +78,11 @@ def assert_refused(path, kind=FormatError):
 
 
 NOT_ITS_HEADER = "its header is not what a carrier of its sizes begins with"
+
+
+def resident():
+    """Bytes of this process that are in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def header_end(data):
@@ -799,6 +805,24 @@ class TestMetadata:
 
 class TestProportion:
     """What a carrier can cost is in proportion to its file."""
+
+    @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux tells")
+    def test_of_a_large_one_little_is_in_memory_at_a_time(self, path, monkeypatch):
+        """Of 256 MB, also once all tiles have been looked at."""
+        monkeypatch.setattr(mapped, "IN_MEMORY", 2**20)
+        header = Header(Architecture(256, 17, 9.0), Grid(8, 8), 8, 8)
+        text = header.to_bytes()
+        with path.open("wb") as file:
+            file.write(text)
+            file.truncate(len(text) + header.tensors["slots"].end)  # takes no room on the disk
+        assert path.stat().st_size > 2**28
+        before, most = resident(), 0
+        stego = load(path)
+        for tile in range(64):
+            stego.tiles([tile])
+            most = max(most, resident() - before)
+        assert stego.digest
+        assert max(most, resident() - before) < 2**26
 
     @pytest.mark.parametrize(
         ("height", "width"), [(14_000, 14_000), (65_535, 65_535), (513, 512), (4, 65_535)]

@@ -232,6 +232,22 @@ class TestHostile:
         with pytest.raises(FormatError, match="outside its weight matrix"):
             mask_from_bytes(data)
 
+    @pytest.mark.parametrize("layer", range(1, 4))
+    def test_a_position_before_its_matrix(self, mask, layer):
+        """Each matrix's last is where it should be; the first of one lies in the matrix before."""
+        positions = [places.copy() for places in mask.positions[0]]
+        positions[layer - 1] = np.arange(len(positions[layer - 1]))
+        positions[layer][0] = -1
+        data = mask_to_bytes(Mask(mask.architecture, mask.ratio, (tuple(positions),), mask.carrier))
+        with pytest.raises(FormatError, match="outside its weight matrix"):
+            mask_from_bytes(data)
+
+    def test_billions_of_tiles_without_positions(self):
+        """At a small ratio no matrix has one, so that no codes are missing."""
+        fields = struct.pack("<8sHBHBI", bytes(8), 1, 2, 1, 0, 2**32 - 1)
+        with pytest.raises(FormatError, match="it ends early"):
+            mask_from_bytes(checked(b"SRNGMSK1" + bytes(4) + fields))
+
     @pytest.mark.parametrize(
         ("features", "layers", "units", "rice"),
         [

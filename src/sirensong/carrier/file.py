@@ -148,10 +148,9 @@ def load(source: StrPath | BinaryIO) -> StegoFunction:
         )
     name = os.fspath(source)
     with told("read", name):
-        about = Path(name).stat()
-    if not stat.S_ISREG(about.st_mode):
+        mode = Path(name).stat().st_mode
+    if not stat.S_ISREG(mode):
         raise FileError(f"cannot read {name}: it is not a regular file")
-    _check_size(about.st_size, name)
     return _parse(read(name), name)
 
 
@@ -192,7 +191,11 @@ def _parts(stego: StegoFunction) -> Iterator[bytes | memoryview]:
 
 def _parse(data: npt.NDArray[np.uint8], name: str) -> StegoFunction:
     """Make a function of a carrier's bytes, without copying its weights."""
-    _check_size(len(data), name)
+    if not _SMALLEST_CARRIER <= len(data) <= LARGEST_CARRIER:
+        raise FormatError(
+            f"{name} is not a carrier: expected {_SMALLEST_CARRIER} to {LARGEST_CARRIER} bytes,"
+            f" got {len(data)}"
+        )
     start = data[: 8 + LARGEST_HEADER].tobytes()
     if start[:2] in _PICKLES and start[4:9] != _JSON_BEGINS:
         raise FormatError(
@@ -219,12 +222,3 @@ def _parse(data: npt.NDArray[np.uint8], name: str) -> StegoFunction:
         return StegoFunction(*sizes, nonce, slots)
     except SettingError as error:
         raise FormatError(f"{name} is not a carrier: {error.message}") from None
-
-
-def _check_size(size: int, name: str) -> None:
-    """Raise FormatError for a size in bytes that no carrier has."""
-    if not _SMALLEST_CARRIER <= size <= LARGEST_CARRIER:
-        raise FormatError(
-            f"{name} is not a carrier: expected {_SMALLEST_CARRIER} to {LARGEST_CARRIER} bytes,"
-            f" got {size}"
-        )

@@ -94,7 +94,7 @@ def read_header(data: bytes, name: str) -> Header:
     """Read the header that a file begins with.
 
     Args:
-        data: the file's first bytes, as many as a header may have with its length, or all.
+        data: the file's first 8 + LARGEST_HEADER bytes, or all of a shorter one.
         name: of the file, for messages.
 
     Returns:
@@ -104,7 +104,7 @@ def read_header(data: bytes, name: str) -> Header:
         FormatError: it is not, byte for byte, the header of a carrier of this version.
     """
     (length,) = struct.unpack_from("<Q", data)
-    if length > min(LARGEST_HEADER, len(data) - 8):
+    if length > len(data) - 8:
         raise FormatError(
             f"{name} is not a carrier: it does not begin with a header of at most"
             f" {LARGEST_HEADER} bytes"
