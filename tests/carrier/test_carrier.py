@@ -697,7 +697,6 @@ class TestMetadata:
             "1",
             "[]",
             '"version"',
-            "{}",
             "true",
             "NaN",
             '[["version", 1]]',
@@ -708,7 +707,17 @@ class TestMetadata:
         assert "it has no metadata field 'sirensong'" in assert_refused(path).message
 
     @pytest.mark.parametrize(
-        "name", ["hidden_features", "hidden_layers", "omega", "rows", "columns", "height", "width"]
+        "name",
+        [
+            "version",
+            "hidden_features",
+            "hidden_layers",
+            "omega",
+            "rows",
+            "columns",
+            "height",
+            "width",
+        ],
     )
     def test_a_field_missing(self, path, carrier, name):
         path.write_bytes(with_fields(carrier, **{name: None}))
@@ -793,7 +802,7 @@ class TestMetadata:
     @pytest.mark.parametrize("version", [True, 1.0, "1", [1], 10**4000])
     def test_a_version_that_is_no_number(self, path, carrier, version):
         path.write_bytes(with_fields(carrier, version=version))
-        assert "format version another, expected 1" in assert_refused(path).message
+        assert "its version " in assert_refused(path).message
 
     def test_other_sizes_of_the_cover_are_as_good(self, path, carrier, stego):
         """Nothing else in the file depends on them."""

@@ -119,21 +119,14 @@ def read_header(data: bytes, name: str) -> Header:
 
 
 def _fields(text: bytes, name: str) -> dict[str, Any]:
-    """Read the metadata's fields, of which a version 1 is certain and nothing else."""
+    """Find the metadata's fields, whatever they are."""
     try:
         fields = json.loads(json.loads(text)["__metadata__"][METADATA])
-        version = fields["version"]
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        raise FormatError(
-            f"{name} is not a carrier: it has no metadata field {METADATA!r}"
-        ) from None
-    if type(version) is not int or version != VERSION:
-        got = version if type(version) is int and abs(version) < _LARGEST_VALUE else "another"
-        raise FormatError(
-            f"{name} is a carrier of format version {got}, expected {VERSION}",
-            hint="a newer Sirensong may read it",
-        )
-    return fields  # type: ignore[no-any-return]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        raise FormatError(f"{name} is not a carrier: it has no metadata field {METADATA!r}")
+    return fields
 
 
 def _parsed(fields: dict[str, Any], name: str) -> Header:
@@ -148,6 +141,12 @@ def _parsed(fields: dict[str, Any], name: str) -> Header:
         return value
 
     try:
+        version = number("version", int)
+        if version != VERSION:
+            raise FormatError(
+                f"{name} has format version {version}, expected {VERSION}",
+                hint="a newer Sirensong may read it",
+            )
         architecture = Architecture(
             number("hidden_features", int), number("hidden_layers", int), number("omega", float)
         )
