@@ -24,7 +24,7 @@ from safetensors.numpy import save as pack
 
 from sirensong.errors import FileError, FormatError
 from sirensong.files import StrPath, file_errors, read_bytes, write_bytes
-from sirensong.keys.keys import NONCE_BYTES, derive
+from sirensong.keys.stream import NONCE_BYTES, derive
 from sirensong.training.batches import Sampler
 from sirensong.training.problem import Parameters
 from sirensong.training.train import State
