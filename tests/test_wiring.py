@@ -434,7 +434,7 @@ def test_weights_up_to_a_thousand_million_are_read(weight, tmp_path, stego):
 
 @pytest.mark.parametrize("weight", [2e9, -2e9])
 def test_larger_weights_are_refused(weight, tmp_path, stego):
-    with pytest.raises(ss.SettingError, match="the weights of layer 1 must be .* at most 1e"):
+    with pytest.raises(ss.SettingError, match=r"the weights of layer 1 must be .* at most 1e"):
         with_weight(stego, tmp_path / "song", weight)
 
 
