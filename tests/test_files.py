@@ -5,6 +5,7 @@ import io
 import os
 import stat
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from sirensong import files
 from sirensong.errors import FileError, FormatError
 from sirensong.files import (
     file_errors,
+    file_size,
     read_bytes,
     read_input,
     read_whole,
@@ -38,6 +40,7 @@ class TestRead:
     def test_a_file_within_the_cap_is_read_whole(self, tmp_path, size):
         (tmp_path / "a").write_bytes(bytes(size))
         assert read_bytes(tmp_path / "a", cap=100, what="a thing") == bytes(size)
+        assert file_size(tmp_path / "a") == size
 
     @pytest.mark.parametrize("size", [101, 5000])
     def test_a_larger_one_is_refused(self, tmp_path, size):
@@ -62,9 +65,13 @@ class TestRead:
     ):
         make(tmp_path / "a")
         monkeypatch.setattr(Path, "open", lambda *_: pytest.fail("opened"))
-        for read in (read_bytes, read_input):
+        for read in (
+            file_size,
+            partial(read_bytes, cap=100, what="a thing"),
+            partial(read_input, cap=100, what="a thing"),
+        ):
             with pytest.raises(FileError) as caught:
-                read(tmp_path / "a", cap=100, what="a thing")
+                read(tmp_path / "a")
             assert caught.value.message == f"{tmp_path / 'a'} is not a regular file"
 
     @pytest.mark.parametrize("name", ["a" * 300, "a\0b", "\ud800", "a\nb"])
@@ -122,12 +129,13 @@ class TestStandardInputAndOutput:
         assert read_input(tmp_path / "-", cap=10, what="a thing") == b"file"
 
     @pytest.mark.parametrize("data", [b"\0\n\xff", memoryview(b"\0\n\xff"), [b"\0\n", b"\xff"]])
-    def test_a_hyphen_writes_to_standard_output(self, tmp_path, monkeypatch, data):
-        monkeypatch.setattr(sys, "stdout", Standard())
+    def test_a_hyphen_writes_to_standard_output_at_once(self, tmp_path, monkeypatch, data):
         monkeypatch.chdir(tmp_path)
-        write_output("-", data, overwrite=False, secret=True)
-        assert sys.stdout.buffer.getvalue() == b"\0\n\xff"
-        assert list(tmp_path.iterdir()) == []
+        with (tmp_path / "pipe").open("wb") as pipe:
+            monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=pipe))
+            write_output("-", data, overwrite=False, secret=True)
+            assert (tmp_path / "pipe").read_bytes() == b"\0\n\xff"
+        assert list(tmp_path.iterdir()) == [tmp_path / "pipe"]
 
     def test_another_name_writes_that_file(self, tmp_path, monkeypatch):
         monkeypatch.setattr(sys, "stdout", Standard())
@@ -311,5 +319,8 @@ class TestWrite:
         monkeypatch.setattr(files, "refuse_existing", lambda *_, **__: None)
         with pytest.raises(FileError, match="exists"):
             write_bytes(tmp_path / "a", b"newer", overwrite=False)
-        assert list(tmp_path.iterdir()) == [tmp_path / "a"]
+        (tmp_path / "b").symlink_to(tmp_path / "nothing")
+        with pytest.raises(FileError, match="exists"):
+            write_bytes(tmp_path / "b", b"newer", overwrite=False)
+        assert sorted(tmp_path.iterdir()) == [tmp_path / "a", tmp_path / "b"]
         assert (tmp_path / "a").read_bytes() == b"new"

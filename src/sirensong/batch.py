@@ -17,7 +17,7 @@ from sirensong.carrier.file import load
 from sirensong.errors import FormatError, SirensongError
 from sirensong.files import StrPath, read_bytes, refuse_existing
 from sirensong.hide import hide
-from sirensong.keys.keys import read_key
+from sirensong.keys.secret import read_key
 from sirensong.network.mask import mask_path, read_mask
 from sirensong.training.options import Options
 from sirensong.training.recipe import Recipe

@@ -8,7 +8,7 @@ from pathlib import Path
 from sirensong.carrier.file import load, save
 from sirensong.files import file_errors, refuse_existing
 from sirensong.hide import hide
-from sirensong.keys.keys import SecretKey, read_key, write_key
+from sirensong.keys.secret import SecretKey, read_key, write_key
 from sirensong.pictures.image import RGB, Pixels, fill, from_uint8, write_picture
 from sirensong.pictures.photographs import photograph
 from sirensong.pictures.sheet import Row, contact_sheet, difference

@@ -49,8 +49,27 @@ def file_errors(verb: str, path: StrPath) -> Iterator[None]:
 told = file_errors  # renamed; callers follow
 
 
+def file_size(path: StrPath) -> int:
+    """Look up the size of a regular file without opening it: opening a pipe waits.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its size in bytes.
+
+    Raises:
+        FileError: There is none, or it is a folder, a pipe or a device.
+    """
+    with file_errors("read", path):
+        found = Path(path).stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise FileError(f"{_shown(path)} is not a regular file")
+    return found.st_size
+
+
 def read_bytes(path: StrPath, *, cap: int, what: str) -> bytes:
-    """Read a whole regular file. Pipes and devices are not opened: opening some of them waits.
+    """Read a whole regular file.
 
     Args:
         path: The file.
@@ -64,11 +83,9 @@ def read_bytes(path: StrPath, *, cap: int, what: str) -> bytes:
         FileError: It cannot be read, or it is not a regular file.
         FormatError: It is empty, or larger than `cap`.
     """
-    with file_errors("read", path):
-        if not stat.S_ISREG(Path(path).stat().st_mode):
-            raise FileError(f"{_shown(path)} is not a regular file")
-        with Path(path).open("rb") as file:
-            return read_whole(file, path, cap=cap, what=what)
+    file_size(path)
+    with file_errors("read", path), Path(path).open("rb") as file:
+        return read_whole(file, path, cap=cap, what=what)
 
 
 def read_input(path: StrPath, *, cap: int, what: str) -> bytes:

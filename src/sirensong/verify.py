@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sirensong.carrier.stego import StegoFunction
-from sirensong.keys.keys import Key
+from sirensong.keys.secret import Key
 from sirensong.network.mask import Mask
 from sirensong.network.rendering import render_uint8
 from sirensong.pictures.image import RGB, ImageLike, fit_within, read_picture, resize

@@ -515,12 +515,12 @@ BAD_COMMANDS = {
         ["fit", "cover.png", "-o", "x.safetensors", "--resume"],
         "nothing to resume",
     ),
-    "no carrier": (["sample", "cover.png", "-o", "x.png"], "cover.png is no carrier"),
+    "no carrier": (["sample", "cover.png", "-o", "x.png"], "cover.png is not a carrier"),
     "missing carrier": (
         ["sample", "nowhere.safetensors", "-o", "x.png"],
         "cannot read nowhere.safetensors",
     ),
-    "empty carrier": (["inspect", "empty.safetensors"], "empty.safetensors is no carrier"),
+    "empty carrier": (["inspect", "empty.safetensors"], "empty.safetensors is not a carrier"),
     "picture's ending": (["sample", "song.safetensors", "-o", "x.docx"], "pictures end in"),
     "size": (
         ["sample", "song.safetensors", "-o", "x.png", "--size", "12"],
@@ -546,7 +546,7 @@ BAD_COMMANDS = {
     ),
     "no mask": (
         ["reveal", "song.safetensors", "-o", "x.png", "--key", "alice.key", "--mask", "cover.png"],
-        "no mask file",
+        "not a mask file",
     ),
     "nothing to measure": (["measure", "song.safetensors"], "nothing to measure"),
 }

@@ -1,5 +1,6 @@
 """Names that would destroy a file, or that no file can have, are refused before training."""
 
+import os
 import re
 import shutil
 
@@ -204,9 +205,16 @@ def test_nor_after_wrong_usage(arguments, text, capsys):
     assert text[20:30] not in error
 
 
+def test_a_pipe_is_not_waited_for(own, capsys):
+    os.mkfifo("pipe")
+    for command in (["inspect", "pipe"], ["reveal", "song.safetensors", "--key", "pipe"]):
+        output = ["-o", "x.png"] if command[0] == "reveal" else []
+        assert "not a regular file" in failure(capsys, [*command, *output])
+
+
 def test_a_keys_text_in_place_of_its_file_has_a_hint(text, capsys):
     error, hint = failed(capsys, ["reveal", "song.safetensors", "-o", "x.png", "--key", text])
-    assert error == "sirensong: error: expected a key file, got the text of a key"
+    assert error == "sirensong: error: expected the path of a key file, got the text of a key"
     assert "write the text to a file" in hint
 
 

@@ -314,6 +314,23 @@ def test_the_first_signal_stops_at_the_next_report_and_keeps_what_is_done(
     assert made(own) == {SONG}
 
 
+def test_a_carrier_that_came_into_being_meanwhile_is_not_replaced(own, monkeypatch, capsys):
+    listen_with(monkeypatch, lambda _: (own / SONG).write_bytes(b"another's"))
+    assert failure(capsys, HIDE) == f"sirensong: error: {SONG} exists"
+    assert (own / SONG).read_bytes() == b"another's"
+    assert (own / f"{SONG}.checkpoint").exists()
+
+
+@pytest.mark.usefixtures("eager")
+def test_overwrite_begins_anew_where_a_run_was_stopped(own, monkeypatch, capsys):
+    listen_with(monkeypatch, Signals(signal.SIGINT))
+    assert cli.run(HIDE) == 130
+    again = Signals(signal.SIGINT, times=0)
+    listen_with(monkeypatch, again)
+    assert cli.run([*HIDE, "--overwrite"]) == 0
+    assert (again.heard[0].stage, again.heard[0].step) == ("cover", 1)
+
+
 @pytest.mark.usefixtures("eager")
 def test_the_message_counts_the_tiles_that_are_done(own, monkeypatch, capsys):
     monkeypatch.setattr("sirensong.training.device._FEATURES_AT_ONCE", {"cpu": 1})

@@ -75,3 +75,37 @@ def test_measure_takes_the_cover_from_standard_input(at, monkeypatch, capsys):
     with_input(monkeypatch, (at / "cover.png").read_bytes())
     assert cli.run(["measure", "song.safetensors", "--cover", "-"]) == 0
     assert "standard input" in capsys.readouterr().out
+
+
+CARRIER_COMMANDS = {
+    "sample": ["sample", "-", "-o", "OUT"],
+    "reveal": ["reveal", "-", "--key", "bob.key", "-o", "OUT"],
+    "inspect": ["inspect", "-", "--json"],
+    "measure": ["measure", "-", "--secret", "bob.key=map.png", "--json"],
+}
+
+
+@pytest.mark.parametrize("name", CARRIER_COMMANDS)
+def test_a_carrier_from_standard_input(name, at, tmp_path, monkeypatch, capsys):
+    """The same picture, or the same text but for the file's name and the time."""
+    made = []
+    for carrier in ("-", "song.safetensors"):
+        with_input(monkeypatch, (at / "song.safetensors").read_bytes())
+        output = str(tmp_path / "out.png")
+        words = [{"-": carrier, "OUT": output}.get(word, word) for word in CARRIER_COMMANDS[name]]
+        assert cli.run(words) == 0
+        lines = capsys.readouterr().out.splitlines()
+        made.append([line for line in lines if not line.startswith(('  "file"', '  "seconds"'))])
+        if "OUT" in CARRIER_COMMANDS[name]:
+            made[-1].append(read(output).tobytes())
+            (tmp_path / "out.png").unlink()
+    assert made[0] == made[1]
+
+
+def test_a_pipeline_from_carrier_to_picture(at):
+    command = [sys.executable, "-m", "sirensong", "reveal", "-", "--key", "bob.key", "-o", "-"]
+    data = (at / "song.safetensors").read_bytes()
+    result = subprocess.run(command, input=data, capture_output=True, check=False, timeout=60)
+    assert (result.returncode, result.stderr) == (0, b"")
+    with Image.open(io.BytesIO(result.stdout)) as image:
+        assert image.size == (30, 20)

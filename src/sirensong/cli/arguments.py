@@ -14,7 +14,7 @@ from sirensong.carrier.stego import StegoFunction
 from sirensong.cli.console import print_note, set_quiet
 from sirensong.errors import SettingError
 from sirensong.files import STANDARD, refuse_existing, write_output
-from sirensong.keys.keys import Key
+from sirensong.keys.secret import Key
 from sirensong.pictures.image import RGB, check_ending, encode_picture
 from sirensong.verify import Expected, expect
 
@@ -105,13 +105,13 @@ def render_size(own: tuple[int, int], size: str | None, scale: float | None) -> 
 
 
 def open_carrier(path: Path) -> StegoFunction:
-    """Read a carrier from a file.
+    """Read a carrier from a file, or from standard input where the name is "-".
 
     Raises:
         FileError: it cannot be read.
         FormatError: it is not a carrier.
     """
-    return load(path)
+    return load(sys.stdin.buffer if str(path) == STANDARD else path)
 
 
 def open_picture(path: Path, *, within: str | None = None, key: Key | None = None) -> Expected:

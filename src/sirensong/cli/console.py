@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from sirensong.keys.keys import PREFIX
+from sirensong.keys.secret import PREFIX
 from sirensong.training.options import OnProgress
 from sirensong.training.options import Progress as TrainingProgress
 from sirensong.verify import Measured

@@ -13,7 +13,7 @@ from sirensong.cli.arguments import Output, open_picture
 from sirensong.cli.console import out
 from sirensong.errors import FormatError, SettingError
 from sirensong.files import read_bytes
-from sirensong.keys.keys import PREFIX, Key, Passphrase, SecretKey, read_key, write_key
+from sirensong.keys.secret import Key, Passphrase, SecretKey, read_key, write_key
 from sirensong.pictures.image import PICTURE_ENDINGS
 from sirensong.verify import Expected
 
@@ -158,12 +158,11 @@ def read_key_file(path: Path) -> SecretKey:
         FormatError: it is not a key file.
         SettingError: a key's text is given.
     """
-    if str(path).lower().startswith(PREFIX):
-        raise SettingError(
-            "expected a key file, got the text of a key",
-            hint="others can see a command line: write the text to a file, and name that",
-        )
-    return read_key(path)
+    try:
+        return read_key(path)
+    except SettingError as error:
+        hint = "others can see a command line: write the text to a file, and name that"
+        raise SettingError(error.message, hint=hint) from None
 
 
 def ask_passphrase(prompt: str, *, twice: bool) -> Passphrase:

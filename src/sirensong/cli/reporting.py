@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sirensong import __version__
-from sirensong.carrier.file import VERSION, to_bytes
+from sirensong.carrier.file import VERSION, dumps
 from sirensong.carrier.stego import StegoFunction
 from sirensong.cli.console import print_json, quality_table
 from sirensong.files import STANDARD, file_errors
@@ -99,7 +99,7 @@ def network_facts(grid: Grid, architecture: Architecture) -> dict[str, Any]:
 def file_size(path: Path, stego: StegoFunction) -> int:
     """Bytes of a carrier; of one from standard input, of the same written again."""
     if str(path) == STANDARD:
-        return len(to_bytes(stego))
+        return len(dumps(stego))
     with file_errors("read", path):
         return path.stat().st_size
 

@@ -98,8 +98,8 @@ def dead_leaves(cover: RGB, rng: np.random.Generator) -> RGB:
 def _around(middle: float, radius: float, side: int) -> slice:
     """Rows or columns that a disc can touch, and one more on each side for rounding."""
     first = math.floor((middle - radius) * side) - 1
-    last = math.ceil((middle + radius) * side) + 1
-    return slice(max(0, first), last + 1)
+    stop = math.ceil((middle + radius) * side) + 1
+    return slice(max(0, first), stop)
 
 
 def spectral_noise(cover: RGB, rng: np.random.Generator) -> RGB:

@@ -57,7 +57,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "AVIF": {"quality": 95, "subsampling": "4:4:4"},
 }
 
-PICTURE_ENDINGS = (*dict.fromkeys((*_WRITTEN, ".avif")), ".gif", ".heic", ".heif")
+PICTURE_ENDINGS = (*_WRITTEN, ".gif", ".heic", ".heif")
 """The endings of image files that can be read."""
 
 
