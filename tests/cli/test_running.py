@@ -193,15 +193,32 @@ def test_a_large_carrier_is_asked_about_on_a_terminal(own):
     assert made(own) == {SONG}
 
 
-def test_yes_is_the_answer_before_the_question(own):
-    _, asked, code = on_a_terminal(ASKING, [*QUICK_FIT, "--yes"], b"", own)
-    assert (asked, code) == (False, 0)
+@pytest.fixture
+def terminal(monkeypatch):
+    """Standard input and error are terminals, and a question is an error."""
+
+    def forbidden(*_, **__):
+        raise AssertionError("they were asked")
+
+    for stream in (sys.stdin, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setattr(planning.typer, "confirm", forbidden)
 
 
-def test_a_small_carrier_is_not_asked_about(own):
-    script = "from sirensong.cli import main; main()"
-    _, asked, code = on_a_terminal(script, QUICK_FIT, b"", own)
-    assert (asked, code) == (False, 0)
+@pytest.mark.usefixtures("terminal")
+def test_yes_is_the_answer_before_the_question_and_small_carriers_have_none(own, monkeypatch):
+    assert cli.run(FIT) == 0
+    monkeypatch.setattr(planning, "LARGE", 1000)
+    assert cli.run([*FIT, "--overwrite", "--yes"]) == 0
+    with pytest.raises(AssertionError, match="they were asked"):
+        cli.run([*FIT, "--overwrite"])
+
+
+@pytest.mark.usefixtures("terminal")
+def test_ten_minutes_are_not_long_and_a_second_more_is(at, monkeypatch):
+    announce(request(600.0), Path(SONG), ask=True)
+    with pytest.raises(AssertionError, match="they were asked"):
+        announce(request(601.0), Path(SONG), ask=True)
 
 
 def test_nobody_is_asked_without_a_terminal(own, monkeypatch):
@@ -396,14 +413,13 @@ main()
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_process_that_is_stopped_says_what_is_kept(number, own):
+def test_a_process_that_is_stopped_says_what_is_kept(own):
     command = [sys.executable, "-c", STARTED, *HIDE, "--seconds", "600"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     plan = f"note: {SONG} takes about 33 kB, in 1x1 tiles, and about 10 min 00 s\n"
     assert process.stderr.readline() == plan
     time.sleep(1.0)
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out == ""
