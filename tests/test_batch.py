@@ -1,4 +1,4 @@
-"""Batches: every job once, a bad one alone, a dead worker's again, and the same bytes wherever it ran."""
+"""Batches: every job once, a bad one alone, a dead worker's again, the same bytes anywhere."""
 
 import dataclasses
 import os
@@ -54,7 +54,10 @@ def write_jobs(*rows):
 
 
 def run_batch(*options, code=0):
-    """The command in a process of its own, as its workers expect. Returns what it made, by name, and what it printed."""
+    """The command in a process of its own, as its workers expect.
+
+    Returns what it made, by name, and what it printed.
+    """
     command = [
         sys.executable,
         "-m",
@@ -205,7 +208,10 @@ def test_magnitude_selection_leaves_a_mask_beside_each_carrier(folder):
 
 
 def test_a_mask_that_a_dead_worker_left_is_replaced_and_another_ones_is_not(folder, monkeypatch):
-    """A worker can die after its mask and before its carrier: the job is done again. A mask from before the run stays."""
+    """A worker can die after its mask and before its carrier: the job is done again.
+
+    A mask from before the run stays.
+    """
     jobs, _ = read_jobs(folder / "jobs.csv", folder / "out")
     order = Order(TINY)
     (folder / "out").mkdir(exist_ok=True)
@@ -220,7 +226,7 @@ def test_a_mask_that_a_dead_worker_left_is_replaced_and_another_ones_is_not(fold
 
 
 def kill_one_worker(pattern, output, killed):
-    """Kill one process whose command line matches, once a first job is done, as a machine that fails would."""
+    """Kill one process whose command line matches, once a first job is done."""
     for _ in range(600):
         workers = [pid for pid in children() if re.search(pattern, command_line(pid))]
         if workers and list(Path(output).glob("*.safetensors")):

@@ -256,7 +256,7 @@ def test_a_passphrase_from_a_file(at, tmp_path):
 
 
 def test_a_passphrase_asked_for_on_a_terminal(at, tmp_path):
-    """Typed as a person would, on a pseudo-terminal: twice when hiding, once when revealing, never shown."""
+    """Typed as a person would: twice when hiding, once when revealing, never shown."""
     song, output = str(tmp_path / "song.safetensors"), str(tmp_path / "holiday.png")
     few = ["--hidden-features", "32", "--hidden-layers", "2", "--steps", "30"]
     shown = typed(

@@ -170,3 +170,18 @@ def test_passphrases_are_words_of_the_first_line(asked, at, tmp_path):
     ((key, picture),) = heard["secrets"]
     assert key == ss.Passphrase("früh am Morgen")
     assert np.array_equal(picture.shape, (20, 30, 3))
+
+
+def test_a_new_passphrase_is_asked_for_twice_and_a_known_one_once(asked, monkeypatch, capsys):
+    questions = []
+
+    def answer(prompt, *, twice):
+        questions.append((prompt, twice))
+        return ss.Passphrase("words")
+
+    monkeypatch.setattr("sirensong.cli.keys.ask_passphrase", answer)
+    asked("hide", "cover.png", "--passphrase", "map.png", "-o", "x.safetensors")
+    assert cli.run(["measure", "song.safetensors", "--passphrase", "map.png"]) == 3
+    assert cli.run(["reveal", "song.safetensors", "--passphrase", "-o", "x.png"]) == 3
+    of_a_picture = "passphrase for map.png"
+    assert questions == [(of_a_picture, True), (of_a_picture, False), ("passphrase", False)]

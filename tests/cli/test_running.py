@@ -159,7 +159,7 @@ main()
 
 
 def on_a_terminal(script, arguments, answer, folder):
-    """What a terminal shows until the command asks a question, and after its answer; its exit code."""
+    """What a terminal shows, whether the command asked a question there, and its exit code."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(folder)
@@ -219,6 +219,15 @@ def test_ten_minutes_are_not_long_and_a_second_more_is(at, monkeypatch):
     announce(request(600.0), Path(SONG), ask=True)
     with pytest.raises(AssertionError, match="they were asked"):
         announce(request(601.0), Path(SONG), ask=True)
+
+
+@pytest.mark.usefixtures("terminal", "eager")
+def test_whoever_resumes_has_been_asked_before(own, monkeypatch):
+    listen_with(monkeypatch, Signals(signal.SIGINT))
+    assert cli.run(FIT) == 130
+    listen_with(monkeypatch, Signals(signal.SIGINT, times=0))
+    monkeypatch.setattr(planning, "LARGE", 1000)
+    assert cli.run([*FIT, "--resume"]) == 0
 
 
 def test_nobody_is_asked_without_a_terminal(own, monkeypatch):

@@ -31,7 +31,7 @@ EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="sirensong",
-    help="Hide several pictures inside one small neural function, and reveal each with its own key.",
+    help="Hide several pictures in one small neural function, and reveal each with its own key.",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
