@@ -290,6 +290,9 @@ def test_the_command_prints_progress_and_quiet_stops_it_and_notes(own, monkeypat
     printed = capsys.readouterr()
     assert printed.err == ""
     assert "PSNR" in printed.out
+    assert cli.run(["inspect", SONG]) == 0
+    console.print_note("the next command is not quiet")
+    assert capsys.readouterr().err == "note: the next command is not quiet\n"
     assert failure(capsys, [*HIDE, "--quiet"]) == f"sirensong: error: {SONG} exists"
     assert cli.run([*HIDE, "--overwrite"]) == 0
     assert "note: " in capsys.readouterr().err
