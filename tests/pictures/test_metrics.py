@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
-from sirensong.errors import MissingDependencyError, SettingError
+from sirensong.errors import MissingDependencyError, SettingError, SirensongError
 from sirensong.pictures.image import to_pil, to_uint8
 from sirensong.pictures.metrics import Quality, measure, psnr_of
 
