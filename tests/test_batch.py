@@ -22,7 +22,7 @@ from sirensong.errors import FormatError
 from sirensong.network.mask import mask_path, read_mask
 
 TINY = dataclasses.replace(
-    ss.FAST.with_steps(2, cover=1), hidden_features=24, hidden_layers=3, selection="magnitude"
+    ss.FAST.with_steps(40, cover=4), hidden_features=24, hidden_layers=3, selection="magnitude"
 )
 
 LEARNING = dataclasses.replace(ss.FAST.with_steps(200, cover=20), hidden_features=32)
@@ -142,6 +142,22 @@ def test_each_job_is_measured_against_what_training_reported(folder, monkeypatch
     shown = outcome.pictures[1].quality.psnr
     assert outcome.error == f"a.png has {shown:.1f} dB where training reported 99.0"
     assert jobs[2].output.exists()
+
+
+def test_a_job_is_run_as_the_order_says_and_on_one_thread(folder, monkeypatch):
+    heard = {}
+
+    def hear(cover, secrets, **options):
+        heard.update(options, keys=[key for key, _ in secrets])
+        raise ss.SettingError("enough")
+
+    monkeypatch.setattr("sirensong.batch.hide", hear)
+    jobs, _ = read_jobs("jobs.csv", "out")
+    order = Order(LEARNING, seed=7, device="cpu", decoys=("c.png",))
+    assert run_job(jobs[1], order).error == "enough"
+    assert heard["keys"] == [ss.read_key("one.key"), ss.read_key("two.key")]
+    assert (heard["recipe"], heard["decoys"]) == (LEARNING, ("c.png",))
+    assert heard["options"] == ss.Options(seed=7, device="cpu", threads=1)
 
 
 def test_covers_and_secrets_have_sizes_of_their_own(folder):

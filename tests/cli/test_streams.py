@@ -23,6 +23,7 @@ def test_a_picture_to_standard_output_is_a_png_and_nothing_else(command, at, tmp
     assert cli.run([*command, "-o", "-"]) == 0
     printed = capfdbinary.readouterr()
     assert printed.out.startswith(b"\x89PNG")
+    assert printed.out.endswith(b"IEND\xaeB`\x82")
     with Image.open(io.BytesIO(printed.out)) as image:
         assert np.array_equal(np.asarray(image) / 255, read(tmp_path / "file.png"))
     assert printed.err == b""

@@ -166,18 +166,21 @@ class _Lines:
 
 
 class _AllTiles:
-    """Guesses when all tiles will be done, from those that were done since it was made."""
+    """Guesses when all tiles will be done, from those that were done since it first looked."""
 
     def __init__(self) -> None:
         self._first: tuple[int, float] | None = None
 
     def text(self, event: TrainingProgress) -> str:
         """Tiles that are done of all, and the time left."""
-        before, started = self._first = self._first or (event.tiles_done, time.monotonic())
+        now = time.monotonic()
+        if self._first is None:
+            self._first = event.tiles_done, now
+        before, started = self._first
         done = event.tiles_done - before
         left = None
         if done:
-            left = (time.monotonic() - started) / done * (event.tiles - event.tiles_done)
+            left = (now - started) / done * (event.tiles - event.tiles_done)
         return f"{event.tiles_done} of {event.tiles}{_left(left)}"
 
 

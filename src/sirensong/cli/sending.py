@@ -128,24 +128,30 @@ def _hide(
         checkpoint=files.checkpoint,
         resume=run.resume,
     )
-    decoy_pictures = decoys.pictures()
+    others = decoys.pictures()
     read = [("the cover", cover), *(file for one in locked for file in one.files())]
-    files.check([*read, *(("a decoy", path) for path in decoy_pictures)])
+    files.check([*read, *(("a decoy", path) for path in others)])
     opened = open_picture(cover, within=quality.size)
     secrets = open_secrets(locked, within=selection.secret_size, twice=True)
-    for secret in secrets:
-        if secret.rgb.size > 1.5 * opened.rgb.size and recipe.hidden_features is None:
-            print_note(
-                f"{secret.name} has more pixels than the cover, for which the network is sized; "
-                "if quality suffers, raise --hidden-features or give --secret-size"
-            )
-    request = Request(command, opened, secrets, recipe, decoy_pictures, options)
+    request = Request(command, opened, secrets, recipe, others, options)
+    _note_larger_secrets(request)
     if run.dry_run:
         print_plan(request, output, json=run.json)
         return
     waited = announce(request, output, ask=not (run.yes or run.resume))
     request = replace(request, options=replace(options, started=started + waited))
     make(request, files, started, json=run.json)
+
+
+def _note_larger_secrets(request: Request) -> None:
+    if request.recipe.hidden_features is not None:
+        return
+    for secret in request.secrets:
+        if secret.rgb.size > 1.5 * request.cover.rgb.size:
+            print_note(
+                f"{secret.name} has more pixels than the cover, for which the network is sized; "
+                "if quality suffers, raise --hidden-features or give --secret-size"
+            )
 
 
 def demo(
