@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sirensong.carrier.file import load
+from sirensong.carrier.file import CARRIER_ENDING, load
 from sirensong.errors import FormatError, SirensongError
 from sirensong.files import StrPath, read_bytes, refuse_existing
 from sirensong.hide import hide
@@ -23,9 +23,6 @@ from sirensong.training.options import Options
 from sirensong.training.recipe import Recipe
 from sirensong.verify import Measured, expect, measure_all, shortfalls
 from sirensong.workers import spread
-
-CARRIER_ENDING = ".safetensors"
-"""What names of carriers end in."""
 
 _LARGEST_LIST = 16 * 1024 * 1024
 _COLUMNS = ("output", "cover", "secrets")

@@ -21,6 +21,7 @@ from sirensong.errors import FileError, FormatError, SettingError
 from sirensong.files import StrPath, file_errors, write_bytes
 from sirensong.network.siren import Layer
 
+CARRIER_ENDING = ".safetensors"
 LARGEST_CARRIER = 6 * 1024**3  # bytes; what a picture of 200 megapixels takes
 _SMALLEST_CARRIER = 8 + 2
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK")

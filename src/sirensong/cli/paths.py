@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sirensong.batch import CARRIER_ENDING
+from sirensong.carrier.file import CARRIER_ENDING
 from sirensong.errors import FileError, FormatError, SettingError
 from sirensong.files import STANDARD, file_errors, refuse_existing
 from sirensong.network.mask import mask_path, read_mask
