@@ -114,8 +114,6 @@ def perturb(stego: StegoFunction, strength: float, rng: np.random.Generator) -> 
     return _change_matrices(stego, add_noise)
 
 
-def _change_matrices(
-    stego: StegoFunction, change: Callable[[Matrices], Matrices]
-) -> StegoFunction:
+def _change_matrices(stego: StegoFunction, change: Callable[[Matrices], Matrices]) -> StegoFunction:
     layers = (layer._replace(weight=change(layer.weight)) for layer in stego.weights)
     return replace(stego, weights=tuple(layers))
