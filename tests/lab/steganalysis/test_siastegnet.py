@@ -1,4 +1,4 @@
-"""SiaStegNet: its size, kernels and loss against numbers worked out by hand, and training that finds plain changes and repeats."""
+"""SiaStegNet: size, kernels and loss against numbers by hand; training finds plain changes."""
 
 import math
 
@@ -8,7 +8,14 @@ import torch
 
 from sirensong.errors import SettingError
 from sirensong.lab.steganalysis import siastegnet
-from sirensong.lab.steganalysis.siastegnet import TrainingSettings, KeNet, accuracy, loss, srm_kernels, train
+from sirensong.lab.steganalysis.siastegnet import (
+    TrainingSettings,
+    KeNet,
+    accuracy,
+    loss,
+    srm_kernels,
+    train,
+)
 
 SHORT = TrainingSettings(3, pairs=2)
 
