@@ -1,4 +1,4 @@
-"""Fine-tuning on the cover: the first step against autograd, tiles apart, and what it costs whom."""
+"""Fine-tuning on the cover: its first step against autograd, and what it costs whom."""
 
 import numpy as np
 import pytest

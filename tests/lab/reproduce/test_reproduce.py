@@ -1,4 +1,7 @@
-"""Experiments by name: items done once, tables beside the paper's numbers, a report. With training of a few steps."""
+"""Experiments by name: items done once, tables beside the paper's numbers, a report.
+
+With training of a few steps.
+"""
 
 import dataclasses
 import json
@@ -182,7 +185,7 @@ def test_an_item_repeats_by_its_seed(tmp_path):
 
 
 def test_a_function_is_trained_once_for_all_experiments(tmp_path, monkeypatch):
-    """The two secrets of Table 1 in other sizes, pruned, looked at by StegExpose, with another mask for all."""
+    """The two secrets of Table 1 in other sizes, seen by StegExpose, with one mask for all keys."""
     setting = study.Study(None, 1, TINY, tmp_path)
     trained = []
     hide = functions.hide
@@ -211,7 +214,7 @@ def test_a_function_is_trained_once_for_all_experiments(tmp_path, monkeypatch):
 @pytest.mark.parametrize("line", ["{", "[]", '{"key": {}}', "\xff"])
 def test_damaged_results_are_told(tmp_path, line):
     (tmp_path / "table1.jsonl").write_text(line, encoding="latin-1")
-    with pytest.raises(FormatError, match="table1.jsonl is damaged: a line is not a result"):
+    with pytest.raises(FormatError, match=r"table1\.jsonl is damaged: a line is not a result"):
         study.run_items(EXPERIMENTS["table1"], study.Study(None, 1, TINY, tmp_path))
 
 

@@ -9,8 +9,8 @@ import torch
 from sirensong.errors import SettingError
 from sirensong.lab.steganalysis import siastegnet
 from sirensong.lab.steganalysis.siastegnet import (
-    TrainingSettings,
     KeNet,
+    TrainingSettings,
     accuracy,
     loss,
     srm_kernels,
@@ -111,7 +111,10 @@ def test_a_network_starts_at_its_residuals_and_with_idle_blocks():
 
 
 def test_halves_are_compared():
-    """Alike, they are a hundred-thousandth apart (1e-6 in each of 128 features); an odd last column is seen by neither."""
+    """Alike, they are a hundred-thousandth apart: 1e-6 in each of 128 features.
+
+    An odd last column is seen by neither.
+    """
     network = KeNet().eval()
     half = torch.randint(0, 256, (3, 1, 11, 6)).float()
     logits, left, right = network(torch.cat([half, half, torch.zeros(3, 1, 11, 1)], 3))
