@@ -28,6 +28,7 @@ from sirensong.network.siren import Layer
 BINS = 100  # of the paper's histogram
 _QUANTILES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
 _SPECTRUM = (0.0, 0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)  # quantiles of a matrix's singular values
+_TREES = 60  # of gradient boosting
 _TINY = 1e-12
 
 
@@ -123,7 +124,7 @@ def _detectors(shares: Features, facts: Features, seed: int) -> list[Detector]:
             "detectors need scikit-learn", hint="pip install 'sirensong[lab]'"
         ) from error
     trees = GradientBoostingClassifier(
-        n_estimators=60, max_depth=2, subsample=0.7, max_features="sqrt", random_state=seed
+        n_estimators=_TREES, max_depth=2, subsample=0.7, max_features="sqrt", random_state=seed
     )
     logistic = LogisticRegression(C=0.1, max_iter=5000)
     return [
