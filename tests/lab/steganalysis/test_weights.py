@@ -103,7 +103,7 @@ def write(folder, functions, names=None):
 
 @pytest.fixture
 def attack(tmp_path, capsys):
-    """Run `attack weights` on the folders clean and stego; returns its exit code and what it said."""
+    """Run `attack weights` on the folders clean and stego; returns its exit code and its output."""
 
     def run(*options):
         folders = [str(tmp_path / "clean"), str(tmp_path / "stego")]
