@@ -10,7 +10,7 @@ from functions import initial
 from sirensong import cli
 from sirensong.carrier.file import load, save
 from sirensong.carrier.slots import Slot
-from sirensong.keys.keys import write_key
+from sirensong.keys.secret import write_key
 from sirensong.lab.robustness import perturb
 from sirensong.network.substitution import Selection
 from sirensong.network.tiles import Grid

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from sirensong.network.tiles import Grid
-from sirensong.training.batches import Batches, _patches
-from sirensong.training.problem import Target
+from sirensong.training.batches import Batches, Sampler, _patches
+from sirensong.training.problem import targets_of
 
 CPU = torch.device("cpu")
 
@@ -14,9 +14,12 @@ CPU = torch.device("cpu")
 def numbered(height, width):
     """A picture whose red and green name the pixel."""
     row, column = np.mgrid[:height, :width]
-    return Target(
-        np.stack([row, column, 0 * row], -1).astype(np.uint8), Grid().patch(0, (height, width)), CPU
-    )
+    picture = np.stack([row, column, 0 * row], -1).astype(np.uint8)
+    return targets_of(0, [picture], Grid(), CPU)[0]
+
+
+def sampler(seed):
+    return Sampler(torch.Generator().manual_seed(seed))
 
 
 def drawn(batches):
@@ -31,7 +34,7 @@ def drawn_pixels(colours):
 
 @pytest.mark.parametrize(("size", "points"), [((8, 8), 16), ((16, 4), 8), ((8, 8), 64)])
 def test_one_round_has_every_pixel_once(size, points):
-    batches = Batches([numbered(*size)], points, torch.Generator().manual_seed(1))
+    batches = Batches([numbered(*size)], points, sampler(1))
     rounds = size[0] * size[1] // points
     for _ in range(2):
         seen = [pixel for _ in range(rounds) for pixel in drawn_pixels(drawn(batches)[1][0])]
@@ -54,7 +57,7 @@ def test_where_pixels_do_not_divide_evenly_none_is_missed_for_long(size, points)
 
 
 def test_a_batch_has_one_pixel_of_each_corner():
-    batches = Batches([numbered(16, 16)], 4, torch.Generator().manual_seed(2))
+    batches = Batches([numbered(16, 16)], 4, sampler(2))
     for _ in range(20):
         quarters = {(row // 8, column // 8) for row, column in drawn_pixels(drawn(batches)[1][0])}
         assert len(quarters) == 4
@@ -62,7 +65,7 @@ def test_a_batch_has_one_pixel_of_each_corner():
 
 def test_coordinates_and_colours_belong_together_also_for_pictures_of_different_sizes():
     targets = [numbered(8, 8), numbered(8, 8), numbered(4, 12)]
-    coords, colours = drawn(Batches(targets, 16, torch.Generator().manual_seed(3)))
+    coords, colours = drawn(Batches(targets, 16, sampler(3)))
     assert coords.shape == (3, 16, 2)
     assert torch.equal(coords[0], coords[1])
     for target, points, colour in zip(targets, coords, colours, strict=True):
@@ -73,7 +76,30 @@ def test_coordinates_and_colours_belong_together_also_for_pictures_of_different_
 
 def test_the_order_comes_from_the_generator():
     def first(seed):
-        return drawn(Batches([numbered(8, 8)], 16, torch.Generator().manual_seed(seed)))[0]
+        return drawn(Batches([numbered(8, 8)], 16, sampler(seed)))[0]
 
     assert torch.equal(first(1), first(1))
     assert not torch.equal(first(1), first(2))
+
+
+@pytest.mark.parametrize("drawn_before", [1, 3, 4, 6])
+def test_a_sampler_goes_on_where_it_stands(drawn_before):
+    """As after a resumption, when the batches are made anew."""
+    targets, standing = [numbered(8, 8), numbered(4, 16)], sampler(4)
+    undisturbed = Batches(targets, 16, sampler(4))
+    interrupted = Batches(targets, 16, standing)
+    for _ in range(drawn_before):
+        drawn(undisturbed)
+        drawn(interrupted)
+    resumed = Batches(targets, 16, standing)
+    for _ in range(9):
+        for one, other in zip(drawn(undisturbed), drawn(resumed), strict=True):
+            assert torch.equal(one, other)
+
+
+def test_batches_of_another_size_begin_another_round():
+    targets, standing = [numbered(8, 8)], sampler(4)
+    drawn(Batches(targets, 16, standing))
+    larger = Batches(targets, 32, standing)
+    seen = [pixel for _ in range(2) for pixel in drawn_pixels(drawn(larger)[1][0])]
+    assert len(set(seen)) == 64

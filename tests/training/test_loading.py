@@ -1,4 +1,4 @@
-"""What happens before torch is used: settings of the C library, and what is said if a package is missing."""
+"""Before torch is used: settings of the C library, and the error if a package is missing."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from sirensong.training.loading import loading
 
 @pytest.fixture
 def told(monkeypatch):
-    """What the C library is told, as (parameter, value), as if for the first time in this process."""
+    """What the C library is told, as (parameter, value), as if for the first time."""
     calls = []
 
     class Library:

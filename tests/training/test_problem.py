@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from sirensong.training.parameters import Parameters
 from skimage.metrics import peak_signal_noise_ratio
 
-from functions import initial, stack
-from sirensong.keys.keys import SecretKey
+from functions import alone, initial, stack, unstack
+from sirensong.keys.secret import SecretKey
 from sirensong.network.rendering import colours
 from sirensong.network.siren import Architecture, Layer, evaluate
 from sirensong.network.substitution import (
@@ -18,7 +17,7 @@ from sirensong.network.substitution import (
 )
 from sirensong.network.tiles import Grid
 from sirensong.pictures.image import to_uint8
-from sirensong.training.problem import Problem, Target, Tile
+from sirensong.training.problem import Parameters, Problem, Tile, targets_of
 from sirensong.training.step import TrainingPass
 
 ARCHITECTURE = Architecture(hidden_features=10, hidden_layers=3)
@@ -34,8 +33,8 @@ def weights():
 
 def targets(count, seed=9):
     rng = np.random.default_rng(seed)
-    patch = Grid().patch(0, (6, 8))
-    return [Target(rng.integers(0, 256, (6, 8, 3), np.uint8), patch, CPU) for _ in range(count)]
+    pictures = [rng.integers(0, 256, (6, 8, 3), np.uint8) for _ in range(count)]
+    return targets_of(0, pictures, Grid(), CPU)
 
 
 def keyed_substitutions():
@@ -49,7 +48,7 @@ def with_values(key, positions):
 
 def substituted(weights, positions, values):
     copy = tuple(Layer(layer.weight.copy(), layer.bias) for layer in weights)
-    substitute(copy, positions, values)
+    substitute(alone(copy), [positions], [values])
     return copy
 
 
@@ -62,6 +61,7 @@ def test_each_function_has_the_weights_that_a_receiver_would_substitute(weights)
         [1 / 3] * 3,
     )
     every = problem.weights(Parameters.from_weights(stack([weights, others]), CPU)).to_weights()
+    every = unstack(every)
     expected = [
         weights,
         *(substituted(weights, positions, values) for positions, values in substitutions),
@@ -81,7 +81,7 @@ def test_the_shared_gradient_of_each_tile_is_that_of_autograd_through_the_substi
     functions = [weights, initial(ARCHITECTURE, np.random.default_rng(6))]
     tiles = []
     for own in functions:
-        mask = magnitude_positions(own, 0.2) if frozen else None
+        mask = magnitude_positions(alone(own), 0.2)[0] if frozen else None
         substitutions = (
             [with_values(key, mask) for key in KEYS] if frozen else keyed_substitutions()
         )
@@ -97,7 +97,7 @@ def test_the_shared_gradient_of_each_tile_is_that_of_autograd_through_the_substi
     )
 
     for own, tile, mine in zip(
-        functions, tiles, problem.shared_gradient(gradient).to_weights(), strict=True
+        functions, tiles, unstack(problem.shared_gradient(gradient).to_weights()), strict=True
     ):
         for index, ((weight, bias), layer) in enumerate(
             zip(gradient_by_autograd(own, tile), mine, strict=True)
@@ -132,7 +132,10 @@ def test_each_functions_psnr_is_that_of_its_render(weights):
     problem = Problem(ARCHITECTURE, [tile], [1 / 3] * 3)
     shared = Parameters.from_weights(stack([weights]), CPU)
     for psnr, layers, target in zip(
-        problem.psnr(shared), problem.weights(shared).to_weights(), tile.targets, strict=True
+        problem.psnr(shared),
+        unstack(problem.weights(shared).to_weights()),
+        tile.targets,
+        strict=True,
     ):
         render = colours(evaluate(layers, target.coords.numpy())).reshape(*target.size, 3)
         picture = ((target.colours.numpy() + 1) / 2).reshape(*target.size, 3)
@@ -143,7 +146,7 @@ def test_each_functions_psnr_is_that_of_its_render(weights):
 
 def test_parameters_survive_the_way_to_torch_and_back(weights):
     functions = [weights, initial(ARCHITECTURE, np.random.default_rng(6))]
-    back = Parameters.from_weights(stack(functions), CPU).to_weights()
+    back = unstack(Parameters.from_weights(stack(functions), CPU).to_weights())
     for mine, other in zip(back, functions, strict=True):
         for layer, expected in zip(mine, other, strict=True):
             np.testing.assert_array_equal(layer.weight, expected.weight)

@@ -1,7 +1,8 @@
 """Steps replayed from a recording are the steps themselves.
 
-A GPU records which operations work on which memory, and repeats those. So does the tape here, on any device: whatever a step would
-take from elsewhere (a number of Python's, a new place in memory) stays as it was at the recording, and the results differ.
+A GPU records which operations work on which memory, and repeats those. So does the tape here, on
+any device: whatever a step would take from elsewhere (a number of Python's, a new place in memory)
+stays as it was at the recording, and the results differ.
 """
 
 import dataclasses
@@ -11,16 +12,16 @@ import weakref
 import numpy as np
 import pytest
 import torch
-from sirensong.training.loop import JOINT_STAGE, Stage, Surroundings
-from sirensong.training.parameters import Parameters
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import sirensong as ss
-from functions import initial, stack
-from sirensong.carrier.file import to_bytes
-from sirensong.training import replay
-from sirensong.training.problem import Problem, Target, Tile
+from sirensong.carrier.file import dumps
+from sirensong.network.siren import initial_weights
+from sirensong.training import device as devices
+from sirensong.training import train as training
+from sirensong.training.problem import Parameters, cover_problem
+from sirensong.training.train import Schedule, State, train
 
 WAITING = {
     "_local_scalar_dense",
@@ -29,7 +30,8 @@ WAITING = {
     "lift_fresh",
     "repeat_interleave.Tensor",
 }
-RECIPE = dataclasses.replace(ss.FAST, tile=16, cover_steps=9, joint_steps=25)
+RECIPE = dataclasses.replace(ss.FAST, tile=16).with_steps(25, cover=9)
+CPU = torch.device("cpu")
 
 
 class Tape(TorchDispatchMode):
@@ -84,18 +86,16 @@ def recorded(monkeypatch):
 
         return again
 
-    monkeypatch.setattr(replay, "_RECORDERS", {"cpu": record})
+    monkeypatch.setattr(devices, "_RECORDERS", {"cpu": record})
     return lengths
 
 
 def hidden(recipe):
     rng = np.random.default_rng(1)
     pictures = [rng.integers(0, 256, (32, 24, 3), np.uint8) for _ in range(2)]
-    return to_bytes(
-        ss.hide(
-            pictures[0], {ss.SecretKey(bytes(32)): pictures[1]}, recipe=recipe, seed=1, threads=1
-        ).stego
-    )
+    secrets = {ss.SecretKey(bytes(32)): pictures[1]}
+    options = ss.Options(seed=1, threads=1)
+    return dumps(ss.hide(pictures[0], secrets, recipe=recipe, options=options).stego)
 
 
 @pytest.mark.parametrize("optimizer", ["muon", "adam"])
@@ -103,55 +103,54 @@ def test_replayed_steps_give_the_same_function(optimizer, recorded, monkeypatch,
     torch_threads(1)
     recipe = dataclasses.replace(RECIPE, optimizer=optimizer)
     replayed = hidden(recipe)
-    assert len(recorded) == 1 + len(
-        recipe.batches
-    )  # one for the cover's batches, one for each size of the joint stage's
+    assert len(recorded) == len(recipe.cover.batches) + len(recipe.joint.batches)
     assert min(recorded) > 50
-    monkeypatch.setattr(replay, "_RECORDERS", {})
+    monkeypatch.setattr(devices, "_RECORDERS", {})
     assert replayed == hidden(recipe)
 
 
 def test_what_is_kept_of_the_cover_stage_is_its_best(recorded, monkeypatch, torch_threads):
     torch_threads(1)
-    recipe = dataclasses.replace(RECIPE, keep_best=True, joint_steps=1, rate=0.3)
+    best = dataclasses.replace(RECIPE.cover, keep_best=True)
+    recipe = dataclasses.replace(RECIPE, cover=best, rate=0.3).with_steps(1)
     replayed = hidden(recipe)
-    monkeypatch.setattr(replay, "_RECORDERS", {})
+    monkeypatch.setattr(devices, "_RECORDERS", {})
     assert replayed == hidden(recipe)
 
 
 def test_a_tape_notices_what_a_recording_would_not(recorded):
     count = torch.zeros(())
     runs = iter(range(100))
-    work = replay.replayed(lambda: count.add_(next(runs)), torch.device("cpu"))
+    work = devices.replayed(lambda: count.add_(next(runs)), CPU)
     assert [int(work()) for _ in range(6)] == [0, 1, 3, 6, 9, 12]  # 3 is what the recording saw
-    waiting = replay.replayed(lambda: count.add_(float(count)), torch.device("cpu"))
+    waiting = devices.replayed(lambda: count.add_(float(count)), CPU)
     with pytest.raises(AssertionError, match="waits for the device"):
         [waiting() for _ in range(6)]
 
 
-def test_disturbed_steps_are_not_recorded(recorded):
-    hidden(dataclasses.replace(RECIPE, pruning=0.1, joint_steps=6))
+def test_perturbed_steps_are_not_recorded(recorded):
+    hidden(RECIPE.with_steps(6).robust())
     assert len(recorded) == 1
 
 
-def test_a_stages_buffers_go_with_it():
-    """Thousands of stages follow each other in a large picture: none may wait for the garbage collector."""
-    picture = np.zeros((8, 8, 3), np.uint8)
+def test_a_stages_buffers_go_with_it(monkeypatch):
+    """Thousands of stages follow each other: none may wait for the garbage collector."""
+    made, one_pass = [], training.TrainingPass
+
+    def make(*arguments, **named):
+        new = one_pass(*arguments, **named)
+        made.append(weakref.ref(new))
+        return new
+
+    monkeypatch.setattr(training, "TrainingPass", make)
     architecture = ss.Architecture(8, 2, 10)
-    problem = Problem(
-        architecture,
-        [Tile([Target(picture, ss.Grid().patch(0, (8, 8)), torch.device("cpu"))])],
-        [1.0],
-    )
-    shared = Parameters.from_weights(
-        stack([initial(architecture, np.random.default_rng(1))]), torch.device("cpu")
-    )
+    picture = np.zeros((8, 8, 3), np.uint8)
+    problem = cover_problem(architecture, range(1), picture, ss.Grid(), CPU)
+    weights = initial_weights(architecture, [np.random.default_rng(1)])
     gc.disable()
     try:
-        stage = Stage(JOINT_STAGE, problem, shared, RECIPE, Surroundings(1))
-        stage.run()
-        gone = weakref.ref(stage)
-        del stage
-        assert gone() is None
+        state = State.begin(Parameters.from_weights(weights, CPU), seed=1)
+        train(problem, RECIPE, Schedule(ss.Phase(3)), state)
+        assert [reference() for reference in made] == [None]
     finally:
         gc.enable()

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from sirensong.training.parameters import Parameters
 
 from sirensong.network.siren import Architecture, evaluate
-from sirensong.training.step import TrainingPass, split_for
+from sirensong.training.device import split_for
+from sirensong.training.problem import Parameters
+from sirensong.training.step import TrainingPass
 
 ARCHITECTURE = Architecture(hidden_features=12, hidden_layers=4)
 CPU = torch.device("cpu")

@@ -18,7 +18,7 @@ from sirensong.cli.arguments import Carrier, Json, MaskFile, Output, Overwrite, 
 from sirensong.cli.console import print_facts, training_bar
 from sirensong.cli.detecting import print_attack
 from sirensong.files import refuse_existing
-from sirensong.keys.keys import SecretKey, read_key
+from sirensong.keys.secret import SecretKey, read_key
 from sirensong.lab.finetuning import finetune as finetuned
 from sirensong.lab.robustness import perturb, quantise
 from sirensong.lab.robustness import prune as pruned
@@ -35,10 +35,6 @@ app = typer.Typer(
 
 Change = Callable[[StegoFunction], StegoFunction]
 Reveal = Callable[[StegoFunction], list[Pixels]]
-
-app.command()(detecting.weights)
-app.command()(detecting.guess)
-app.command()(detecting.stegexpose)
 
 
 @app.command()
@@ -187,3 +183,8 @@ def _lost(name: str, before: Pixels, after: Pixels) -> dict[str, Any]:
     """How far a picture is from what it was: PSNR in dB, None if it is the same."""
     psnr = measure(before, after).psnr
     return {"picture": name, "psnr": None if math.isinf(psnr) else round(psnr, 2)}
+
+
+app.command()(detecting.weights)
+app.command()(detecting.guess)
+app.command()(detecting.stegexpose)

@@ -18,7 +18,7 @@ from sirensong.cli.arguments import Carrier, Json, Overwrite
 from sirensong.cli.console import err, out, print_facts, print_json, print_note, tracked
 from sirensong.errors import SettingError
 from sirensong.files import refuse_existing, write_bytes
-from sirensong.keys.keys import SecretKey, read_key
+from sirensong.keys.secret import SecretKey, read_key
 from sirensong.lab.steganalysis import guessing, stegexpose_files, weights_files
 from sirensong.lab.steganalysis.significance import FEWEST, LEVEL, PERMUTATIONS, Comparison
 from sirensong.lab.steganalysis.weights import detect
@@ -52,8 +52,7 @@ def weights(
 ) -> None:
     """Try to tell two folders of carriers apart by their weights.
 
-    With the paper's histogram SVM, and stronger detectors. Files of one name in both folders are
-    taken to be of one cover.
+    Files of one name in both folders are taken to be of one cover.
     """
     if csv is not None:
         refuse_existing(csv, overwrite=overwrite)

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from sirensong.cli.batching import Cluster, Workers, check_workers
 from sirensong.cli.console import err, out
 from sirensong.errors import FileError, SettingError
-from sirensong.files import told
+from sirensong.files import file_errors
 from sirensong.lab.reproduce import ablations, attacks, random_keys, siastegnet, sizes, visual
 from sirensong.lab.reproduce.report import markdown_table, write_report
 from sirensong.lab.reproduce.study import Experiment, Shown, Study, Table, run_items
@@ -107,7 +107,7 @@ def _study(output: Path, data: Path | None, images: int, recipe: str) -> Study:
         raise SettingError(f"images must be at least 1, got {images}")
     if data is not None and not data.is_dir():
         raise FileError(f"no folder {data}")
-    with told("make", output):
+    with file_errors("make", output):
         output.mkdir(parents=True, exist_ok=True)
     return study
 

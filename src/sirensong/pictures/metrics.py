@@ -1,4 +1,4 @@
-"""How close a render is to its picture: PSNR, SSIM, RMSE, MAE (section 4.2, Eq. 13 to 17), on scikit-image.
+"""How close a render is to its picture: PSNR, SSIM, RMSE, MAE (section 4.2, Eq. 13 to 17).
 
 Measured as users meet pictures: on the 8-bit images that are written to disk, with data range 255.
 """
@@ -12,19 +12,21 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from sirensong.errors import MissingDependencyError, SettingError
-from sirensong.pictures.image import RGB, Pixels, to_uint8
+from sirensong.pictures.image import RGB, ImageLike, read_picture
 
+SSIM_WINDOW = 11  # pixels a side: a Gaussian of sigma 1.5 cut at 3.5 sigma, as Wang et al. have it
 _BAND = 2**18  # pixels, about
-SSIM_WINDOW = (
-    11  # pixels a side: a Gaussian of sigma 1.5 cut at 3.5 sigma, as Wang et al. define it
-)
 
 
 @dataclass(frozen=True)
 class Quality:
-    """One picture's distortion.
+    """How far one render is from its picture.
 
-    psnr: dB, infinite for identical images. ssim: up to 1, nan below 11 pixels a side. rmse, mae: 0 to 255.
+    Attributes:
+        psnr: Peak signal-to-noise ratio in dB, infinite for identical images (Eq. 13).
+        ssim: Structural similarity, up to 1, nan below 11 pixels a side (Eq. 14, 15).
+        rmse: Root mean square error, 0 to 255 (Eq. 16).
+        mae: Mean absolute error, 0 to 255 (Eq. 17).
     """
 
     psnr: float
@@ -33,43 +35,63 @@ class Quality:
     mae: float
 
     def as_json(self) -> dict[str, float | None]:
-        """The four numbers by name, None for what JSON cannot say: the infinite PSNR of equal images, an undefined SSIM."""
+        """Give the four numbers by name, with None for what JSON has no number for.
+
+        Returns:
+            The numbers; None for an infinite PSNR and an undefined SSIM.
+        """
         return {
             name: value if math.isfinite(value) else None for name, value in asdict(self).items()
         }
 
 
-def measure(picture: Pixels | RGB, render: Pixels | RGB) -> Quality:
-    """Compare a render with the picture it stands for.
+def measure(picture: ImageLike, render: ImageLike) -> Quality:
+    """Compare a render with the picture that it stands for.
 
-    picture, render: (height, width, 3), in 8 bits, or in [0, 1] and rounded here. PSNR (Eq. 13) is over all samples; SSIM
-    (Eq. 14, 15) is the mean over channels with Wang et al.'s Gaussian window. Raises SettingError if the shapes differ,
-    MissingDependencyError without scikit-image.
+    Args:
+        picture: A path, a PIL image or an array; colours in [0, 1] are rounded to 8 bits here.
+        render: A picture of the same size, in any of these forms.
+
+    Returns:
+        PSNR, RMSE and MAE over all samples, and SSIM with Wang et al.'s Gaussian window as the mean
+        over the channels.
+
+    Raises:
+        SettingError: The sizes differ, or an argument is not an image.
+        FileError: A file cannot be read.
+        FormatError: A file is not an image.
+        MissingDependencyError: scikit-image is not installed.
+
+    Example:
+        >>> import numpy as np
+        >>> black = np.zeros((16, 16, 3), np.uint8)
+        >>> quality = measure(black, black + np.uint8(51))
+        >>> round(quality.psnr, 2), quality.rmse, quality.mae
+        (13.98, 51.0, 51.0)
     """
-    if picture.shape != render.shape:
-        raise SettingError(
-            f"cannot compare pictures of different shapes: {picture.shape} and {render.shape}"
-        )
+    one, other = read_picture(picture).rgb, read_picture(render).rgb
+    if one.shape != other.shape:
+        sizes = " and ".join(f"{image.shape[1]}x{image.shape[0]}" for image in (one, other))
+        raise SettingError(f"cannot compare pictures of different sizes: {sizes}")
     squares, absolutes = 0, 0
-    for rows in _bands(0, len(picture), picture.shape[1]):
-        difference = to_uint8(picture[rows]).astype(np.int64) - to_uint8(render[rows])
+    for rows in _bands(0, len(one), one.shape[1]):
+        difference = one[rows].astype(np.int64) - other[rows]
         squares += int(np.square(difference).sum())
         absolutes += int(np.abs(difference).sum())
-    mse = squares / picture.size
+    mse = squares / one.size
     return Quality(
         psnr=psnr_of(mse / 255**2),
-        ssim=_ssim(picture, render),
+        ssim=_ssim(one, other),
         rmse=math.sqrt(mse),
-        mae=absolutes / picture.size,
+        mae=absolutes / one.size,
     )
 
 
-def _ssim(picture: Pixels | RGB, render: Pixels | RGB) -> float:
-    """Mean over the pixels around which a whole window fits: of bands of them, which need their neighbours on both sides."""
+def _ssim(picture: RGB, render: RGB) -> float:
+    """Mean over the pixels around which a whole window fits, band by band."""
     try:
-        from skimage.metrics import (
-            structural_similarity,  # this one alone: the others load scipy.stats, half a second
-        )
+        # of this module alone: the others load scipy.stats, half a second
+        from skimage.metrics import structural_similarity
     except ImportError as error:
         raise MissingDependencyError(
             "measuring needs scikit-image", hint="pip install 'sirensong[hide]'"
@@ -79,13 +101,10 @@ def _ssim(picture: Pixels | RGB, render: Pixels | RGB) -> float:
         return math.nan
     total = 0.0
     for rows in _bands(margin, height - margin, picture.shape[1]):
-        x, y = (
-            to_uint8(pixels[rows.start - margin : rows.stop + margin])
-            for pixels in (picture, render)
-        )
+        with_neighbours = slice(rows.start - margin, rows.stop + margin)
         mean = structural_similarity(
-            x,
-            y,
+            picture[with_neighbours],
+            render[with_neighbours],
             data_range=255,
             channel_axis=-1,
             gaussian_weights=True,
@@ -103,5 +122,12 @@ def _bands(start: int, stop: int, width: int) -> Iterator[slice]:
 
 
 def psnr_of(squared_error: float) -> float:
-    """PSNR in dB of a mean squared error on colours in [0, 1]; infinite for 0 (Eq. 13)."""
+    """Convert a mean squared error to PSNR (Eq. 13).
+
+    Args:
+        squared_error: Of colours in [0, 1].
+
+    Returns:
+        PSNR in dB, infinite for 0.
+    """
     return math.inf if squared_error == 0 else -10 * math.log10(squared_error)

@@ -285,8 +285,8 @@ FINETUNING = Recipe(
     adam_rate=1e-4,
     last_rate=1e-4,
 )
-"""For a published function that is trained on (`sirensong.lab.finetuning`): its cover phase, without
-Muon, whose first steps are large whatever is left to learn.
+"""For a published function that is trained on (`sirensong.lab.finetuning`). It has no Muon, whose
+first steps are large whatever is left to learn.
 """
 
 RECIPES = {recipe.name: recipe for recipe in (FAST, PAPER)}

@@ -15,7 +15,7 @@ from typing import Any
 
 import sirensong
 from sirensong.errors import FormatError
-from sirensong.files import read_bytes, told, write_bytes
+from sirensong.files import file_errors, read_bytes, write_bytes
 from sirensong.pictures import sheet
 from sirensong.pictures.image import RGB, Pixels, fill, from_uint8, read_picture
 from sirensong.pictures.photographs import NAMES, photograph
@@ -233,7 +233,7 @@ class Study:
         settings = json.dumps(self.settings, sort_keys=True)
         digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
         path = self.output / folder / digest / name
-        with told("make", path.parent):
+        with file_errors("make", path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
         return path
 

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from sirensong.errors import FormatError, SettingError
-from sirensong.files import StrPath, read_bytes, told
+from sirensong.files import StrPath, file_errors, read_bytes
 from sirensong.lab.steganalysis.stegexpose import THRESHOLD, Samples, Verdict, analyse
 
 _LARGEST_BYTES = 1024**3
@@ -76,7 +76,7 @@ def files_in(folder: StrPath) -> list[Path]:
     Raises:
         FileError: it cannot be read.
     """
-    with told("read", folder):
+    with file_errors("read", folder):
         return sorted(path for path in Path(folder).iterdir() if path.is_file())
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from sirensong.training.precision import backward_dtype, tf32_products
 
-from sirensong.training import precision
+from sirensong.training import device as devices
+from sirensong.training.device import backward_dtype, tf32_products, use_threads
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -23,7 +23,7 @@ def test_tf32_is_on_for_a_step_on_cuda_alone(device, chosen, inside):
     ("speedup", "dtype"), [(0.5, torch.float32), (1.2, torch.float32), (2.0, torch.bfloat16)]
 )
 def test_a_processor_is_measured(speedup, dtype, monkeypatch):
-    monkeypatch.setattr(precision, "bfloat16_speedup", lambda: speedup)
+    monkeypatch.setattr(devices, "bfloat16_speedup", lambda: speedup)
     assert backward_dtype("auto", CPU) == dtype
     assert backward_dtype("fp32", CPU) == torch.float32
     assert backward_dtype("mixed", CPU) == torch.bfloat16
@@ -36,3 +36,15 @@ def test_a_gpu_is_asked(has, dtype, monkeypatch):
     )
     assert backward_dtype("auto", CUDA) == dtype
     assert backward_dtype("fp32", CUDA) == torch.float32
+
+
+def test_threads_are_as_before_once_a_run_is_over(torch_threads):
+    torch_threads(1)
+    with use_threads(2):
+        assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == 1
+    with pytest.raises(RuntimeError), use_threads(2):
+        raise RuntimeError
+    assert torch.get_num_threads() == 1
+    with use_threads(None):
+        assert torch.get_num_threads() == 1

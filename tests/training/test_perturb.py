@@ -1,30 +1,28 @@
-"""What a step of robust training looks at: pruned as torch prunes, and noisy as it was asked to be."""
+"""What a step of robust training looks at: weights pruned as torch prunes, and noisy."""
 
 import numpy as np
 import torch
-from sirensong.training.disturbance import Disturbance
-from sirensong.training.parameters import Parameters
 
-from functions import initial, stack
-from sirensong.network.siren import Architecture
+from sirensong.network.siren import Architecture, initial_weights
+from sirensong.training.perturb import perturb
+from sirensong.training.problem import Parameters
+from sirensong.training.recipe import Phase
 
 CPU = torch.device("cpu")
 
 
 def parameters():
     architecture = Architecture(hidden_features=20, hidden_layers=3)
-    return Parameters.from_weights(
-        stack([initial(architecture, np.random.default_rng(seed)) for seed in range(2)]),
-        CPU,
-    )
+    rngs = [np.random.default_rng(seed) for seed in range(2)]
+    return Parameters.from_weights(initial_weights(architecture, rngs), CPU)
 
 
 def test_the_least_weights_of_each_matrix_are_missing_in_a_share_that_changes():
     shared, generator = parameters(), torch.Generator().manual_seed(1)
     before = shared.clone()
-    disturb, shares = Disturbance(0.5, 0.0, generator), set()
+    phase, shares = Phase(1, pruning=0.5), set()
     for _ in range(8):
-        seen = disturb(shared)
+        seen = perturb(shared, phase, generator)
         gone = seen.hidden == 0
         counts = gone.sum((-2, -1)).flatten().tolist()
         assert len(set(counts)) == 1
@@ -42,7 +40,7 @@ def test_the_least_weights_of_each_matrix_are_missing_in_a_share_that_changes():
 
 def test_noise_has_its_strength_in_each_matrix():
     shared, generator = parameters(), torch.Generator().manual_seed(1)
-    added = Disturbance(0.0, 0.1, generator)(shared).hidden - shared.hidden
+    added = perturb(shared, Phase(1, noise=0.1), generator).hidden - shared.hidden
     torch.testing.assert_close(
         added.std((-2, -1)), 0.1 * shared.hidden.std((-2, -1)), rtol=0.15, atol=0
     )
