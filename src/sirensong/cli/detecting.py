@@ -53,6 +53,8 @@ def weights(
     """Try to tell two folders of carriers apart by their weights.
 
     Files of one name in both folders are taken to be of one cover.
+
+    Whatever else differs between the folders, covers or training, is found too.
     """
     if csv is not None:
         refuse_existing(csv, overwrite=overwrite)
@@ -109,12 +111,8 @@ def _comparison_facts(
 
 
 def _print_comparison(clean: Population, suspected: Population, comparison: Comparison) -> None:
-    sides = (
-        f"{population.folder} (n = {len(population.functions)}"
-        + (f", {len(population.skipped)} skipped)" if population.skipped else ")")
-        for population in (clean, suspected)
-    )
-    table = Table(title=escape(" against ".join(sides)), title_justify="left", title_style="bold")
+    title = f"{_described(clean)} against {_described(suspected)}"
+    table = Table(title=escape(title), title_justify="left", title_style="bold")
     confidence = 1 - LEVEL / len(comparison.detections)
     for column in ("detector", "AUC", f"{100 * confidence:g} % interval", "p"):
         table.add_column(column)
@@ -133,6 +131,11 @@ def _print_comparison(clean: Population, suspected: Population, comparison: Comp
         f"from {comparison.permutations} permutations",
         markup=False,
     )
+
+
+def _described(population: Population) -> str:
+    skipped = f", {len(population.skipped)} skipped" if population.skipped else ""
+    return f"{population.folder} (n = {len(population.functions)}{skipped})"
 
 
 def guess(

@@ -148,18 +148,7 @@ def compare(
     trial = _Trial(sizes, seed)
     scores = [trial.held_out_scores(detector, trial.labels) for detector in detectors]
     areas = np.array([trial.area(own, trial.labels) for own in scores])
-    as_large, best_as_large, done = np.zeros(len(detectors), np.int64), 0, 0
-    enough = LEVEL * (permutations + 1)
-    while done < permutations and best_as_large + 1 < enough:
-        labels = trial.exchange_twins()
-        by_chance = np.array(
-            [trial.area(trial.held_out_scores(detector, labels), labels) for detector in detectors]
-        )
-        as_large += by_chance >= areas
-        best_as_large += int(by_chance.max() >= areas.max())
-        done += 1
-        if advance is not None:
-            advance(done, permutations)
+    as_large, best_as_large, done = _count_as_large(trial, detectors, areas, permutations, advance)
     confidence = 1 - LEVEL / len(detectors)
     detections = []
     for place, detector in enumerate(detectors):
@@ -168,6 +157,28 @@ def compare(
         own = tuple(scores[place].tolist())
         detections.append(Detection(detector.name, float(areas[place]), low, high, p, own))
     return Comparison(sizes, tuple(detections), (1 + best_as_large) / (1 + done), done)
+
+
+def _count_as_large(
+    trial: _Trial,
+    detectors: Sequence[Detector],
+    areas: Features,
+    permutations: int,
+    advance: Callable[[int, int], None] | None,
+) -> tuple[Labels, int, int]:
+    """Permutations in which each detector, and in which the best, does as well; and all of them."""
+    as_large, best_as_large, done = np.zeros(len(detectors), np.int64), 0, 0
+    enough = LEVEL * (permutations + 1)
+    while done < permutations and best_as_large + 1 < enough:
+        labels = trial.exchange_twins()
+        scores = [trial.held_out_scores(detector, labels) for detector in detectors]
+        by_chance = np.array([trial.area(own, labels) for own in scores])
+        as_large += by_chance >= areas
+        best_as_large += int(by_chance.max() >= areas.max())
+        done += 1
+        if advance is not None:
+            advance(done, permutations)
+    return as_large, best_as_large, done
 
 
 class _Trial:
