@@ -74,6 +74,16 @@ def test_what_each_secret_loses(carrier, key, capsys):
     assert secret == {"picture": "secret 1", "psnr": round(measure(before, after).psnr, 2)}
 
 
+def test_no_file_that_is_read_is_written_over(carrier, capsys):
+    before = [(carrier.parent / name).read_bytes() for name in ("song.safetensors", "alice.key")]
+    for name, what in (("song.safetensors", "the carrier"), ("alice.key", "a key")):
+        command = ["attack", "finetune", "song.safetensors", "--key", "alice.key", "-o", name]
+        assert cli.run([*command, "--overwrite"]) == 1
+        assert f"the output is {what} too" in capsys.readouterr().err
+    after = [(carrier.parent / name).read_bytes() for name in ("song.safetensors", "alice.key")]
+    assert after == before
+
+
 def test_an_equal_picture_has_no_psnr(carrier, capsys):
     command = ["attack", "prune", "song.safetensors", "-o", "new.safetensors", "--rate", "0"]
     assert cli.run([*command, "--json"]) == 0

@@ -11,12 +11,22 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from sirensong.carrier.file import load, save
+from sirensong.carrier.file import save
 from sirensong.carrier.stego import StegoFunction
 from sirensong.cli import detecting
-from sirensong.cli.arguments import Carrier, Json, MaskFile, Output, Overwrite, open_picture
+from sirensong.cli.arguments import (
+    Carrier,
+    Json,
+    MaskFile,
+    Output,
+    Overwrite,
+    Quiet,
+    open_carrier,
+    open_picture,
+)
 from sirensong.cli.console import print_facts, training_bar
-from sirensong.cli.detecting import print_attack
+from sirensong.cli.paths import Named, refuse_same
+from sirensong.cli.reporting import print_result
 from sirensong.files import refuse_existing
 from sirensong.keys.secret import SecretKey, read_key
 from sirensong.lab.finetuning import finetune as finetuned
@@ -106,6 +116,7 @@ def finetune(
     ] = None,
     mask: MaskFile = None,
     overwrite: Overwrite = False,
+    quiet: Quiet = False,  # noqa: ARG001
     json: Json = False,
 ) -> None:
     """Train the weights on with the cover alone, and write the carrier that is left."""
@@ -118,7 +129,10 @@ def finetune(
             return finetuned(stego, picture, steps, rate=rate, on_progress=on_progress)
 
     secrets = partial(_reveal_all, keys=keys, mask=given)
-    _attack("finetune", carrier, output, change, secrets, overwrite=overwrite, json=json)
+    read = [("a key", path) for path in key or []]
+    read += [("the cover", path) for path in (cover,) if path is not None]
+    read += [("the mask", path) for path in (mask,) if path is not None]
+    _attack("finetune", carrier, output, change, secrets, read, overwrite=overwrite, json=json)
 
 
 def _picture_of(stego: StegoFunction) -> RGB:
@@ -135,6 +149,7 @@ def _attack(
     output: Path,
     change: Change,
     secrets: Reveal = lambda _: [],
+    read: Named = (),
     *,
     overwrite: bool,
     json: bool,
@@ -147,11 +162,13 @@ def _attack(
         output: to be written.
         change: the attack.
         secrets: reveals the pictures that are measured besides the cover.
+        read: files that are read besides the carrier.
         overwrite: replace the output if it exists.
         json: print JSON.
     """
+    refuse_same([("the output", output)], [("the carrier", carrier), *read])
     refuse_existing(output, overwrite=overwrite)
-    before = load(carrier)
+    before = open_carrier(carrier)
     after = change(before)
     pictures = [_lost("cover", sample(before), sample(after))]
     pairs = zip(secrets(before), secrets(after), strict=True)
@@ -161,7 +178,7 @@ def _attack(
     shares = _changed_shares(before, after)
     if json:
         facts = {"carrier": str(carrier), "output": str(output), "bytes": output.stat().st_size}
-        print_attack(name, facts | shares | {"pictures": pictures})
+        print_result(f"attack {name}", facts | shares | {"pictures": pictures})
         return
     losses = {f"{loss['picture']} PSNR": loss["psnr"] for loss in pictures}
     print_facts(f"{output}, against {carrier}", shares | losses, json=False)

@@ -12,10 +12,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-import sirensong
-from sirensong.carrier.file import load
-from sirensong.cli.arguments import Carrier, Json, Overwrite
-from sirensong.cli.console import err, out, print_facts, print_json, print_note, tracked
+from sirensong.cli.arguments import Carrier, Json, Overwrite, Quiet, open_carrier
+from sirensong.cli.console import counting, err, out, print_facts, print_note, tracked
+from sirensong.cli.reporting import print_result
 from sirensong.errors import SettingError
 from sirensong.files import refuse_existing, write_bytes
 from sirensong.keys.secret import SecretKey, read_key
@@ -25,16 +24,6 @@ from sirensong.lab.steganalysis.weights import detect
 from sirensong.lab.steganalysis.weights_files import Population
 
 _Folder = Annotated[Path, typer.Argument(help="a folder of carriers", show_default=False)]
-
-
-def print_attack(name: str, facts: dict[str, Any]) -> None:
-    """Print what an attack did or found as JSON.
-
-    Args:
-        name: of the attack.
-        facts: what it tells besides.
-    """
-    print_json({"name": f"attack {name}", "version": sirensong.__version__} | facts)
 
 
 def weights(
@@ -48,6 +37,7 @@ def weights(
         int, typer.Option("--permutations", help="permutations of the labels, at most")
     ] = PERMUTATIONS,
     overwrite: Overwrite = False,
+    quiet: Quiet = False,  # noqa: ARG001
     json: Json = False,
 ) -> None:
     """Try to tell two folders of carriers apart by their weights.
@@ -59,11 +49,12 @@ def weights(
     if csv is not None:
         refuse_existing(csv, overwrite=overwrite)
     first, second = weights_files.match(_read_population(clean), _read_population(suspected))
-    with err.status("training detectors"):
+    with counting() as advance:
         comparison = detect(
             list(first.functions.values()),
             list(second.functions.values()),
             permutations=permutations,
+            advance=partial(advance, "permutations, at most"),
         )
     scores = weights_files.scores_by_file(first, second, comparison)
     if csv is not None:
@@ -72,7 +63,7 @@ def weights(
         print_note(f"fewer than {FEWEST} files a folder: nothing can be concluded")
     if json:
         facts = _comparison_facts(first, second, comparison)
-        print_attack("weights", facts | {"scores": scores})
+        print_result("attack weights", facts | {"scores": scores})
     else:
         _print_comparison(first, second, comparison)
 
@@ -147,6 +138,7 @@ def guess(
         ),
     ],
     keys: Annotated[int, typer.Option("--keys", help="wrong keys to try")] = 1000,
+    quiet: Quiet = False,  # noqa: ARG001
     json: Json = False,
 ) -> None:
     """Can a key be found by looking?
@@ -155,7 +147,7 @@ def guess(
     """
     if keys < 2:
         raise SettingError(f"expected at least 2 wrong keys, got {keys}")
-    stego, right = load(carrier), read_key(key)
+    stego, right = open_carrier(carrier), read_key(key)
     wrong = [SecretKey.generate() for _ in range(keys)]
     found = guessing.guess(stego, right, tracked(wrong, "wrong keys"))
     with err.status("partly right keys"):
@@ -171,7 +163,9 @@ def guess(
         partly_right: dict[str, list[float]] = {"shares": list(guessing.SHARES)}
         for part, curve in curves.items():
             partly_right[part] = [round(float(value), 3) for value in curve]
-        print_attack("guess", {"carrier": str(carrier), **facts, "partly_right": partly_right})
+        print_result(
+            "attack guess", {"carrier": str(carrier), **facts, "partly_right": partly_right}
+        )
         return
     title = (
         f"{carrier}, by looking at renders alone (its slots tell at once whether a key is right)"
@@ -198,6 +192,7 @@ def stegexpose(
     threshold: Annotated[
         float, typer.Option("--threshold", help="fusion beyond which a picture is suspicious")
     ] = 0.2,
+    quiet: Quiet = False,  # noqa: ARG001
     json: Json = False,
 ) -> None:
     """Look for LSB replacement in a folder's pictures, as StegExpose does, and print its CSV."""
@@ -209,7 +204,7 @@ def stegexpose(
     pictures = [
         {name: _finite(value) for name, value in vars(verdict).items()} for verdict in verdicts
     ]
-    print_attack("stegexpose", {"folder": str(folder), "pictures": pictures})
+    print_result("attack stegexpose", {"folder": str(folder), "pictures": pictures})
 
 
 def _finite(value: object) -> object:

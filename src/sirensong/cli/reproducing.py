@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from sirensong.cli.arguments import Quiet
 from sirensong.cli.batching import Cluster, Workers, check_workers
-from sirensong.cli.console import err, out
+from sirensong.cli.console import counting, err, out
 from sirensong.errors import FileError, SettingError
 from sirensong.files import file_errors
 from sirensong.lab.reproduce import ablations, attacks, random_keys, siastegnet, sizes, visual
@@ -59,6 +57,7 @@ def reproduce(
     ] = False,
     workers: Workers = None,
     cluster: Cluster = None,
+    quiet: Quiet = False,  # noqa: ARG001
 ) -> None:
     """Repeat an experiment of the paper, and report it beside the paper's numbers.
 
@@ -69,7 +68,7 @@ def reproduce(
     study = _study(output, data, _QUICK if quick else images, recipe)
     check_workers(workers)
     sections: list[tuple[str, list[Shown]]] = []
-    with _counting() as advance:
+    with counting() as advance:
         for experiment in chosen:
             tell = partial(advance, experiment.name)
             results = run_items(experiment, study, workers=workers, cluster=cluster, advance=tell)
@@ -110,18 +109,3 @@ def _study(output: Path, data: Path | None, images: int, recipe: str) -> Study:
     with file_errors("make", output):
         output.mkdir(parents=True, exist_ok=True)
     return study
-
-
-@contextmanager
-def _counting() -> Iterator[Callable[[str, int, int], None]]:
-    """Show how many items of each experiment are done, on a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn())
-    with Progress(*columns, TextColumn("{task.completed}/{task.total}"), console=err) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def advance(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bar.add_task(name, visible=err.is_terminal)
-            bar.update(tasks[name], completed=done, total=total)
-
-        yield advance
