@@ -361,7 +361,7 @@ def test_attacks_change_a_carrier_and_tell_how_much(at, capsys, command, zeros):
     else:
         assert told["zero_weights"] == pytest.approx(zeros, abs=0.06)
     assert told["changed_weights"] > 0.2
-    assert 3 < told["cover_psnr"] < 70
+    assert 3 < told["pictures"][0]["psnr"] < 70
     assert cli.run(["reveal", name, "--key", "alice.key", "-o", f"{name}.png"]) == 0
     assert "weights of" in capsys.readouterr().err
     assert "exists" in failure(capsys, ["attack", *command[:1], "song.safetensors", "-o", name])
@@ -382,13 +382,22 @@ def test_finetuning_tells_what_each_secret_lost(at, capsys):
     ]
     assert cli.run([*command, "--cover", "cover.png", "-o", "photo.safetensors"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert set(told) == {"changed_weights", "zero_weights", "cover_psnr", "secret_1_psnr"}
+    assert set(told) == {
+        "name",
+        "version",
+        "carrier",
+        "output",
+        "bytes",
+        "changed_weights",
+        "zero_weights",
+        "pictures",
+    }
     assert told["changed_weights"] > 0.9
     before, after = (
         ss.reveal(ss.load(name), ss.read_key("alice.key"))
         for name in ("song.safetensors", "photo.safetensors")
     )
-    assert told["secret_1_psnr"] == round(ss.measure(before, after).psnr, 2)
+    assert told["pictures"][1]["psnr"] == round(ss.measure(before, after).psnr, 2)
     assert cli.run([*command, "-o", "own.safetensors"]) == 0
     capsys.readouterr()
     song = ss.load("song.safetensors")

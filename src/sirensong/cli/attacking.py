@@ -25,7 +25,7 @@ from sirensong.cli.arguments import (
     open_picture,
 )
 from sirensong.cli.console import print_facts, training_bar
-from sirensong.cli.paths import Named, refuse_same
+from sirensong.cli.paths import Named, check_carrier_ending, refuse_same
 from sirensong.cli.reporting import print_result
 from sirensong.files import refuse_existing
 from sirensong.keys.secret import SecretKey, read_key
@@ -166,6 +166,7 @@ def _attack(
         overwrite: replace the output if it exists.
         json: print JSON.
     """
+    check_carrier_ending(output)
     refuse_same([("the output", output)], [("the carrier", carrier), *read])
     refuse_existing(output, overwrite=overwrite)
     before = open_carrier(carrier)

@@ -78,7 +78,7 @@ class Files:
             SettingError: the carrier's name has another ending, or two files have one name.
             FileError: a file is in the way, or there is nothing to resume.
         """
-        _check_ending(self.output)
+        check_carrier_ending(self.output)
         written = [("the output", self.output), ("the checkpoint", self.checkpoint)]
         if self.masked:
             written.append(("the mask", mask_path(self.output)))
@@ -119,7 +119,12 @@ class Files:
             )
 
 
-def _check_ending(output: Path) -> None:
+def check_carrier_ending(output: Path) -> None:
+    """Check that a carrier's name says what it is.
+
+    Raises:
+        SettingError: it does not end in .safetensors.
+    """
     if output.suffix == CARRIER_ENDING:
         return
     stem = output.stem if output.suffix else output.name
