@@ -147,7 +147,7 @@ def at_random(folder, count):
             os.kill(child, rng.choice(SIGNALS))
             codes.append(finish(child))
             if codes[-1] == 0:  # it was through before: kill the next ones earlier
-                length *= 0.8
+                length = max(1.0, 0.8 * length)
             if (folder / name).exists():
                 break
             kills += 1

@@ -455,3 +455,12 @@ cli.main(["keygen", "-o", "x.key"])
         [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
     )
     assert (result.returncode, result.stderr) == (130, "sirensong: error: interrupted\n")
+
+
+def test_ctrl_c_that_comes_before_the_command_has_begun_is_one_line(monkeypatch, capsys):
+    def interrupted(*arguments, **named):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    assert cli.run(["keygen", "-o", "a.key"]) == 130
+    assert capsys.readouterr().err == "sirensong: error: interrupted\n"

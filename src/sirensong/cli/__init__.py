@@ -107,7 +107,7 @@ def run(arguments: list[str]) -> int:
             "sirensong --help lists the commands, COMMAND --help its options",
         )
         return EXIT_USAGE
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         print_error("interrupted", None)
         return EXIT_INTERRUPTED
     except MemoryError:
