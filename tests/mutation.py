@@ -55,7 +55,7 @@ def main():
     codes = _exit_codes()
     _report([codes[name] for name in chosen], len(names), options.seed, time.monotonic() - begun)
     survivors = [name for name in chosen if codes[name] == 0]
-    print(*sorted(survivors), sep="\n")
+    sys.stdout.writelines(f"{name}\n" for name in sorted(survivors))
 
 
 def _options():
@@ -88,10 +88,10 @@ def _report(codes, of, seed, seconds):
     killed = sum(counts[code] for code in KILLED)
     timed_out = sum(counts[code] for code in TIMED_OUT)
     other = covered - killed - timed_out - counts[0]
-    print(
+    sys.stdout.write(
         f"{len(codes)} of {of} mutants (seed {seed}): {covered} covered, {killed} killed, "
         f"{counts[0]} survived, {timed_out} timed out, {other} other; "
-        f"score {(killed + timed_out) / max(1, covered):.1%} of the covered; {seconds:.0f} s"
+        f"score {(killed + timed_out) / max(1, covered):.1%} of the covered; {seconds:.0f} s\n"
     )
 
 
