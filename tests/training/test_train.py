@@ -269,11 +269,12 @@ def test_a_run_goes_on_while_a_whole_render_is_below_the_target(every_step):
     assert all(shared is state.shared for shared in heard)
 
 
-def test_one_function_that_diverges_ends_the_run(clock):
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e38])
+def test_one_function_that_diverges_ends_the_run(value, clock):
     """The secret's key weights are not finite, the stego function's all are."""
     shared = parameters()
     mask = magnitude_positions(shared.to_weights(), 0.05)[0]
-    values = tuple(np.full(len(places), np.nan, np.float32) for places in mask)
+    values = tuple(np.full(len(places), value, np.float32) for places in mask)
     pictures = [picture(1), picture(2)]
     tile = Tile(targets_of(0, pictures, ss.Grid(), CPU), [(mask, values)], mask)
     problem = Problem(ARCHITECTURE, [tile], [0.5, 0.5])
