@@ -173,8 +173,11 @@ def test_the_interval_begins_anew_with_each_writing(checkpoint, path, monkeypatc
     started.keep("joint", range(1), state(), elapsed=0.0)
     assert path.read_bytes() == before
     now[0] = 35.0
-    started.keep("joint", range(1), state(), elapsed=0.0)
+    started.keep("joint", range(1), state(), elapsed=12.5)
     assert path.read_bytes() != before
+    again = Checkpoint(path, NONCE, SECRET, CONTEXT)
+    assert again.resume() == (ENTROPY, 12.5)
+    assert again.state("joint", range(1), CPU).step == 3
 
 
 def test_a_second_finished_stage_goes_into_the_same_folder(checkpoint, path):

@@ -290,12 +290,12 @@ def test_a_finished_stage_is_taken_from_the_checkpoint(tmp_path):
 
 
 def test_an_estimate_is_of_all_steps_at_their_size(monkeypatch):
-    """On a clock on which a step takes a second for each of its pixels and functions."""
+    """On a clock on which a step takes a 1024th second for each of its pixels and functions."""
     now, points = [0.0], []
 
     class Timed(TrainingPass):
         def run(self, *arguments):
-            now[0] += self.points * self.split * self.functions
+            now[0] += self.points * self.split * self.functions / 1024
             points.append((self.functions, self.points * self.split))
             return super().run(*arguments)
 
@@ -311,7 +311,7 @@ def test_an_estimate_is_of_all_steps_at_their_size(monkeypatch):
     assert job.groups == (range(1),)
     cover = 5 * 64
     joint = 10 * 3 * 16 + 30 * 3 * 128
-    assert estimate_seconds(job) == cover + joint
+    assert estimate_seconds(job) == (cover + joint) / 1024
     assert set(points) == {(1, 64), (3, 16), (3, 128)}
     assert len(points) == 3 * (1 + 1 + 9)
 
