@@ -1,10 +1,10 @@
-# demo | test | check | bench: each sets up what it needs on a fresh machine, inside .venv.
+# demo | test | check | docs | bench: each sets up what it needs on a fresh machine, inside .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow check format bench kill-test mutants clean
+.PHONY: demo test test-slow check docs format bench kill-test mutants clean
 
 demo: $(INSTALLED)
 	$(BIN)/sirensong demo -o demo --overwrite
@@ -15,11 +15,15 @@ test: check
 test-slow: check
 	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600
 
-check: $(INSTALLED)
+check: $(INSTALLED) docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Material tells of its end of life in 2027 on each build.
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .
@@ -29,13 +33,14 @@ kill-test: $(INSTALLED)
 	$(BIN)/python tests/kills.py build/kills --random 100
 
 mutants: $(INSTALLED)
-	$(BIN)/python tests/mutation.py $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)')
+	$(BIN)/python tests/mutation.py $(if $(SAMPLE),--sample $(SAMPLE)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)')
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/bench.py $(BENCH)
 
-# pip reads dependency groups from 25.1 on. A torch already constrained to a CPU build is found by pip's own configuration; on a
-# machine without one, PyTorch's CPU index has it.
+# pip reads dependency groups from 25.1 on. On Linux PyPI's torch brings CUDA; for the CPU build set
+# PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu.
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
@@ -43,4 +48,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) demo build dist site

@@ -11,7 +11,7 @@ from hypothesis import settings
 from functions import initial, stack
 from sirensong.carrier.slots import seal_slots
 from sirensong.carrier.stego import StegoFunction
-from sirensong.keys.keys import SecretKey
+from sirensong.keys.secret import SecretKey
 from sirensong.network.siren import Architecture, Layer
 from sirensong.network.tiles import Grid
 

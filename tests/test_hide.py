@@ -12,7 +12,7 @@ from PIL import Image
 import sirensong as ss
 from functions import unstack
 from sirensong.carrier import mapped
-from sirensong.carrier.file import to_bytes
+from sirensong.carrier.file import dumps
 from sirensong.errors import FormatError, NoPictureError, SettingError, StoppedError
 from sirensong.lab.robustness import prune, quantise
 from sirensong.network.mask import mask_to_bytes
@@ -148,7 +148,7 @@ def test_a_passphrase_is_a_key(pictures):
 def test_a_carrier_with_secrets_has_the_form_of_one_without(song, pictures):
     plain = ss.fit(pictures[0], recipe=QUICK)
     assert psnr(pictures[0], ss.sample(plain)) > 28
-    mine, other = to_bytes(song), to_bytes(plain)
+    mine, other = dumps(song), dumps(plain)
     header = 8 + int.from_bytes(mine[:8], "little")
     assert len(mine) == len(other)
     assert mine[:header] == other[:header]
@@ -162,7 +162,7 @@ def test_arrays_files_and_pil_images_are_the_same(tmp_path, pictures, keys):
         ss.hide(cover, {keys[0]: pictures[1]}, recipe=recipe, options=ss.Options(seed=1)).stego
         for cover in covers
     ]
-    assert len({to_bytes(stego) for stego in songs}) == 1
+    assert len({dumps(stego) for stego in songs}) == 1
 
 
 def test_a_seed_on_one_thread_repeats_every_byte(pictures, keys):
@@ -171,7 +171,7 @@ def test_a_seed_on_one_thread_repeats_every_byte(pictures, keys):
     try:
         recipe = QUICK.with_steps(20)
         one, same, other = (
-            to_bytes(hide(pictures, keys, recipe, seed=seed).stego) for seed in (5, 5, 6)
+            dumps(hide(pictures, keys, recipe, seed=seed).stego) for seed in (5, 5, 6)
         )
     finally:
         torch.set_num_threads(before)
@@ -225,7 +225,7 @@ def test_a_stopped_run_publishes_what_an_undisturbed_one_does(
                 on_progress=interrupt_at(step),
             )
     resumed = hide(pictures, keys, recipe, seed=3, checkpoint=path, resume=True)
-    assert to_bytes(resumed.stego) == to_bytes(whole.stego)
+    assert dumps(resumed.stego) == dumps(whole.stego)
     assert resumed.psnr == pytest.approx(whole.psnr)
     if whole.mask is not None:
         assert mask_to_bytes(resumed.mask) == mask_to_bytes(whole.mask)
@@ -386,7 +386,7 @@ def test_finished_tiles_are_not_done_again(selection, tmp_path, keys, monkeypatc
     )
     assert heard[0].tiles_done == 2
     assert {event.tiles for event in heard} == {6}
-    assert to_bytes(resumed.stego) == to_bytes(whole.stego)
+    assert dumps(resumed.stego) == dumps(whole.stego)
     if selection == "magnitude":
         assert mask_to_bytes(resumed.mask) == mask_to_bytes(whole.mask)
     assert (
@@ -502,7 +502,7 @@ def test_a_plan_says_what_will_be(pictures, keys):
     stego = hide(pictures, keys, recipe).stego
     made = (stego.grid, SMALL, stego.parameters)
     assert (planned.grid, planned.architecture, planned.parameters) == made
-    assert planned.carrier_bytes == pytest.approx(len(to_bytes(stego)), abs=1000)
+    assert planned.carrier_bytes == pytest.approx(len(dumps(stego)), abs=1000)
     assert planned.memory_bytes > 2 * planned.carrier_bytes
     budgeted = ss.plan(pictures[0], secrets, recipe=recipe, options=ss.Options(seconds=77))
     assert budgeted.seconds == 77

@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import sirensong as ss
 from functions import unstack
 from sirensong import cli
-from sirensong.carrier.file import to_bytes
+from sirensong.carrier.file import dumps
 from sirensong.carrier.slots import SLOT_BYTES, open_slots
 from sirensong.network.siren import Architecture, Layer, evaluate, initial_weights
 from sirensong.training import recipe as recipes
@@ -222,7 +222,7 @@ def test_what_another_run_left_at_the_checkpoint_is_thrown_away(tmp_path):
         train(picture(2, 16, 32), checkpoint=path, on_progress=Listener(("cover", 2, 1)))
     assert {left.name for left in tmp_path.iterdir()} == {path.name, f"{path.name}.tiles"}
     made = train(mine, seed=1, checkpoint=path).stego
-    assert to_bytes(made) == to_bytes(train(mine, seed=1).stego)
+    assert dumps(made) == dumps(train(mine, seed=1).stego)
 
 
 # The stages.
@@ -434,9 +434,8 @@ def test_weights_up_to_a_thousand_million_are_read(weight, tmp_path, stego):
 
 @pytest.mark.parametrize("weight", [2e9, -2e9])
 def test_larger_weights_are_refused(weight, tmp_path, stego):
-    path = with_weight(stego, tmp_path / "song", weight)
-    with pytest.raises(ss.FormatError, match=r"layers\.1\.bias has values"):
-        ss.load(path)
+    with pytest.raises(ss.SettingError, match=r"the weights of layer 1 must be .* at most 1e"):
+        with_weight(stego, tmp_path / "song", weight)
 
 
 # The command.

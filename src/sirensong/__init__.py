@@ -5,14 +5,15 @@
     key = ss.SecretKey.generate()
     song = ss.hide("cover.png", {key: "holiday.jpg"})
     ss.save("song.safetensors", song.stego)
-    picture = ss.reveal(ss.load("song.safetensors"), key)      # float32 (height, width, 3) in [0, 1]
+    picture = ss.reveal(ss.load("song.safetensors"), key)  # float32 (height, width, 3) in [0, 1]
 
-Everything but `hide`, `fit` and `plan` works without torch, which is imported when one of them is first called.
+Everything but `hide`, `fit` and `plan` works without torch, which is imported when one of them is
+first called.
 """
 
 from __future__ import annotations
 
-from sirensong.carrier.file import load, save
+from sirensong.carrier.file import dumps, load, loads, save
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import (
     FileError,
@@ -23,7 +24,7 @@ from sirensong.errors import (
     SirensongError,
 )
 from sirensong.hide import Hidden, fit, hide, plan
-from sirensong.keys.keys import Passphrase, SecretKey, read_key, write_key
+from sirensong.keys.secret import Passphrase, SecretKey, read_key, write_key
 from sirensong.network.mask import Mask, read_mask, write_mask
 from sirensong.network.rendering import render, render_uint8
 from sirensong.network.siren import Architecture
@@ -60,9 +61,11 @@ __all__ = [
     "SettingError",
     "SirensongError",
     "StegoFunction",
+    "dumps",
     "fit",
     "hide",
     "load",
+    "loads",
     "measure",
     "plan",
     "read_key",

@@ -14,7 +14,7 @@ from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import FormatError, SirensongError
 from sirensong.files import StrPath, read_bytes
 from sirensong.hide import hide
-from sirensong.keys.keys import read_key
+from sirensong.keys.secret import read_key
 from sirensong.network.mask import mask_path
 from sirensong.network.rendering import render_uint8
 from sirensong.pictures.image import read_picture

@@ -7,7 +7,7 @@ from pathlib import Path
 from sirensong.carrier.file import load, save
 from sirensong.files import refuse_existing, told
 from sirensong.hide import hide
-from sirensong.keys.keys import SecretKey, read_key, write_key
+from sirensong.keys.secret import SecretKey, read_key, write_key
 from sirensong.pictures.image import fill, from_uint8, write_picture
 from sirensong.pictures.metrics import Quality, measure
 from sirensong.pictures.photographs import photograph

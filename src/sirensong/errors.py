@@ -1,4 +1,4 @@
-"""What can go wrong, told in one line: what, where, expected, got."""
+"""What can go wrong, said in one line: what, where, expected, got."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from __future__ import annotations
 class SirensongError(Exception):
     """Base of every error that Sirensong raises on purpose.
 
-    message: one line, lower case, no full stop. hint: what the user can do about it, or None.
+    Attributes:
+        message: One line, lower case, no full stop.
+        hint: What the user can do about it, or None.
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
@@ -20,11 +22,11 @@ class FileError(SirensongError):
 
 
 class FormatError(SirensongError):
-    """A file is not what it should be: a carrier, key, mask, checkpoint or picture that is damaged or of another kind."""
+    """A file is damaged or of another kind than a carrier, key, mask, checkpoint or image."""
 
 
 class SettingError(SirensongError):
-    """A setting is out of its range, or two settings contradict each other."""
+    """A setting is out of its range or of another type, or two settings contradict each other."""
 
 
 class NoPictureError(SirensongError):

@@ -1,12 +1,15 @@
-"""Reading with a cap and writing whole: a file is either as it was before or complete, never half-written."""
+"""Reading with a cap and writing whole: a file is as it was or complete, never half-written."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import stat
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 from sirensong.errors import FileError, FormatError
 
@@ -14,43 +17,147 @@ StrPath = str | os.PathLike[str]
 
 Bytes = bytes | memoryview
 
+STANDARD = "-"
+"""The name that stands for standard input and standard output."""
+
+
+class Readable(Protocol):
+    """A binary file object: an open file, a pipe, an `io.BytesIO`."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at the end."""
+
 
 @contextlib.contextmanager
-def told(verb: str, path: StrPath) -> Iterator[None]:
-    """Turn an OSError into a FileError that says what could not be done with which file."""
+def file_errors(verb: str, path: StrPath) -> Iterator[None]:
+    """Turn an error of the operating system into a FileError.
+
+    Args:
+        verb: What is done with the file, such as "read".
+        path: The file, for the message.
+
+    Raises:
+        FileError: The system refused, or no file can have this name: too long, or with a NUL byte.
+    """
     try:
         yield
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FileError(f"cannot {verb} {os.fspath(path)}: {reason}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise FileError(f"cannot {verb} {_shown(path)}: {reason.lower()}") from error
+
+
+told = file_errors  # renamed; callers follow
+
+
+def file_size(path: StrPath) -> int:
+    """Look up the size of a regular file without opening it: opening a pipe waits.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its size in bytes.
+
+    Raises:
+        FileError: There is none, or it is a folder, a pipe or a device.
+    """
+    with file_errors("read", path):
+        found = Path(path).stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise FileError(f"{_shown(path)} is not a regular file")
+    return found.st_size
 
 
 def read_bytes(path: StrPath, *, cap: int, what: str) -> bytes:
-    """Read a whole file of at most `cap` bytes.
+    """Read a whole regular file.
 
-    what: the kind of file, for the message. Raises FileError if it cannot be read, FormatError if it is empty or larger.
+    Args:
+        path: The file.
+        cap: The most bytes it may have.
+        what: The kind of file, for the messages, such as "a key file".
+
+    Returns:
+        Its bytes, 1 to `cap`.
+
+    Raises:
+        FileError: It cannot be read, or it is not a regular file.
+        FormatError: It is empty, or larger than `cap`.
     """
-    with told("read", path), Path(path).open("rb") as file:
-        data = file.read(cap + 1)
+    file_size(path)
+    with file_errors("read", path), Path(path).open("rb") as file:
+        return read_whole(file, path, cap=cap, what=what)
+
+
+def read_input(path: StrPath, *, cap: int, what: str) -> bytes:
+    """Read a whole file, or standard input where the name is "-".
+
+    Args:
+        path: A regular file, or "-".
+        cap: The most bytes it may have.
+        what: The kind of file, for the messages.
+
+    Returns:
+        Its bytes, 1 to `cap`.
+
+    Raises:
+        FileError: It cannot be read, or it is not a regular file.
+        FormatError: It is empty, or larger than `cap`.
+    """
+    if os.fspath(path) != STANDARD:
+        return read_bytes(path, cap=cap, what=what)
+    with file_errors("read", "standard input"):
+        return read_whole(sys.stdin.buffer, "standard input", cap=cap, what=what)
+
+
+def read_whole(file: Readable, name: StrPath, *, cap: int, what: str) -> bytes:
+    """Read what is left of an open file.
+
+    Args:
+        file: An open binary file.
+        name: What to call it in the messages.
+        cap: The most bytes that may be left.
+        what: The kind of file, for the messages.
+
+    Returns:
+        Its bytes, 1 to `cap`.
+
+    Raises:
+        FormatError: None are left, or more than `cap`.
+    """
+    parts: list[bytes] = []
+    room = cap + 1
+    while room and (part := file.read(room)):
+        parts.append(part)
+        room -= len(part)
+    data = b"".join(parts)
     if not data:
-        raise FormatError(f"{os.fspath(path)} is empty, expected {what}")
+        raise FormatError(f"{_shown(name)} is empty, expected {what}")
     if len(data) > cap:
-        raise FormatError(
-            f"{os.fspath(path)} is too large for {what}: expected at most {cap} bytes"
-        )
+        raise FormatError(f"{_shown(name)} is too large for {what}: expected at most {cap} bytes")
     return data
 
 
 def refuse_existing(path: StrPath, *, overwrite: bool) -> None:
-    """Raise FileError if `path` exists and may not be overwritten, if it has no folder, or if no file can have its name."""
+    """Refuse a name under which a file could not be written, before the work for it begins.
+
+    Args:
+        path: The file to be.
+        overwrite: Whether it may replace a regular file.
+
+    Raises:
+        FileError: It exists and `overwrite` is false, it is a folder, a pipe or a device, it has no
+            folder, or no file can have its name.
+    """
     target = Path(path)
-    with told("write", path):
-        if target.is_dir():
-            raise FileError(f"cannot write {target}: it is a folder")
-        if target.exists() and not overwrite:
-            raise FileError(f"{target} exists", hint="choose another name, or pass --overwrite")
+    with file_errors("write", path):
+        mode = _mode(target)
+        if mode is not None and not stat.S_ISREG(mode):
+            kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+            raise FileError(f"cannot write {_shown(path)}: it is {kind}")
+        if os.path.lexists(target) and not overwrite:
+            raise _exists(path)
         if not target.parent.is_dir():
-            raise FileError(f"cannot write {target}: no folder {target.parent}")
+            raise FileError(f"cannot write {_shown(path)}: no folder {_shown(target.parent)}")
 
 
 def write_bytes(
@@ -58,27 +165,78 @@ def write_bytes(
 ) -> None:
     """Write a file in one stroke: to a temporary file beside it, then renamed.
 
-    data: whole, or in parts. secret: make it readable by its owner alone (0600), from the first byte on. Raises FileError if
-    `path` exists and `overwrite` is false, also when it came into being only a moment ago, and if the disk is full; then nothing
-    is left behind.
+    Args:
+        path: The file to be. A link of this name is replaced, not followed.
+        data: Its bytes, whole or in parts.
+        overwrite: Whether it may replace a regular file.
+        secret: Whether its owner alone may read it (mode 0600), from the first byte on.
+
+    Raises:
+        FileError: The name is refused (`refuse_existing`), also where it was taken only a moment
+            ago, or the disk is full. Nothing is left behind then.
     """
     refuse_existing(path, overwrite=overwrite)
     target = Path(path)
-    with told("write", path):
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    with file_errors("write", path):
+        descriptor, name = tempfile.mkstemp(prefix=".sirensong-", dir=target.parent)
+        temporary = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.writelines((data,) if isinstance(data, Bytes) else data)
+                file.writelines(_parts(data))
                 file.flush()
                 os.fsync(file.fileno())
             if not secret:
-                Path(name).chmod(0o666 & ~_umask())
+                temporary.chmod(0o666 & ~_umask())
             if overwrite:
-                Path(name).replace(target)
+                temporary.replace(target)
             else:
-                _link_new(Path(name), target)
+                _link_new(temporary, target)
         finally:
-            Path(name).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
+
+
+def write_output(
+    path: StrPath, data: Bytes | Iterable[Bytes], *, overwrite: bool, secret: bool = False
+) -> None:
+    """Write a file in one stroke, or to standard output where the name is "-".
+
+    Args:
+        path: The file to be, or "-".
+        data: Its bytes, whole or in parts.
+        overwrite: Whether it may replace a regular file.
+        secret: Whether its owner alone may read it (mode 0600).
+
+    Raises:
+        FileError: It cannot be written, or the other end of a pipe is closed.
+    """
+    if os.fspath(path) != STANDARD:
+        write_bytes(path, data, overwrite=overwrite, secret=secret)
+        return
+    with file_errors("write", "standard output"):
+        sys.stdout.buffer.writelines(_parts(data))
+        sys.stdout.buffer.flush()
+
+
+def _parts(data: Bytes | Iterable[Bytes]) -> Iterable[Bytes]:
+    return (data,) if isinstance(data, Bytes) else data
+
+
+def _shown(path: StrPath) -> str:
+    """A name as it stands in a message of one line."""
+    name = os.fsdecode(path)
+    return name if name.isprintable() else ascii(name)
+
+
+def _mode(path: Path) -> int | None:
+    """The kind and permissions of what is there, links followed; None if nothing is."""
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _exists(path: StrPath) -> FileError:
+    return FileError(f"{_shown(path)} exists", hint="choose another name, or pass --overwrite")
 
 
 def _link_new(temporary: Path, target: Path) -> None:
@@ -86,14 +244,10 @@ def _link_new(temporary: Path, target: Path) -> None:
     try:
         os.link(temporary, target)
     except FileExistsError:
-        raise FileError(
-            f"{target} exists", hint="choose another name, or pass --overwrite"
-        ) from None
+        raise _exists(target) from None
     except OSError:  # a file system without hard links
-        if target.exists():
-            raise FileError(
-                f"{target} exists", hint="choose another name, or pass --overwrite"
-            ) from None
+        if os.path.lexists(target):
+            raise _exists(target) from None
         temporary.replace(target)
 
 

@@ -15,12 +15,13 @@ from sirensong.carrier.slots import DIGEST_BYTES, Slot, seal_slots
 from sirensong.carrier.stego import StegoFunction, weights_digest
 from sirensong.errors import SettingError
 from sirensong.files import StrPath
-from sirensong.keys.keys import Key, derive
+from sirensong.keys.secret import Key, Passphrase, SecretKey, as_key
+from sirensong.keys.stream import derive
 from sirensong.network.mask import CARRIER_BYTES, Mask, mask_path, write_mask
 from sirensong.network.siren import Architecture, Layer, Weights
 from sirensong.network.substitution import Positions, Selection
 from sirensong.network.tiles import Grid
-from sirensong.pictures.image import RGB, ImageLike, read_picture
+from sirensong.pictures.image import ImageLike, read_picture
 from sirensong.pictures.metrics import psnr_of
 from sirensong.training.loading import loading
 from sirensong.training.options import Options
@@ -30,9 +31,8 @@ from sirensong.training.recipe import FAST, Recipe, find_recipe
 if TYPE_CHECKING:
     from sirensong.training.job import Job
 
-LARGEST_TILE = 512 * 512  # pixels that one network is trained for
-
-Secrets = Mapping[Key, ImageLike] | Sequence[tuple[Key, ImageLike]]
+Secrets = Mapping[Key | str, ImageLike] | Sequence[tuple[Key | str, ImageLike]]
+"""Secret pictures by their keys, or (key, picture) pairs. A key may be given as its text."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,9 @@ class Hidden:
     stego: StegoFunction
     mask: Mask | None = field(default=None, repr=False)
     psnr: tuple[float, ...] = ()
+
+    def _repr_png_(self) -> bytes:
+        return self.stego._repr_png_()
 
     def save(self, path: StrPath, *, overwrite: bool = False) -> Path | None:
         """Write the carrier, after its mask if it has one.
@@ -207,27 +210,6 @@ def discard_checkpoint(path: StrPath) -> None:
     discard(path)
 
 
-def check_tiles(pictures: Sequence[RGB], grid: Grid) -> None:
-    """Check that pictures have enough pixels for so many tiles, and not too many.
-
-    Raises:
-        SettingError: a picture does not.
-    """
-    tiles = f"{grid.columns}x{grid.rows} tiles"
-    for picture in pictures:
-        height, width = picture.shape[:2]
-        if height < grid.rows or width < grid.columns:
-            raise SettingError(
-                f"a picture of {width}x{height} pixels is too small for {tiles}",
-                hint="larger tiles are fewer: --tile-size",
-            )
-        if height * width > LARGEST_TILE * grid.tiles:
-            raise SettingError(
-                f"a picture of {width}x{height} pixels is too large for {tiles} of at most 512x512",
-                hint="make it smaller with --size, or tiles more with --tile-size",
-            )
-
-
 def empty_weights(architecture: Architecture, grid: Grid) -> Weights:
     """Weights of a grid of functions, to be filled; in a file if they are large."""
     return tuple(
@@ -253,12 +235,28 @@ def _prepare(
     from sirensong.training.job import prepare
 
     recipe = find_recipe(recipe)
-    pairs = list(secrets.items() if isinstance(secrets, Mapping) else secrets)
     opened = read_picture(cover).rgb
-    read = [(key, read_picture(picture).rgb) for key, picture in pairs]
-    grid = recipe.grid(opened.shape[0], opened.shape[1])
-    check_tiles([opened, *(picture for _, picture in read)], grid)
+    read = [(key, read_picture(picture).rgb) for key, picture in _pairs(secrets)]
+    height, width = opened.shape[:2]
+    grid = recipe.grid(height, width)
+    for picture in (opened, *(picture for _, picture in read)):
+        grid.check((picture.shape[0], picture.shape[1]))
     return prepare(opened, read, recipe, options, decoys)
+
+
+def _pairs(secrets: Secrets) -> list[tuple[Key, ImageLike]]:
+    """Each secret's key and picture. Raises SettingError for anything else, never quoting it."""
+    expected = "secrets must be a dictionary of pictures by their keys, or (key, picture) pairs"
+    try:
+        pairs = list(secrets.items() if isinstance(secrets, Mapping) else secrets)
+        found = [(key, picture) for key, picture in pairs]
+    except (TypeError, ValueError):
+        raise SettingError(f"{expected}, got {type(secrets).__name__}") from None
+    if any(isinstance(picture, SecretKey | Passphrase) for _, picture in found):
+        raise SettingError(
+            f"{expected}; a key stands where a picture should", hint="swapped? {key: picture}"
+        )
+    return [(as_key(key), picture) for key, picture in found]
 
 
 class _Made:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from sirensong.carrier.slots import DIGEST_BYTES, Slot, open_slots
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import NoPictureError, SettingError
-from sirensong.keys.keys import Key, SecretKey
+from sirensong.keys.secret import Key, SecretKey, as_key
 from sirensong.network.mask import Mask
-from sirensong.network.rendering import Size, render
+from sirensong.network.rendering import Size, preview, render
 from sirensong.network.siren import Weights
 from sirensong.network.substitution import (
     Positions,
@@ -77,6 +77,9 @@ class SecretFunction:
         substitute(weights, list(positions.values()), values)
         return weights
 
+    def _repr_png_(self) -> bytes:
+        return preview(self, (self.height, self.width))
+
     def _positions(self, tile: int) -> Positions:
         stego, rule = self.stego, self.rule
         if rule.selection is Selection.KEYED:
@@ -110,7 +113,7 @@ def sample(stego: StegoFunction, size: Size | None = None) -> Pixels:
 
 def reveal(
     stego: StegoFunction,
-    key: Key,
+    key: Key | str,
     *,
     mask: Mask | None = None,
     size: Size | None = None,
@@ -120,7 +123,7 @@ def reveal(
 
     Args:
         stego: the stego function.
-        key: a SecretKey or a Passphrase.
+        key: a SecretKey, a Passphrase, or the text of a key.
         mask: the carrier's mask, for carriers made with magnitude selection.
         size: (height, width) in pixels, by default the secret's own.
         force: for a key with no picture here, render what it makes of the function instead of
@@ -147,13 +150,13 @@ def reveal(
 
 
 def unlock(
-    stego: StegoFunction, key: Key, *, mask: Mask | None = None, force: bool = False
+    stego: StegoFunction, key: Key | str, *, mask: Mask | None = None, force: bool = False
 ) -> SecretFunction:
     """Recover the secret function that a key stands for (Eq. 11).
 
     Args:
         stego: the stego function.
-        key: a SecretKey or a Passphrase.
+        key: a SecretKey, a Passphrase, or the text of a key.
         mask: the carrier's mask, for carriers made with magnitude selection.
         force: for a key with no picture here, return what it makes of the function instead of
             raising.
@@ -163,8 +166,10 @@ def unlock(
         SettingError: the mask is missing or belongs to another carrier, or the key is of another
             type.
     """
-    bound = key.bind(stego.nonce)
+    bound = as_key(key).bind(stego.nonce)
     slot = open_slots(stego.nonce, stego.slots, bound)
+    if slot is not None:
+        stego.grid.check((slot.height, slot.width))
     if slot is None and not force:
         raise NoPictureError("no picture for this key")
     rule = slot or _usual_rule(stego, mask)

@@ -13,7 +13,7 @@ from scipy import stats
 
 from sirensong.carrier.slots import SLOT_BYTES, SLOTS, Slot, open_slots, seal_slots
 from sirensong.errors import FormatError, SettingError
-from sirensong.keys.keys import SecretKey
+from sirensong.keys.secret import SecretKey
 from sirensong.network.substitution import Selection
 
 ENTROPY = bytes(range(60, 92))
@@ -155,7 +155,7 @@ def test_equal_entropy_gives_equal_slots_and_other_entropy_others(key, nonce):
 
 
 def test_places_and_bytes_look_random(key, nonce):
-    """Over many carriers the slot is at every place as often as at any other, and every byte's value is as frequent."""
+    """Over many carriers, every place is as frequent, and so is every byte's value."""
     runs, hits, frequencies = 640, np.zeros(SLOTS), np.zeros(256)
     for run in range(runs):
         entropy = hashlib.sha256(b"entropy %d" % run).digest()

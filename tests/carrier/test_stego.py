@@ -2,13 +2,16 @@
 
 import dataclasses
 import hashlib
+import io
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from functions import unstack
 from sirensong.carrier.stego import weights_digest
 from sirensong.errors import SettingError
+from sirensong.network.rendering import render_uint8
 from sirensong.network.siren import Architecture, Layer
 from sirensong.network.tiles import Grid
 
@@ -44,9 +47,46 @@ def test_sides_out_of_range_are_refused(stego, side):
         dataclasses.replace(stego, width=side)
 
 
-@pytest.mark.parametrize("side", [1, 65_535])
-def test_sides_at_the_ends_of_the_range_are_taken(stego, side):
-    assert dataclasses.replace(stego, height=side, width=side).height == side
+@pytest.mark.parametrize(("height", "width"), [(1, 65_535), (65_535, 4), (512, 512), (1, 1)])
+def test_sides_at_the_ends_of_the_range_are_taken(stego, height, width):
+    assert dataclasses.replace(stego, height=height, width=width).width == width
+
+
+@pytest.mark.parametrize("size", [(512, 513), (65_535, 5), (65_535, 65_535)])
+def test_a_cover_of_too_many_pixels_for_its_tiles_is_refused(stego, size):
+    with pytest.raises(SettingError, match="too large for 1x1 tiles of at most 512x512"):
+        dataclasses.replace(stego, height=size[0], width=size[1])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1.01e9])
+@pytest.mark.parametrize("kind", ["weight", "bias"])
+def test_weights_beyond_bounds_are_refused(stego, kind, value):
+    """So whatever can be saved can be loaded."""
+    layers = list(stego.weights)
+    array = getattr(layers[2], kind).copy()
+    array.flat[0] = value
+    layers[2] = layers[2]._replace(**{kind: array})
+    with pytest.raises(SettingError, match="weights of layer 2 must be float32 numbers, finite"):
+        dataclasses.replace(stego, weights=tuple(layers))
+    array.flat[0] = np.float32(1e9)
+    assert dataclasses.replace(stego, weights=tuple(layers)).parameters == stego.parameters
+
+
+def test_weights_of_another_dtype_are_refused(stego):
+    doubled = tuple(Layer(*(array.astype(np.float64) for array in pair)) for pair in stego.weights)
+    with pytest.raises(SettingError, match="weights of layer 0 must be float32"):
+        dataclasses.replace(stego, weights=doubled)
+
+
+def test_tiles_are_copies(stego):
+    copy = stego.tiles([0])
+    copy[0].weight[:] = 0
+    assert stego.weights[0].weight.any()
+
+
+def test_a_notebook_shows_the_cover(stego):
+    shown = np.asarray(Image.open(io.BytesIO(stego._repr_png_())))
+    np.testing.assert_array_equal(shown, render_uint8(stego, (6, 9)))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import torch
 from functions import initial, unstack
 from sirensong.carrier.slots import Slot
 from sirensong.errors import NoPictureError, SettingError
-from sirensong.keys.keys import SecretKey
+from sirensong.keys.secret import SecretKey
 from sirensong.lab.finetuning import finetune
 from sirensong.network.siren import evaluate
 from sirensong.network.substitution import Selection

@@ -8,7 +8,7 @@ from torch.nn.utils import prune as oracle
 from functions import initial
 from sirensong.carrier.slots import Slot
 from sirensong.errors import SettingError
-from sirensong.keys.keys import SecretKey
+from sirensong.keys.secret import SecretKey
 from sirensong.lab.robustness import disturb, prune, quantise
 from sirensong.network.substitution import Selection
 from sirensong.network.tiles import Grid

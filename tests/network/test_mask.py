@@ -15,12 +15,9 @@ from functions import alone, initial
 from sirensong.errors import FileError, FormatError, SettingError
 from sirensong.network.mask import (
     Mask,
-    dense_bits,
     mask_from_bytes,
     mask_to_bytes,
     read_mask,
-    sparse_bits,
-    sparse_vector,
     write_mask,
 )
 from sirensong.network.siren import Architecture
@@ -57,27 +54,15 @@ def mask(architecture, nonce):
     return mask_of(architecture, 0.05, nonce)
 
 
-class TestPaper:
-    def test_the_example_of_section_3_6(self):
-        """A mask of 8 x 8 entries of 8 bits is 512 bits; 3 ones as pairs of 8-bit indices are 48: a rate of 90.62 %."""
-        ones = round(0.05 * 64)
-        mask = np.zeros((8, 8), bool)
-        mask[[0, 2, 7], [5, 2, 0]] = True
-        assert ones == selected_count(0.05, 64) == mask.sum() == 3
-        assert sparse_vector(mask).tolist() == [[0, 5], [2, 2], [7, 0]]
-        assert dense_bits((8, 8), bits=8) == 512
-        assert sparse_bits(ones, bits=8) == sparse_vector(mask).astype(np.uint8).nbytes * 8 == 48
-        assert math.floor((1 - 48 / 512) * 10_000) / 100 == 90.62
+DENSE_BITS, INDEX_BITS = 8, 8  # of a mask's entry, and of a row's or a column's number
 
-    def test_the_sparse_vector_goes_row_by_row(self):
-        mask = np.random.default_rng(1).random((5, 7)) < 0.4
-        rows, columns = sparse_vector(mask).T
-        assert (rows * 7 + columns).tolist() == np.flatnonzero(mask).tolist()
 
-    def test_sizes_follow_the_width_of_an_entry(self):
-        assert dense_bits((128, 128)) == 131_072
-        assert dense_bits((3, 5), bits=1) == 15
-        assert sparse_bits(819, bits=7) == 11_466
+def test_the_example_of_section_3_6():
+    """A mask of 8 x 8 entries is 512 bits; the 3 ones as pairs of indices are 48: 90.62 % less."""
+    ones = selected_count(0.05, 64)
+    assert ones == 3
+    assert (64 * DENSE_BITS, 2 * ones * INDEX_BITS) == (512, 48)
+    assert math.floor((1 - 48 / 512) * 10_000) / 100 == 90.62
 
 
 class TestRoundTrip:
@@ -154,11 +139,8 @@ class TestSize:
         size = len(mask_to_bytes(mask))
         assert size <= 1.03 * entropy_bits(mask) / 8 + HEADER
         ones = sum(len(places) for places in mask.positions[0])
-        assert (
-            size * 8
-            < sparse_bits(ones, bits=8) / 2
-            < dense_bits((1, architecture.matrix_entries), bits=8) / 2
-        )
+        as_pairs, dense = 2 * ones * INDEX_BITS, architecture.matrix_entries * DENSE_BITS
+        assert size * 8 < as_pairs / 2 < dense / 2
 
     @pytest.mark.parametrize("ratio", [0.01, 0.05, 0.1, 0.2, 0.4])
     def test_near_the_entropy_at_every_usual_ratio(self, nonce, ratio):
@@ -236,7 +218,7 @@ class TestHostile:
         ],
     )
     def test_other_files(self, data):
-        with pytest.raises(FormatError, match="is no mask file"):
+        with pytest.raises(FormatError, match="is not a mask file"):
             mask_from_bytes(data)
 
     @pytest.mark.parametrize("layer", range(4))
@@ -250,6 +232,22 @@ class TestHostile:
         data = mask_to_bytes(Mask(mask.architecture, mask.ratio, (tuple(positions),), mask.carrier))
         with pytest.raises(FormatError, match="outside its weight matrix"):
             mask_from_bytes(data)
+
+    @pytest.mark.parametrize("layer", range(1, 4))
+    def test_a_position_before_its_matrix(self, mask, layer):
+        """Each matrix's last is where it should be; the first of one lies in the matrix before."""
+        positions = [places.copy() for places in mask.positions[0]]
+        positions[layer - 1] = np.arange(len(positions[layer - 1]))
+        positions[layer][0] = -1
+        data = mask_to_bytes(Mask(mask.architecture, mask.ratio, (tuple(positions),), mask.carrier))
+        with pytest.raises(FormatError, match="outside its weight matrix"):
+            mask_from_bytes(data)
+
+    def test_billions_of_tiles_without_positions(self):
+        """At a small ratio no matrix has one, so that no codes are missing."""
+        fields = struct.pack("<8sHBHBI", bytes(8), 1, 2, 1, 0, 2**32 - 1)
+        with pytest.raises(FormatError, match="it ends early"):
+            mask_from_bytes(checked(b"SRNGMSK1" + bytes(4) + fields))
 
     @pytest.mark.parametrize(
         ("features", "layers", "units", "rice"),
@@ -270,7 +268,7 @@ class TestHostile:
     )
     def test_sizes_out_of_range(self, features, layers, units, rice):
         fields = struct.pack("<8sHBHBI", bytes(8), features, layers, units, rice, 1)
-        with pytest.raises(FormatError, match="is no mask file"):
+        with pytest.raises(FormatError, match="is not a mask file"):
             mask_from_bytes(checked(b"SRNGMSK1" + bytes(4) + fields + bytes(40)))
 
     @pytest.mark.parametrize("tiles", [0, 2, 1000, 2**32 - 1])

@@ -11,7 +11,8 @@ from hypothesis.extra import numpy as arrays
 
 from functions import alone, initial, stack
 from sirensong.errors import SettingError
-from sirensong.keys.keys import Draw, SecretKey, choose_positions, normal_values, xavier_deviation
+from sirensong.keys.secret import SecretKey
+from sirensong.keys.stream import Draw, choose_positions, normal_values, xavier_deviation
 from sirensong.network.siren import Architecture, Layer
 from sirensong.network.substitution import (
     key_weights,

@@ -109,3 +109,38 @@ def test_grids_out_of_range_are_refused(grid):
 )
 def test_tiles_are_as_near_to_the_side_as_they_can_be(size, side, expected):
     assert grid_for(*size, side) == expected
+
+
+@pytest.mark.parametrize(
+    ("grid", "size"),
+    [((1, 1), (512, 512)), ((1, 1), (4, 65_535)), ((2, 3), (2, 3)), ((2, 3), (1024, 1536))],
+)
+def test_pictures_that_suit_a_grid(grid, size):
+    Grid(*grid).check(size)
+
+
+@pytest.mark.parametrize(
+    ("grid", "size", "wrong"),
+    [
+        ((1, 1), (512, 513), "513x512 pixels is too large for 1x1 tiles of at most 512x512"),
+        ((2, 3), (1024, 1537), "too large for 3x2 tiles"),
+        ((1, 1), (65_536, 1), "sides must be 1 to 65535 pixels, got 1x65536"),
+        ((1, 1), (1, 0), "sides must be 1 to 65535 pixels, got 0x1"),
+        ((2, 3), (1, 3), "3x1 pixels is too small for 3x2 tiles"),
+        ((2, 3), (2, 2), "2x2 pixels is too small for 3x2 tiles"),
+    ],
+)
+def test_pictures_too_small_or_too_large_for_a_grid_are_refused(grid, size, wrong):
+    with pytest.raises(SettingError, match=wrong):
+        Grid(*grid).check(size)
+
+
+@pytest.mark.parametrize("rows", [(0, 40), (5, 12), (0, 9), (30, 40), (12, 12), (0, 0)])
+def test_the_part_of_a_patch_between_rows_of_the_picture(rows):
+    patch = Grid(2, 1).patch(1, (24, 5))  # rows 12 to 23
+    part = patch.between(slice(*rows))
+    kept = [row for row in range(patch.rows.start, patch.rows.stop) if rows[0] <= row < rows[1]]
+    assert list(range(part.rows.start, part.rows.stop)) == kept
+    first = patch.rows.start
+    np.testing.assert_array_equal(part.y, [patch.y[row - first] for row in kept])
+    np.testing.assert_array_equal(part.down, [patch.down[row - first] for row in kept])

@@ -1,12 +1,15 @@
 """Decoy pictures: as large as the cover, each another, and something like a photograph."""
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sirensong.errors import SettingError
-from sirensong.pictures.decoys import KINDS, decoy, transformed_cover
+from sirensong.pictures import decoys
+from sirensong.pictures.decoys import KINDS, dead_leaves, decoy, transformed_cover
 
 
 def cover(height, width):
@@ -33,7 +36,7 @@ def test_decoys_differ_and_repeat_by_their_randomness(kind):
 
 @pytest.mark.parametrize("kind", ["leaves", "noise"])
 def test_their_spectrum_falls_as_a_photographs(kind):
-    """Power over frequency squared or a little less, on average over twenty, between 2 and 16 waves a side."""
+    """Power over frequency squared or a little less: the mean of twenty, 2 to 16 waves a side."""
     grey = [decoy(kind, cover(64, 64), np.random.default_rng(seed)).mean(2) for seed in range(20)]
     power = np.mean(
         [np.abs(np.fft.fft2(picture - picture.mean())) ** 2 for picture in grey], axis=0
@@ -42,6 +45,23 @@ def test_their_spectrum_falls_as_a_photographs(kind):
     middle = (frequency >= 2) & (frequency <= 16)
     slope = np.polyfit(np.log(frequency[middle]), np.log(power[middle]), 1)[0]
     assert -2.9 < slope < -1.5
+
+
+@pytest.mark.parametrize(("size", "expected"), [
+    ((48, 31), "adbe9b19d1caab9016fd12226a64206bfea325979b5d5f40cc01efff9839d6d1"),
+    ((5, 40), "6097b16d75ecb5978ecb1515d1e7c5184e3d5297c521789365e7bbd5657ca809"),
+])  # fmt: skip
+def test_leaves_are_the_same_for_a_seed_in_every_version(size, expected):
+    """Pinned when each disc was still looked for in the whole picture."""
+    made = dead_leaves(np.zeros((*size, 3), np.uint8), np.random.default_rng(7))
+    assert hashlib.sha256(made.tobytes()).hexdigest() == expected
+
+
+@given(middle=st.floats(0, 1), radius=st.floats(0.02, 0.6), side=st.integers(1, 3000))
+def test_a_disc_touches_no_row_that_is_not_looked_at(middle, radius, side):
+    rows = np.arange(side, dtype=np.float32) / side
+    touched = np.flatnonzero((rows - middle) ** 2 < radius**2)
+    assert set(touched) <= set(np.arange(side)[decoys._around(middle, radius, side)])
 
 
 def test_a_transformed_cover_has_the_covers_colours():

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from safetensors.numpy import load as unpack
 
 from sirensong.errors import FileError, FormatError
-from sirensong.keys.keys import derive
+from sirensong.keys.stream import derive
 from sirensong.training import checkpoint as checkpoints
 from sirensong.training.batches import Sampler
 from sirensong.training.checkpoint import Checkpoint, discard, is_checkpoint, read_nonce

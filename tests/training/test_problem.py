@@ -6,7 +6,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio
 
 from functions import alone, initial, stack, unstack
-from sirensong.keys.keys import SecretKey
+from sirensong.keys.secret import SecretKey
 from sirensong.network.rendering import colours
 from sirensong.network.siren import Architecture, Layer, evaluate
 from sirensong.network.substitution import (

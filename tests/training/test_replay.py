@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import sirensong as ss
-from sirensong.carrier.file import to_bytes
+from sirensong.carrier.file import dumps
 from sirensong.network.siren import initial_weights
 from sirensong.training import device as devices
 from sirensong.training import train as training
@@ -95,7 +95,7 @@ def hidden(recipe):
     pictures = [rng.integers(0, 256, (32, 24, 3), np.uint8) for _ in range(2)]
     secrets = {ss.SecretKey(bytes(32)): pictures[1]}
     options = ss.Options(seed=1, threads=1)
-    return to_bytes(ss.hide(pictures[0], secrets, recipe=recipe, options=options).stego)
+    return dumps(ss.hide(pictures[0], secrets, recipe=recipe, options=options).stego)
 
 
 @pytest.mark.parametrize("optimizer", ["muon", "adam"])

@@ -1,219 +1,224 @@
-"""The carrier: a stego function as one safetensors file, and back (docs/format.md). Whatever is read is taken for hostile."""
+"""The carrier: a stego function as one safetensors file, and back (docs/format.md).
+
+Whatever is read is taken for hostile.
+"""
 
 from __future__ import annotations
 
-import json
 import os
-import struct
+import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+import numpy.typing as npt
 
+from sirensong.carrier.header import LARGEST_HEADER, VERSION, Header, read_header
 from sirensong.carrier.mapped import pieces, read
-from sirensong.carrier.slots import SLOT_BYTES, SLOTS
 from sirensong.carrier.stego import StegoFunction
-from sirensong.errors import FormatError, SettingError
+from sirensong.errors import FileError, FormatError, SettingError
 from sirensong.files import StrPath, told, write_bytes
-from sirensong.keys.keys import NONCE_BYTES
-from sirensong.network.siren import Architecture, Array, Layer
-from sirensong.network.tiles import Grid
+from sirensong.network.siren import Layer
 
-VERSION = 1
-METADATA = "sirensong"  # the one metadata field
 LARGEST_CARRIER = 6 * 1024**3  # bytes; what a picture of 200 megapixels takes
-LARGEST_WEIGHT = 1e9  # larger ones could overflow in a render
 _SMALLEST_CARRIER = 8 + 2
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK")
-_JSON_BEGINS = (
-    b"\0\0\0\0{"  # after the lower half of a header's length, which may begin like a pickle
-)
-_LARGEST_VALUE = 2**32  # of any number in the metadata; JSON's integers have no end
+# After the lower half of a header's length, which may begin like a pickle.
+_JSON_BEGINS = b"\0\0\0\0{"
+_PIECE = 2**20  # bytes of an open file that are read together
+
+__all__ = ["LARGEST_CARRIER", "VERSION", "dumps", "load", "loads", "save"]
 
 
-def to_bytes(stego: StegoFunction) -> bytes:
-    """The carrier file of a function. Equal functions give equal bytes."""
+def dumps(stego: StegoFunction) -> bytes:
+    """Write a carrier as bytes. Equal functions give equal bytes.
+
+    Args:
+        stego: the function.
+
+    Returns:
+        What `save` writes to a file.
+
+    Raises:
+        SettingError: `stego` is not a StegoFunction.
+
+    Example:
+        >>> import numpy as np
+        >>> import sirensong as ss
+        >>> small = ss.Architecture(hidden_features=1, hidden_layers=2)
+        >>> zeros = tuple(
+        ...     Layer(np.zeros((1, *shape), np.float32), np.zeros((1, shape[0]), np.float32))
+        ...     for shape in small.shapes
+        ... )
+        >>> stego = ss.StegoFunction(small, ss.Grid(), zeros, 6, 9, bytes(32), bytes(2048))
+        >>> loads(dumps(stego)).fingerprint == stego.fingerprint
+        True
+    """
+    _check_kind(stego)
     return b"".join(_parts(stego))
 
 
+def loads(data: bytes) -> StegoFunction:
+    """Read a carrier from bytes, with all the checks of `load`.
+
+    Args:
+        data: the whole of a carrier file.
+
+    Returns:
+        The function; its weights cannot be written to.
+
+    Raises:
+        SettingError: `data` is not bytes.
+        FormatError: the bytes are not a whole, well-formed carrier with finite weights.
+
+    Example:
+        >>> loads(b"not a carrier")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        sirensong.errors.FormatError: the data is not a carrier: it does not begin with ...
+    """
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise SettingError(f"expected the bytes of a carrier, got {type(data).__name__}")
+    return _parse(np.frombuffer(bytes(data), np.uint8), "the data")
+
+
 def save(path: StrPath, stego: StegoFunction, *, overwrite: bool = False) -> None:
-    """Write a carrier, whole or not at all. Raises FileError if it exists (unless `overwrite`) or cannot be written."""
+    """Write a carrier, whole or not at all.
+
+    Args:
+        path: of the file.
+        stego: the function.
+        overwrite: whether to replace a file of this name.
+
+    Raises:
+        SettingError: `stego` is not a StegoFunction.
+        FileError: the file exists, and `overwrite` is false, or it cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import sirensong as ss
+        >>> small = ss.Architecture(hidden_features=1, hidden_layers=2)
+        >>> zeros = tuple(
+        ...     Layer(np.zeros((1, *shape), np.float32), np.zeros((1, shape[0]), np.float32))
+        ...     for shape in small.shapes
+        ... )
+        >>> stego = ss.StegoFunction(small, ss.Grid(), zeros, 6, 9, bytes(32), bytes(2048))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     ss.save(f"{folder}/song.safetensors", stego)
+        ...     ss.load(f"{folder}/song.safetensors").fingerprint == stego.fingerprint
+        True
+    """
+    _check_kind(stego)
     write_bytes(path, _parts(stego), overwrite=overwrite)
 
 
-def _parts(stego: StegoFunction) -> Iterator[bytes | memoryview]:
-    """The file in order: the header's length, the header, each tensor.
+def load(source: StrPath | BinaryIO) -> StegoFunction:
+    """Read a carrier. No code in it can run, and what it costs is in proportion to its size.
 
-    Byte by byte what the safetensors library makes, which would hold it in memory two more times: half a gigabyte each for a
-    photograph of 12 megapixels.
+    A file of more than 64 MiB stays in use: its weights are read as they are needed, so it may be
+    replaced or deleted meanwhile, but not changed in place.
+
+    Args:
+        source: the path of a regular file, or a file that is open for reading bytes.
+
+    Returns:
+        The function; its weights cannot be written to.
+
+    Raises:
+        SettingError: `source` is neither.
+        FileError: the file cannot be read, or is a pipe, a device or a folder.
+        FormatError: it is not a whole, well-formed carrier with finite weights.
+
+    Example:
+        >>> import io
+        >>> import sirensong as ss
+        >>> ss.load(io.BytesIO(b"PK: an archive, which may hold a pickle"))
+        Traceback (most recent call last):
+        ...
+        sirensong.errors.FormatError: the data is a pickle, not a carrier
     """
-    tensors: dict[str, np.ndarray[Any, Any]] = {}
-    for index, layer in enumerate(stego.weights):
-        tensors |= {f"layers.{index}.weight": layer.weight, f"layers.{index}.bias": layer.bias}
-    tensors = dict(sorted(tensors.items()))
-    tensors["nonce"] = np.frombuffer(stego.nonce, np.uint8)
-    tensors["slots"] = np.frombuffer(stego.slots, np.uint8).reshape(SLOTS, SLOT_BYTES)
-
-    header: dict[str, Any] = {
-        "__metadata__": {METADATA: json.dumps(_metadata(stego), sort_keys=True)}
-    }
-    end = 0
-    for name, array in tensors.items():
-        start, end = end, end + array.nbytes
-        dtype = "U8" if array.dtype == np.uint8 else "F32"
-        header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": (start, end)}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    yield struct.pack("<Q", len(text)) + text
-    for array in tensors.values():
-        for piece in pieces(array):
-            yield np.ascontiguousarray(piece, array.dtype.newbyteorder("<")).data
-
-
-def _metadata(stego: StegoFunction) -> dict[str, int | float]:
-    return {
-        "version": VERSION,
-        "hidden_features": stego.architecture.hidden_features,
-        "hidden_layers": stego.architecture.hidden_layers,
-        "omega": float(stego.architecture.omega),
-        "rows": stego.grid.rows,
-        "columns": stego.grid.columns,
-        "height": stego.height,
-        "width": stego.width,
-    }
-
-
-def load(path: StrPath) -> StegoFunction:
-    """Read a carrier.
-
-    Nothing is allocated before its size, names, dtypes and shapes have been checked, and no code in it can run. Raises FileError
-    if it cannot be read, FormatError if it is not a whole, well-formed carrier with finite weights.
-    """
-    name = os.fspath(path)
-    with told("read", name):
-        size = Path(path).stat().st_size
-        with Path(path).open("rb") as file:
-            start = file.read(9)
-    if not _SMALLEST_CARRIER <= size <= LARGEST_CARRIER:
-        raise FormatError(
-            f"{name} is no carrier: expected {_SMALLEST_CARRIER} to {LARGEST_CARRIER} bytes, got {size}"
+    if not isinstance(source, str | os.PathLike):
+        if hasattr(source, "read"):
+            return loads(_read_all(source))
+        raise SettingError(
+            f"expected the path of a carrier or an open file, got {type(source).__name__}",
+            hint="loads reads bytes",
         )
-    if start[:2] in _PICKLES and start[4:] != _JSON_BEGINS:
+    name = os.fspath(source)
+    with told("read", name):
+        mode = Path(name).stat().st_mode
+    if not stat.S_ISREG(mode):
+        raise FileError(f"cannot read {name}: it is not a regular file")
+    return _parse(read(name), name)
+
+
+def _check_kind(stego: object) -> None:
+    if not isinstance(stego, StegoFunction):
+        raise SettingError(f"a carrier is written from a StegoFunction, got {type(stego).__name__}")
+
+
+def _read_all(file: BinaryIO) -> bytes:
+    """Read an open file to its end, or to just beyond the largest carrier."""
+    parts, size = [], 0
+    while size <= LARGEST_CARRIER and (part := file.read(_PIECE)):
+        parts.append(part)
+        size += len(part)
+    if not all(isinstance(part, bytes) for part in parts):
+        raise SettingError("expected a file that is open for reading bytes, got one for text")
+    return b"".join(parts)
+
+
+def _parts(stego: StegoFunction) -> Iterator[bytes | memoryview]:
+    """Yield the file in order: the header's length, the header, each tensor.
+
+    Byte by byte what the safetensors library makes, which would hold it in memory two more times:
+    half a gigabyte each for a photograph of 12 megapixels.
+    """
+    header = Header(stego.architecture, stego.grid, stego.height, stego.width)
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "nonce": np.frombuffer(stego.nonce, np.uint8),
+        "slots": np.frombuffer(stego.slots, np.uint8),
+    }
+    for index, layer in enumerate(stego.weights):
+        arrays[f"layers.{index}.weight"], arrays[f"layers.{index}.bias"] = layer
+    yield header.to_bytes()
+    for name in header.tensors:
+        for piece in pieces(arrays[name]):
+            yield np.ascontiguousarray(piece, piece.dtype.newbyteorder("<")).data
+
+
+def _parse(data: npt.NDArray[np.uint8], name: str) -> StegoFunction:
+    """Make a function of a carrier's bytes, without copying its weights."""
+    if not _SMALLEST_CARRIER <= len(data) <= LARGEST_CARRIER:
+        raise FormatError(
+            f"{name} is not a carrier: expected {_SMALLEST_CARRIER} to {LARGEST_CARRIER} bytes,"
+            f" got {len(data)}"
+        )
+    start = data[: 8 + LARGEST_HEADER].tobytes()
+    if start[:2] in _PICKLES and start[4:9] != _JSON_BEGINS:
         raise FormatError(
             f"{name} is a pickle, not a carrier", hint="it was not opened: a pickle can run code"
         )
-    try:
-        return _read(name)
-    except SafetensorError as error:
-        raise FormatError(f"{name} is no carrier or is damaged: {_one_line(error)}") from None
-    except SettingError as error:
-        raise FormatError(f"{name} is no carrier: {error.message}") from None
+    header = read_header(start, name)
+    body = data[len(header.to_bytes()) :]
+    tensors = header.tensors
+    if len(body) != tensors["slots"].end:
+        size = len(data) - len(body) + tensors["slots"].end
+        raise FormatError(f"{name} is damaged: expected {size} bytes, got {len(data)}")
 
-
-def _one_line(error: Exception) -> str:
-    """What safetensors says, without the control characters and the length that a hostile header can give it."""
-    return (
-        "".join(letter if letter.isprintable() else " " for letter in str(error)[:200])
-        .strip()
-        .lower()
-    )
-
-
-def _read(name: str) -> StegoFunction:
-    with safe_open(name, framework="numpy") as file:
-        header = _header(file.metadata(), name)
-        architecture = Architecture(
-            header["hidden_features"], header["hidden_layers"], float(header["omega"])
-        )
-        grid = Grid(header["rows"], header["columns"])
-        _check_tensors(file, architecture, grid, name)
-        nonce, slots = (file.get_tensor(tensor).tobytes() for tensor in ("nonce", "slots"))
-    offsets = _offsets(name)
-
-    def read_layer(index: int, out: int, into: int) -> Layer:
-        weight, bias = f"layers.{index}.weight", f"layers.{index}.bias"
-        return Layer(
-            _tensor(name, offsets, weight, (grid.tiles, out, into)),
-            _tensor(name, offsets, bias, (grid.tiles, out)),
-        )
+    def floats(tensor: str) -> npt.NDArray[np.float32]:
+        _, shape, start, end = tensors[tensor]
+        return body[start:end].view("<f4").reshape(shape)
 
     layers = tuple(
-        read_layer(index, out, into) for index, (out, into) in enumerate(architecture.shapes)
+        Layer(floats(f"layers.{index}.weight"), floats(f"layers.{index}.bias"))
+        for index in range(len(header.architecture.shapes))
     )
-    return StegoFunction(
-        architecture, grid, layers, header["height"], header["width"], nonce, slots
-    )
-
-
-def _check_tensors(file: Any, architecture: Architecture, grid: Grid, name: str) -> None:
-    """Raise FormatError unless the file has the tensors that it should have, in their dtypes and shapes."""
-    expected: dict[str, tuple[str, tuple[int, ...]]] = {
-        "nonce": ("U8", (NONCE_BYTES,)),
-        "slots": ("U8", (SLOTS, SLOT_BYTES)),
-    }
-    for index, (out, into) in enumerate(architecture.shapes):
-        expected[f"layers.{index}.weight"] = ("F32", (grid.tiles, out, into))
-        expected[f"layers.{index}.bias"] = ("F32", (grid.tiles, out))
-    names = set(file.keys())
-    if names != set(expected):
-        missing, extra = sorted(set(expected) - names), sorted(names - set(expected))
-        wrong = f"lacks {missing[0]}" if missing else f"has an extra tensor {extra[0][:40]!r}"
-        raise FormatError(f"{name} is no carrier: it {wrong}")
-    for tensor, (dtype, shape) in expected.items():
-        part = file.get_slice(tensor)
-        if (part.get_dtype(), tuple(part.get_shape())) != (dtype, shape):
-            found = f"{part.get_dtype()} {list(part.get_shape())}"
-            raise FormatError(
-                f"{name}: tensor {tensor} should be {dtype} {list(shape)}, got {found}"
-            )
-
-
-def _offsets(name: str) -> dict[str, int]:
-    """Where each tensor begins in a file that the library has checked."""
-    with told("read", name), Path(name).open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-    return {
-        tensor: 8 + length + about["data_offsets"][0]
-        for tensor, about in header.items()
-        if tensor != "__metadata__"
-    }
-
-
-def _tensor(name: str, offsets: dict[str, int], tensor: str, shape: tuple[int, ...]) -> Array:
-    """One of a layer's, checked for values."""
-    array = read(name, offsets[tensor], shape)
-    if not all((np.abs(piece) <= LARGEST_WEIGHT).all() for piece in pieces(array)):
-        raise FormatError(
-            f"{name}: tensor {tensor} has values that are not finite, or beyond {LARGEST_WEIGHT:g}"
-        )
-    return array
-
-
-def _header(metadata: dict[str, str] | None, name: str) -> dict[str, Any]:
-    if not metadata or set(metadata) != {METADATA}:
-        raise FormatError(
-            f"{name} is a safetensors file, but no carrier: expected the one metadata field {METADATA!r}"
-        )
+    nonce, slots = (body[slice(*tensors[key][2:])].tobytes() for key in ("nonce", "slots"))
+    sizes = header.architecture, header.grid, layers, header.height, header.width
     try:
-        header = json.loads(metadata[METADATA])
-    except (ValueError, RecursionError):
-        raise FormatError(f"{name} is no carrier: its metadata is not JSON") from None
-    integers = ("version", "hidden_features", "hidden_layers", "rows", "columns", "height", "width")
-    if not isinstance(header, dict) or set(header) != {*integers, "omega"}:
-        raise FormatError(f"{name} is no carrier: its metadata does not have the expected fields")
-    if any(type(header[key]) is not int for key in integers) or type(header["omega"]) not in (
-        int,
-        float,
-    ):
-        raise FormatError(f"{name} is no carrier: its metadata has a value of the wrong type")
-    if any(abs(value) > _LARGEST_VALUE for value in header.values()):
-        raise FormatError(f"{name} is no carrier: its metadata has a value out of range")
-    if header["version"] != VERSION:
-        raise FormatError(
-            f"{name} has format version {header['version']}, expected {VERSION}",
-            hint="a newer Sirensong may read it",
-        )
-    return header
+        return StegoFunction(*sizes, nonce, slots)
+    except SettingError as error:
+        raise FormatError(f"{name} is not a carrier: {error.message}") from None

@@ -1,7 +1,7 @@
-"""Large arrays live in files rather than in memory: made, read, and passed over a piece at a time.
+"""Large arrays live in files rather than in memory: made, read, and looked at a piece at a time.
 
-The system reads pages of such a file as they are looked at, and counts them as the program's memory until it is told that they
-are done with; so whoever has passed over some lets go of them here. Arrays that are not large are ordinary ones.
+Pages of a mapped file count as the process's memory once they have been looked at, until they are
+released; so release an array after passing over it. Arrays that are not large are ordinary ones.
 """
 
 from __future__ import annotations
@@ -10,89 +10,94 @@ import math
 import mmap
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sirensong.errors import FormatError
 from sirensong.files import StrPath, told
-
-Array = npt.NDArray[np.float32]
 
 IN_MEMORY = 2**26  # bytes; what is larger lives in a file
 _PIECE = 2**24  # bytes
 
 
-def zeros(shape: tuple[int, ...]) -> Array:
-    """Zeros, to be written to. Where they are large, in a file without a name in the system's folder for such (TMPDIR).
+def zeros(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """Make an array of zeros, to be written to.
 
-    Raises FileError if that has no room.
+    If it is large, it lies in a file without a name in the system's temporary folder (TMPDIR).
+
+    Args:
+        shape: of the array.
+
+    Returns:
+        The array.
+
+    Raises:
+        FileError: the folder has no room.
     """
     size = 4 * math.prod(shape)
     if size <= IN_MEMORY:
         return np.zeros(shape, np.float32)
     with told("write in", tempfile.gettempdir()), tempfile.TemporaryFile() as file:
-        for start in range(
-            0, size, _PIECE
-        ):  # written, not only reserved: a full disk must be told of here
+        # Written, not only reserved: a full disk must be told of here.
+        for start in range(0, size, _PIECE):
             file.write(bytes(min(_PIECE, size - start)))
         file.flush()
         return np.frombuffer(mmap.mmap(file.fileno(), size), np.float32).reshape(shape)
 
 
-def read(path: StrPath, offset: int, shape: tuple[int, ...]) -> Array:
-    """Little-endian float32 numbers from a byte offset of a file on, not to be written to.
+def read(path: StrPath) -> npt.NDArray[np.uint8]:
+    """Read a file, or map it if it is large. A mapped file must not be changed in place.
 
-    Raises FileError if it cannot be read, FormatError if it ends before them. Where they are large the file stays in use: it may be
-    replaced or deleted meanwhile, but not changed in place.
+    Args:
+        path: of the file; it may be replaced or deleted meanwhile.
+
+    Returns:
+        (bytes,), uint8; it cannot be written to.
+
+    Raises:
+        FileError: the file cannot be read.
     """
-    count = math.prod(shape)
     with told("read", path), Path(path).open("rb") as file:
-        if os.fstat(file.fileno()).st_size < offset + 4 * count:
-            raise FormatError(f"{os.fspath(path)} is damaged: it ends too early")
-        if 4 * count > IN_MEMORY:
-            return np.frombuffer(
-                mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), "<f4", count, offset
-            ).reshape(shape)
-        array = np.fromfile(file, "<f4", count, offset=offset).reshape(shape)
-    array.flags.writeable = False
-    return array
+        if os.fstat(file.fileno()).st_size <= IN_MEMORY:
+            return np.frombuffer(file.read(), np.uint8)
+        return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
 
 
-def take(array: Array, entries: Sequence[int]) -> Array:
-    """A copy of some entries along the first axis."""
-    taken: Array = array[list(entries)]
-    release(array)
-    return taken
+def put(array: npt.NDArray[np.float32], entries: range, values: npt.NDArray[np.float32]) -> None:
+    """Overwrite some entries of a large array along its first axis.
 
-
-def put(array: Array, entries: range, values: Array) -> None:
-    """Overwrite some entries along the first axis."""
+    Args:
+        array: changed in place.
+        entries: which.
+        values: what goes there, one for each entry.
+    """
     array[entries.start : entries.stop] = values
     release(array)
 
 
-def pieces(array: Array) -> Iterator[Array]:
-    """Views of an array, some of its first axis at a time, each let go of before the next."""
+def pieces(array: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
+    """Pass over an array a piece at a time, releasing each piece before the next.
+
+    Args:
+        array: with one axis at least.
+
+    Yields:
+        Views, some of the first axis each.
+    """
     step = max(1, _PIECE // max(1, array[:1].nbytes))
     for start in range(0, len(array), step):
         yield array[start : start + step]
         release(array)
 
 
-def release(array: Array) -> None:
-    """Let go of all of an array that is in memory because it was looked at; nothing is lost."""
-    mapping = _mapping(array)
-    if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
-        mapping.madvise(mmap.MADV_DONTNEED)
-
-
-def _mapping(array: Array) -> mmap.mmap | None:
+def release(array: npt.NDArray[Any]) -> None:
+    """Take the pages of an array's file out of the process's memory; nothing is lost."""
     base: object = array
     while isinstance(base, np.ndarray):
         base = base.base
-    if isinstance(base, memoryview):
-        base = base.obj
-    return base if isinstance(base, mmap.mmap) else None
+    mapping = base.obj if isinstance(base, memoryview) else base
+    if isinstance(mapping, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        mapping.madvise(mmap.MADV_DONTNEED)

@@ -1,4 +1,4 @@
-"""What a key finds in a carrier: 64 slots of 32 bytes, random to anyone without a key that opens one."""
+"""Slots: 64 times 32 bytes in a carrier, random to anyone without a key that opens one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from sirensong.errors import FormatError, SettingError
-from sirensong.keys.keys import SecretKey, derive, keystream
+from sirensong.keys.secret import SecretKey
+from sirensong.keys.stream import derive, keystream
 from sirensong.network.substitution import RATIO_STEPS, Selection, ratio_units
 
 SLOTS = 64
@@ -19,18 +20,21 @@ SLOT_BYTES = 32
 DIGEST_BYTES = 6
 
 _VERSION = 1
-_LAYOUT = struct.Struct(
-    "<BBBBHHH6s"
-)  # version, kind, selection, reserved, ratio, height, width, digest: 16 bytes
+# Version, kind, selection, reserved, ratio, height, width, digest: 16 bytes.
+_LAYOUT = struct.Struct("<BBBBHHH6s")
 _SELECTIONS = tuple(Selection)
 
 
 @dataclass(frozen=True)
 class Slot:
-    """All that a receiver must know beyond key and carrier.
+    """What a receiver must know beyond key and carrier.
 
-    selection, ratio: how positions were selected (S of section 3.3). height, width: of the secret picture, in pixels. digest: first
-    6 bytes of the digest of the weights as they were published.
+    Args:
+        selection: how positions were selected.
+        ratio: share S of each matrix's weights that the key replaces (section 3.3), in (0, 1).
+        height: of the secret picture, in pixels, 1 to 65,535.
+        width: of the secret picture, in pixels, 1 to 65,535.
+        digest: the first 6 bytes of the digest of the weights as they were published.
     """
 
     selection: Selection
@@ -51,16 +55,26 @@ class Slot:
         known = (version, kind, reserved) == (_VERSION, 0, 0) and selection < len(_SELECTIONS)
         if not (known and height and width and 0 < units < RATIO_STEPS):
             raise FormatError(
-                f"the key opens a slot of version {version}, kind {kind}, which this release cannot read",
-                hint="a newer Sirensong may",
+                f"the key opens a slot of version {version}, kind {kind},"
+                " which this release cannot read",
+                hint="a newer Sirensong may read it",
             )
         return cls(_SELECTIONS[selection], units / RATIO_STEPS, height, width, digest)
 
 
 def seal_slots(nonce: bytes, entries: Sequence[tuple[SecretKey, Slot]], entropy: bytes) -> bytes:
-    """Put one slot for each key at a random place among random bytes. Returns SLOTS * SLOT_BYTES bytes.
+    """Encrypt one slot for each key, and put it at a random place among random bytes.
 
-    entropy: 32 secret random bytes, from which places and filling come. Raises SettingError if there are more entries than slots.
+    Args:
+        nonce: of the carrier, 32 bytes.
+        entries: a key and its slot for each picture, 64 at most.
+        entropy: 32 secret random bytes, which decide on the places and the filling.
+
+    Returns:
+        64 x 32 bytes.
+
+    Raises:
+        SettingError: there are more entries than slots.
     """
     if len(entries) > SLOTS:
         raise SettingError(f"a carrier holds at most {SLOTS} pictures, got {len(entries)}")
@@ -73,7 +87,19 @@ def seal_slots(nonce: bytes, entries: Sequence[tuple[SecretKey, Slot]], entropy:
 
 
 def open_slots(nonce: bytes, slots: bytes, key: SecretKey) -> Slot | None:
-    """What the key finds, or None if it opens no slot. Raises FormatError if it opens one of a later version."""
+    """Look for a key's slot.
+
+    Args:
+        nonce: of the carrier, 32 bytes.
+        slots: of the carrier, 64 x 32 bytes.
+        key: that was bound to the carrier.
+
+    Returns:
+        The first slot that the key opens, or None.
+
+    Raises:
+        FormatError: the key opens a slot of a later version.
+    """
     cipher = _cipher(key, nonce)
     for start in range(0, len(slots), SLOT_BYTES):
         try:
@@ -84,5 +110,8 @@ def open_slots(nonce: bytes, slots: bytes, key: SecretKey) -> Slot | None:
 
 
 def _cipher(key: SecretKey, nonce: bytes) -> AESSIV:
-    """AES-256-SIV needs no nonce of its own: should two carriers ever share theirs, equal slots alone would look equal."""
+    """Make a key's cipher: AES-256-SIV, which needs no nonce of its own.
+
+    Should two carriers ever share theirs, equal slots alone would look equal.
+    """
     return AESSIV(derive(key.secret, nonce, "slot", length=64))

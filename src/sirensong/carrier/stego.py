@@ -7,24 +7,52 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
-from sirensong.carrier.mapped import pieces, take
+from sirensong.carrier.mapped import pieces, release
 from sirensong.carrier.slots import SLOT_BYTES, SLOTS
 from sirensong.errors import SettingError
-from sirensong.keys.keys import NONCE_BYTES
+from sirensong.keys.stream import NONCE_BYTES
+from sirensong.network.rendering import preview
 from sirensong.network.siren import Architecture, Layer, Weights
 from sirensong.network.tiles import Grid
-from sirensong.pictures.image import LARGEST_SIDE
+
+LARGEST_WEIGHT = 1e9  # larger ones could overflow in a render
 
 
 @dataclass(frozen=True, eq=False)
 class StegoFunction:
-    """A SIREN that renders a cover picture, and secret ones with keys if it has any: the two kinds look the same.
+    """A SIREN for each tile that renders a cover picture, and secret ones with keys, if it has any.
 
-    Or a grid of SIRENs, each for its tile of the pictures. architecture: the shape of each. grid: how many there are, and where.
-    weights: float32, shaped as the architecture says after a first axis of tiles. height, width: of the cover, in pixels. nonce:
-    32 bytes that bind keys to this carrier. slots: 64 x 32 bytes, random without a key. Raises SettingError if these do not fit
-    together.
+    Functions with secrets and without look the same. A notebook shows the cover.
+
+    Args:
+        architecture: the shape of each tile's SIREN.
+        grid: how many tiles there are, and where.
+        weights: float32, shaped as the architecture says after a first axis of tiles; finite, and
+            1e9 in magnitude at most.
+        height: of the cover, in pixels, 1 to 65,535. It and the width must suit the grid: a pixel
+            for each row and column of tiles, and at most 512x512 for each tile.
+        width: of the cover, in pixels, 1 to 65,535.
+        nonce: 32 bytes that bind keys to this carrier.
+        slots: 64 x 32 bytes, random to anyone without a key.
+
+    Raises:
+        SettingError: these do not fit together.
+
+    Example:
+        >>> import numpy as np
+        >>> import sirensong as ss
+        >>> small = ss.Architecture(hidden_features=1, hidden_layers=2)
+        >>> zeros = tuple(
+        ...     Layer(np.zeros((1, *shape), np.float32), np.zeros((1, shape[0]), np.float32))
+        ...     for shape in small.shapes
+        ... )
+        >>> stego = ss.StegoFunction(small, ss.Grid(), zeros, 6, 9, bytes(32), bytes(2048))
+        >>> stego.parameters
+        11
+        >>> stego.fingerprint
+        '85759b3811ff7dc4'
     """
 
     architecture: Architecture
@@ -36,36 +64,41 @@ class StegoFunction:
     slots: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        tiles = self.grid.tiles
-        expected = tuple(
-            ((tiles, out, into), (tiles, out)) for out, into in self.architecture.shapes
-        )
-        shapes = tuple((layer.weight.shape, layer.bias.shape) for layer in self.weights)
-        if shapes != expected:
-            raise SettingError(
-                f"the weights do not have the architecture's shapes: expected {expected}, got {shapes}"
-            )
-        for layer in self.weights:
-            if not all(
-                array.dtype == np.float32
-                and all(np.isfinite(piece).all() for piece in pieces(array))
-                for array in layer
-            ):
-                raise SettingError("the weights must be finite float32 numbers")
-        if not (1 <= self.height <= LARGEST_SIDE and 1 <= self.width <= LARGEST_SIDE):
-            raise SettingError(
-                f"a picture's sides must be 1 to {LARGEST_SIDE} pixels, got {self.width}x{self.height}"
-            )
+        self.grid.check((self.height, self.width))
         if len(self.nonce) != NONCE_BYTES or len(self.slots) != SLOTS * SLOT_BYTES:
             raise SettingError(
                 f"expected a nonce of {NONCE_BYTES} bytes and {SLOTS} slots of {SLOT_BYTES}"
             )
+        tiles = self.grid.tiles
+        expected = [((tiles, out, into), (tiles, out)) for out, into in self.architecture.shapes]
+        shapes = [(layer.weight.shape, layer.bias.shape) for layer in self.weights]
+        if shapes != expected:
+            raise SettingError(
+                "the weights do not have the architecture's shapes:"
+                f" expected {expected}, got {shapes}"
+            )
+        for index, layer in enumerate(self.weights):
+            if not all(_is_sound(array) for array in layer):
+                raise SettingError(
+                    f"the weights of layer {index} must be float32 numbers, finite and at most"
+                    f" {LARGEST_WEIGHT:g} in magnitude"
+                )
 
     def tiles(self, indices: Sequence[int]) -> Weights:
-        """The SIRENs of some tiles, layer by layer, as copies."""
-        return tuple(
-            Layer(take(layer.weight, indices), take(layer.bias, indices)) for layer in self.weights
-        )
+        """Copy the SIRENs of some tiles.
+
+        Args:
+            indices: of the tiles, counted row by row.
+
+        Returns:
+            Layer by layer, with a first axis of tiles.
+        """
+        chosen = list(indices)
+        copies = tuple(Layer(weight[chosen], bias[chosen]) for weight, bias in self.weights)
+        for layer in self.weights:
+            for array in layer:
+                release(array)
+        return copies
 
     @property
     def parameters(self) -> int:
@@ -74,7 +107,7 @@ class StegoFunction:
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the weights: each layer's weight, then its bias, little-endian float32."""
+        """SHA-256 of the weights, as `weights_digest` computes it."""
         return weights_digest(self.weights)
 
     @property
@@ -82,12 +115,30 @@ class StegoFunction:
         """16 hexadecimal digits that name these weights."""
         return self.digest.hex()[:16]
 
+    def _repr_png_(self) -> bytes:
+        """Render the cover for a notebook, at 512 pixels a side at most."""
+        return preview(self, (self.height, self.width))
+
 
 def weights_digest(weights: Weights) -> bytes:
-    """SHA-256 of a function's weights, first layer to last, weight before bias, little-endian float32."""
+    """Hash a function's weights with SHA-256.
+
+    Args:
+        weights: first layer to last; they are hashed weight before bias, as little-endian float32.
+
+    Returns:
+        32 bytes.
+    """
     sha = hashlib.sha256()
     for layer in weights:
         for array in layer:
             for piece in pieces(array):
                 sha.update(np.ascontiguousarray(piece, "<f4").data)
     return sha.digest()
+
+
+def _is_sound(array: npt.NDArray[np.float32]) -> bool:
+    """Tell whether these are float32 numbers within bounds; NaN is not."""
+    return array.dtype == np.float32 and all(
+        bool((np.abs(piece) <= LARGEST_WEIGHT).all()) for piece in pieces(array)
+    )

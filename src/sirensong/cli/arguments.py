@@ -13,7 +13,7 @@ import typer
 from sirensong.cli.console import print_note
 from sirensong.errors import FormatError, SettingError
 from sirensong.files import read_bytes
-from sirensong.keys.keys import Key, Passphrase, read_key
+from sirensong.keys.secret import Key, Passphrase, read_key
 from sirensong.pictures.image import RGB, read_picture
 
 Carrier = Annotated[

@@ -20,7 +20,7 @@ from sirensong.cli.arguments import Carrier, Json, MaskFile, Output, Overwrite, 
 from sirensong.cli.console import err, out, print_facts, print_json, tracked, training_bar
 from sirensong.errors import FileError, SettingError, SirensongError
 from sirensong.files import refuse_existing
-from sirensong.keys.keys import SecretKey, read_key
+from sirensong.keys.secret import SecretKey, read_key
 from sirensong.lab.finetuning import finetune as tuned
 from sirensong.lab.robustness import disturb, quantise
 from sirensong.lab.robustness import prune as pruned

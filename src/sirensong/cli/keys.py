@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sirensong.cli.arguments import Output
 from sirensong.cli.console import out
-from sirensong.keys.keys import SecretKey, write_key
+from sirensong.keys.secret import SecretKey, write_key
 
 
 def keygen(output: Output) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import SettingError
-from sirensong.hide import check_tiles, empty_weights, put_weights
+from sirensong.hide import empty_weights, put_weights
 from sirensong.pictures.image import ImageLike, read_picture
 from sirensong.training.loading import loading
 from sirensong.training.options import OnProgress
@@ -48,7 +48,7 @@ def finetune(
     if not 0 < rate < 1:
         raise SettingError(f"the learning rate must be between 0 and 1, got {rate:g}")
     opened = read_picture(picture).rgb
-    check_tiles([opened], stego.grid)
+    stego.grid.check((opened.shape[0], opened.shape[1]))
     with loading("fine-tuning"):
         from sirensong.training.steps import continue_training
     phase = replace(FINETUNING.cover, steps=steps)

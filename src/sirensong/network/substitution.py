@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sirensong.errors import SettingError
-from sirensong.keys.keys import Draw, SecretKey, choose_positions, normal_values, xavier_deviation
+from sirensong.keys.secret import SecretKey
+from sirensong.keys.stream import Draw, choose_positions, normal_values, xavier_deviation
 from sirensong.network.siren import Architecture, Array, Weights
 
 Positions = tuple[npt.NDArray[np.int64], ...]

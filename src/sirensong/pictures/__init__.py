@@ -1,1 +1,1 @@
-"""Photographs: image files, metrics, decoys, contact sheets."""
+"""Images: files and colours, metrics, decoys, contact sheets."""

@@ -1,23 +1,22 @@
-"""Photographs and colours: the only place that knows 8-bit pixels and file formats."""
+"""Images as colours: what is read, what is written, and the 8-bit pixels in between."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import os
-import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps
 
-from sirensong.errors import FormatError, SettingError, SirensongError
-from sirensong.files import StrPath, read_bytes, write_bytes
+from sirensong.errors import FormatError, SettingError
+from sirensong.files import Readable, StrPath, file_errors, read_bytes, read_whole, write_bytes
+from sirensong.pictures.opening import HAS_AVIF, decoding, open_image
 
 Pixels = npt.NDArray[np.float32]
 """Colours of a picture: (height, width, 3), RGB in [0, 1]."""
@@ -25,16 +24,23 @@ Pixels = npt.NDArray[np.float32]
 RGB = npt.NDArray[np.uint8]
 """An 8-bit image: (height, width, 3), red, green, blue."""
 
-ImageLike = StrPath | Image.Image | npt.NDArray[Any]
 
+class ArrayLike(Protocol):
+    """What NumPy can make an array of, such as a PyTorch tensor on the CPU."""
+
+    def __array__(self) -> npt.NDArray[Any]:
+        """The array."""
+
+
+ImageLike = StrPath | bytes | bytearray | memoryview | Readable | Image.Image | ArrayLike
+"""What `read_picture` takes: a path, an encoded image, or one that is decoded."""
+
+LARGEST_SIDE = 65_535  # a slot of the carrier keeps each side in 16 bits
+_LARGEST_BYTES = 1024**3
 _BAND = 2**20  # pixels that are worked on together, about
 
-LARGEST_FILE = 200_000_000  # pixels a picture may have in its file; it is decoded whole before it is made smaller
-_LARGEST_BYTES = 1024**3
-LARGEST_SIDE = 65_535  # a slot keeps each side in 16 bits
-
 _LOSSLESS = {"L", "RGB", "1", "P"}
-_FORMATS = {
+_WRITTEN = {
     ".png": "PNG",
     ".webp": "WEBP",
     ".bmp": "BMP",
@@ -43,20 +49,30 @@ _FORMATS = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
 }
+if HAS_AVIF:
+    _WRITTEN[".avif"] = "AVIF"
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "WEBP": {"lossless": True},
+    "JPEG": {"quality": 95},
+    "AVIF": {"quality": 95, "subsampling": "4:4:4"},
+}
 
-PICTURE_ENDINGS = tuple(_FORMATS)
-
-_OPTIONS: dict[str, dict[str, Any]] = {"WEBP": {"lossless": True}, "JPEG": {"quality": 95}}
+PICTURE_ENDINGS = (*_WRITTEN, ".gif", ".heic", ".heif")
+"""The endings of image files that can be read."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A photograph as colours, and what was lost on the way, a line each.
+    """An image as 8-bit colours, and what was lost on the way.
 
-    rgb: (height, width, 3), uint8. notes: such as "alpha dropped".
+    Attributes:
+        rgb: The colours, (height, width, 3).
+        original_size: (height, width) before it was made smaller.
+        notes: What was lost, a line each, such as "a.png: transparency dropped, laid on white".
     """
 
     rgb: RGB
+    original_size: tuple[int, int]
     notes: tuple[str, ...] = ()
 
     @property
@@ -67,189 +83,263 @@ class Picture:
     @property
     def size(self) -> tuple[int, int]:
         """(height, width)."""
-        return self.rgb.shape[0], self.rgb.shape[1]
+        return _size(self.rgb)
 
 
 def read_picture(image: ImageLike, *, within: tuple[int, int] | None = None) -> Picture:
-    """Take a photograph from a file, a PIL image or an array. within: (height, width) to make it smaller to, keeping its shape.
+    """Take an image from a file, from bytes, from PIL or from an array.
 
-    image: a path to JPEG, PNG, WebP or whatever else Pillow opens; a PIL image; or an array (height, width), (height, width, 3) or
-    (height, width, 4), uint8, uint16, or floating in [0, 1]. EXIF orientation is applied; grey is
-    repeated in three channels; alpha, palettes and 16 bits are converted, and `notes` says what that lost.
-    Raises FileError if a file cannot be read, FormatError if it is no picture, SettingError for an array of another form.
+    EXIF orientation is applied, and grey is repeated in three channels. Transparency is laid on
+    white, and all else becomes 8-bit RGB; the notes say what that lost.
+
+    Args:
+        image: A path; the bytes of a file, or an open binary file (JPEG, PNG, WebP, TIFF, BMP, GIF,
+            AVIF, and HEIC with pillow-heif); a PIL image; or an array, (height, width), (height,
+            width, 3) or (height, width, 4), uint8, uint16, or floating in [0, 1].
+        within: (height, width) to make it smaller to, keeping its shape.
+
+    Returns:
+        The picture. The array of 8-bit colours that was given is used as it is, not copied.
+
+    Raises:
+        FileError: A file cannot be read.
+        FormatError: The file is not an image, is damaged, or claims too many pixels
+            (`sirensong.pictures.opening.pixel_limit`); a side is longer than `LARGEST_SIDE`.
+        SettingError: An array has another form, or `image` is of another type.
+        MissingDependencyError: It is HEIC, and pillow-heif is not installed.
     """
-    picture = _take(image)
-    if within is None:
-        return picture
-    return replace(picture, rgb=resize(picture.rgb, *fit_within(picture.size, within)))
+    name = os.fsdecode(image) if isinstance(image, str | os.PathLike) else "the image"
+    rgb, lost = _colours(image, name)
+    original_size = _size(rgb)
+    size = original_size if within is None else fit_within(original_size, within)
+    if size != original_size:
+        lost.append(f"made smaller from {_text(original_size)} to {_text(size)}")
+        rgb = resize(rgb, *size)
+    return Picture(rgb, original_size, tuple(f"{name}: {what}" for what in lost))
 
 
-def _take(image: ImageLike) -> Picture:
-    if isinstance(image, np.ndarray):
-        return _from_array(image)
+def _colours(image: ImageLike, name: str) -> tuple[RGB, list[str]]:
+    """The image as 8-bit colours, and what that lost."""
     if isinstance(image, Image.Image):
-        with _decoding("the image"):
-            return _from_pil(image, "the image")
-    name = os.fspath(image)
-    return _from_file(io.BytesIO(read_bytes(name, cap=_LARGEST_BYTES, what="a picture")), name)
+        with decoding(name):
+            return _from_pil(image, name)
+    data = _encoded(image, name)
+    if data is None:
+        return _from_array(_array(image), name)
+    with open_image(data, name) as opened:
+        return _from_pil(opened, name)
 
 
-def _from_file(file: io.BytesIO, name: str) -> Picture:
-    with _decoding(name), _own_limit(), warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # Pillow warns of half the size that it refuses, and of odd metadata
-        with Image.open(file) as opened:
-            deep = opened.mode in ("LA", "RGB", "RGBA") and ";16" in str(
-                opened.tile
-            )  # Pillow keeps the upper 8 bits, untold
-            opened.load()
-            picture = _from_pil(opened, name)
-    return (
-        replace(picture, notes=(f"{name}: 16-bit colours reduced to 8 bits", *picture.notes))
-        if deep
-        else picture
-    )
-
-
-@contextlib.contextmanager
-def _own_limit() -> Iterator[None]:
-    """Have Pillow refuse what is larger than LARGEST_FILE; its own limit is lower, and cameras have come to 200 megapixels."""
-    before = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = LARGEST_FILE // 2  # it refuses twice as many
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
-
-
-@contextlib.contextmanager
-def _decoding(name: str) -> Iterator[None]:
-    """Turn what Pillow raises on a damaged picture into a FormatError: its decoders raise whatever the damage leads them into."""
-    try:
-        yield
-    except SirensongError:
-        raise
-    except UnidentifiedImageError:
-        raise FormatError(
-            f"{name} is no picture that can be read", hint="JPEG, PNG, WebP, TIFF and BMP are"
-        ) from None
-    except Exception as error:
-        reason = " ".join(str(error).split()).lower() or type(error).__name__
-        raise FormatError(f"{name} is damaged or too large: {reason}") from error
-
-
-def _from_pil(image: Image.Image, name: str) -> Picture:
-    if 0 in image.size:
-        raise FormatError(f"{name} has no pixels: {image.width}x{image.height}")
-    notes = []
-    if getattr(image, "n_frames", 1) > 1:
-        notes.append(f"{name}: only the first of {getattr(image, 'n_frames', 1)} frames is used")
-    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-    upright = (
-        ImageOps.exif_transpose(image) if turned else image
-    )  # which would copy it too, and so would the last conversion
-    wide, scale = upright.mode.startswith(("I", "F")), 65535.0
-    if wide:
-        if upright.mode == "F":
-            scale = _largest(upright, name)
-        notes.append(
-            f"{name}: {'floating-point' if upright.mode == 'F' else '16-bit'} grey reduced to 8 bits"
-        )
-    levels, clear = np.empty((upright.height, upright.width, 3), np.uint8), False
-    for rows, band in _bands_of(upright):
-        if wide:
-            levels[rows] = to_uint8(_three_channels(np.asarray(band) / scale))
-        elif band.has_transparency_data:
-            opaque = band.convert("RGBA")
-            clear |= np.asarray(opaque.getchannel("A")).min() < 255
-            levels[rows] = np.asarray(
-                Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque).convert(
-                    "RGB"
-                )
-            )
-        else:
-            levels[rows] = np.asarray(band.convert("RGB"))
-    if clear:
-        notes.append(f"{name}: transparency dropped, laid on white")
-    elif not (wide or upright.has_transparency_data or upright.mode in _LOSSLESS):
-        notes.append(f"{name}: colours converted from {upright.mode} to RGB")
-    return Picture(levels, tuple(notes))
-
-
-def _bands_of(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
-    return (
-        (rows, image.crop((0, rows.start, image.width, rows.stop)))
-        for rows in bands(image.height, image.width)
-    )
-
-
-def _largest(image: Image.Image, name: str) -> float:
-    """What stands for white in floating-point grey: 1, or the largest value if that is more."""
-    largest = 1.0
-    for values in (np.asarray(band) for _, band in _bands_of(image)):
-        if not np.isfinite(values).all():
-            raise FormatError(f"{name} has values that are not finite")
-        largest = max(largest, float(values.max()))
-    return largest
-
-
-def _from_array(array: npt.NDArray[Any]) -> Picture:
-    if (
-        array.ndim not in (2, 3)
-        or (array.ndim == 3 and array.shape[2] not in (3, 4))
-        or 0 in array.shape
-    ):
-        raise SettingError(
-            f"an image array is (height, width), (height, width, 3) or (height, width, 4), got {array.shape}"
-        )
-    notes: tuple[str, ...] = ()
-    if array.dtype == np.uint8 and array.shape[2:] != (4,):
-        return Picture(_three_channels(array))
-    if array.dtype == np.uint8:
-        colours = array / np.float32(255)
-    elif array.dtype == np.uint16:
-        colours, notes = array / np.float32(65535), ("16 bits reduced to 8",)
-    elif np.issubdtype(array.dtype, np.floating):
-        if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
-            raise SettingError("a floating image array has finite values in [0, 1]")
-        colours = array
+def _encoded(image: object, name: str) -> bytes | None:
+    """The bytes of an image's file, or None of what is no file."""
+    if isinstance(image, str | os.PathLike):
+        return read_bytes(image, cap=_LARGEST_BYTES, what="an image")
+    if isinstance(image, bytes | bytearray | memoryview):
+        file: Any = io.BytesIO(image)
+    elif hasattr(image, "read"):
+        file = image
     else:
-        raise SettingError(f"an image array is uint8, uint16 or floating, got {array.dtype}")
-    if array.ndim == 3 and array.shape[2] == 4:
+        return None
+    try:
+        with file_errors("read", name):
+            return read_whole(file, name, cap=_LARGEST_BYTES, what="an image")
+    except TypeError as error:
+        raise SettingError(
+            f"cannot read {name} from {type(image).__name__}: expected a file opened in binary mode"
+        ) from error
+
+
+def _array(image: Any) -> npt.NDArray[Any]:
+    """What is no file as an array."""
+    if not hasattr(image, "__array__"):
+        raise SettingError(
+            "expected an image: a path, bytes, a binary file, a PIL image or an array, "
+            f"got {type(image).__name__}"
+        )
+    try:
+        return np.asarray(image)
+    except Exception as error:  # each library has its own, such as for a tensor on a GPU
+        reason = " ".join(str(error).split()).lower()
+        raise SettingError(
+            f"cannot make an array of the image of type {type(image).__name__}: {reason}"
+        ) from error
+
+
+def _from_pil(image: Image.Image, name: str) -> tuple[RGB, list[str]]:
+    _check_sides(image.height, image.width, name)
+    lost = []
+    if image.mode in ("LA", "RGB", "RGBA") and ";16" in str(getattr(image, "tile", "")):
+        lost.append("16-bit colours reduced to 8 bits")  # Pillow keeps the upper 8 in silence
+    if getattr(image, "is_animated", False):  # counting the frames would look at all of them
+        lost.append("only one of its frames is used")
+    image.load()
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    upright = ImageOps.exif_transpose(image) if turned else image
+    if upright.mode.startswith(("I", "F")):
+        return _from_deep_grey(upright, name, lost)
+    if upright.has_transparency_data:
+        return _from_transparent(upright, lost)
+    if upright.mode not in _LOSSLESS:
+        lost.append(f"colours converted from {upright.mode} to RGB")
+    rgb = _empty(upright)
+    for rows, band in _bands_of(upright):
+        rgb[rows] = np.asarray(band.convert("RGB"))
+    return rgb, lost
+
+
+def _from_deep_grey(image: Image.Image, name: str, lost: list[str]) -> tuple[RGB, list[str]]:
+    """16-bit grey, or floating-point grey, of which 1 is white, or the largest value if more."""
+    kind, white = ("floating-point", 1.0) if image.mode == "F" else ("16-bit", 65535.0)
+    lost.append(f"{kind} grey reduced to 8 bits")
+    if image.mode == "F":
+        for _, band in _bands_of(image):
+            values = np.asarray(band)
+            if not np.isfinite(values).all():
+                raise FormatError(f"{name} has values that are not finite")
+            white = max(white, float(values.max()))
+    rgb = _empty(image)
+    for rows, band in _bands_of(image):
+        rgb[rows] = to_uint8(_three_channels(np.asarray(band) / white))
+    return rgb, lost
+
+
+def _from_transparent(image: Image.Image, lost: list[str]) -> tuple[RGB, list[str]]:
+    rgb = _empty(image)
+    seen_through = False
+    for rows, band in _bands_of(image):
+        colours = band.convert("RGBA")
+        seen_through |= np.asarray(colours)[..., 3].min() < 255
+        white = Image.new("RGBA", colours.size, "white")
+        rgb[rows] = np.asarray(Image.alpha_composite(white, colours).convert("RGB"))
+    if seen_through:
+        lost.append("transparency dropped, laid on white")
+    return rgb, lost
+
+
+def _from_array(array: npt.NDArray[Any], name: str) -> tuple[RGB, list[str]]:
+    channels = array.shape[2:]
+    if array.ndim not in (2, 3) or channels not in ((), (3,), (4,)) or 0 in array.shape:
+        raise SettingError(
+            "an image array is (height, width), (height, width, 3) or (height, width, 4), "
+            f"got {array.shape}"
+        )
+    _check_sides(*_size(array), name)
+    if array.dtype == np.uint8 and channels != (4,):
+        return _three_channels(array), []
+    colours, lost = _unit(array), []
+    if array.dtype == np.uint16:
+        lost.append("16-bit colours reduced to 8 bits")
+    if channels == (4,):
         alpha = colours[..., 3:]
         if alpha.min() < 1:
-            notes += ("transparency dropped, laid on white",)
+            lost.append("transparency dropped, laid on white")
         colours = colours[..., :3] * alpha + (1 - alpha)
-    return Picture(to_uint8(_three_channels(colours)), notes)
+    return to_uint8(_three_channels(colours)), lost
+
+
+def _unit(array: npt.NDArray[Any]) -> npt.NDArray[np.floating]:
+    """An array's values in [0, 1]."""
+    if array.dtype in (np.uint8, np.uint16):
+        scaled: npt.NDArray[np.floating] = array / np.float32(np.iinfo(array.dtype).max)
+        return scaled
+    if not np.issubdtype(array.dtype, np.floating):
+        raise SettingError(f"an image array is uint8, uint16 or floating, got {array.dtype}")
+    if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
+        raise SettingError("a floating image array has finite values in [0, 1]")
+    return array
+
+
+def _check_sides(height: int, width: int, name: str) -> None:
+    if not 0 < min(height, width) <= max(height, width) <= LARGEST_SIDE:
+        raise FormatError(
+            f"{name} is {width}x{height}, expected sides of 1 to {LARGEST_SIDE} pixels"
+        )
 
 
 def _three_channels(colours: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.repeat(colours[..., None], 3, axis=2) if colours.ndim == 2 else colours
 
 
-def from_uint8(levels: RGB) -> Pixels:
-    """8-bit colours to float32 in [0, 1]."""
-    pixels = np.array(levels, np.float32, order="C")
+def _empty(image: Image.Image) -> RGB:
+    return np.empty((image.height, image.width, 3), np.uint8)
+
+
+def _size(rgb: npt.NDArray[Any]) -> tuple[int, int]:
+    return rgb.shape[0], rgb.shape[1]
+
+
+def _text(size: tuple[int, int]) -> str:
+    return f"{size[1]}x{size[0]}"
+
+
+def _bands_of(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    for rows in bands(image.height, image.width):
+        yield rows, image.crop((0, rows.start, image.width, rows.stop))
+
+
+def bands(height: int, width: int) -> Iterator[slice]:
+    """Cut an image into bands, so that what is made of each on the way stays small.
+
+    Args:
+        height: Rows of the image.
+        width: Columns of the image.
+
+    Returns:
+        Slices of rows, top to bottom, of about a megapixel each.
+    """
+    rows = max(1, _BAND // width)
+    return (slice(top, min(top + rows, height)) for top in range(0, height, rows))
+
+
+def from_uint8(rgb: RGB) -> Pixels:
+    """Convert 8-bit colours to floating-point ones.
+
+    Args:
+        rgb: Colours of any shape, 0 to 255.
+
+    Returns:
+        A new float32 array of the same shape in [0, 1].
+    """
+    pixels = np.array(rgb, np.float32, order="C")
     pixels /= 255
     return pixels
 
 
 def to_uint8(pixels: npt.NDArray[Any]) -> RGB:
-    """Colours in [0, 1] to 8 bits, rounded to the nearest; what lies outside is clipped. 8 bits stay as they are."""
+    """Convert colours to 8 bits, rounded to the nearest.
+
+    Args:
+        pixels: (height, width, ...), in [0, 1] and clipped to it; or 8-bit colours already.
+
+    Returns:
+        A uint8 array of the same shape; the array itself if it has 8 bits.
+    """
     if pixels.dtype == np.uint8:
         return pixels
-    levels = np.empty(pixels.shape, np.uint8)
+    rgb = np.empty(pixels.shape, np.uint8)
     for rows in bands(len(pixels), max(1, pixels[:1].size // 3)):
         scaled = np.array(pixels[rows], np.result_type(pixels, np.float32))
         np.clip(scaled, 0, 1, out=scaled)
         scaled *= 255
-        levels[rows] = np.rint(scaled, out=scaled)
-    return levels
+        rgb[rows] = np.rint(scaled, out=scaled)
+    return rgb
 
 
 def to_pil(pixels: Pixels | RGB) -> Image.Image:
-    """Colours (height, width, 3), in [0, 1] or in 8 bits, to a PIL image, 8-bit RGB."""
+    """Convert a picture to a PIL image.
+
+    Args:
+        pixels: Colours, (height, width, 3), in [0, 1] or in 8 bits.
+
+    Returns:
+        An 8-bit RGB image.
+
+    Example:
+        >>> import numpy as np
+        >>> image = to_pil(np.full((2, 3, 3), 0.5, np.float32))
+        >>> image.mode, image.size, image.getpixel((0, 0))
+        ('RGB', (3, 2), (128, 128, 128))
+    """
     height, width, _ = pixels.shape
     image = Image.new("RGB", (width, height))
     for rows in bands(height, width):
@@ -257,14 +347,16 @@ def to_pil(pixels: Pixels | RGB) -> Image.Image:
     return image
 
 
-def bands(height: int, width: int) -> Iterator[slice]:
-    """Rows to work on together, top to bottom, so that what is made on the way stays small."""
-    rows = max(1, _BAND // width)
-    return (slice(top, min(top + rows, height)) for top in range(0, height, rows))
-
-
 def digest(pictures: Sequence[Pixels | RGB], settings: object) -> bytes:
-    """SHA-256 of pictures and of settings, by their repr: equal for equal work."""
+    """SHA-256 over picture pixels and `repr(settings)`; identifies a run's input.
+
+    Args:
+        pictures: The pictures, in order.
+        settings: Anything whose repr says all that matters.
+
+    Returns:
+        32 bytes.
+    """
     sha = hashlib.sha256(repr(settings).encode())
     for picture in pictures:
         sha.update(repr(picture.shape).encode())
@@ -273,57 +365,115 @@ def digest(pictures: Sequence[Pixels | RGB], settings: object) -> bytes:
     return sha.digest()
 
 
-def resize(pixels: RGB, height: int, width: int) -> RGB:
-    """Resample a picture with Lanczos's filter."""
-    if pixels.shape[:2] == (height, width):
-        return pixels
-    return np.asarray(to_pil(pixels).resize((width, height), Image.Resampling.LANCZOS))
+def resize(rgb: RGB, height: int, width: int) -> RGB:
+    """Resample an 8-bit image with Lanczos's filter.
+
+    Args:
+        rgb: (height, width, 3).
+        height: Rows of the result.
+        width: Columns of the result.
+
+    Returns:
+        The resampled image; the same array if it has that size.
+    """
+    if rgb.shape[:2] == (height, width):
+        return rgb
+    return np.asarray(to_pil(rgb).resize((width, height), Image.Resampling.LANCZOS))
 
 
-def fill(pixels: RGB, height: int, width: int) -> RGB:
-    """The largest middle part of a picture in the shape of (height, width), resampled to that size."""
-    own_height, own_width = pixels.shape[:2]
+def fill(rgb: RGB, height: int, width: int) -> RGB:
+    """Cut the largest middle part of a given shape out of an image, and resample it to a size.
+
+    Args:
+        rgb: (height, width, 3).
+        height: Rows of the result.
+        width: Columns of the result.
+
+    Returns:
+        (height, width, 3), uint8.
+    """
+    own_height, own_width = _size(rgb)
     scale = min(own_height / height, own_width / width)
     high, wide = max(1, round(height * scale)), max(1, round(width * scale))
     top, left = (own_height - high) // 2, (own_width - wide) // 2
-    return resize(pixels[top : top + high, left : left + wide], height, width)
+    return resize(rgb[top : top + high, left : left + wide], height, width)
 
 
 def fit_within(size: tuple[int, int], bounds: tuple[int, int]) -> tuple[int, int]:
-    """The largest (height, width) of `size`'s shape within `bounds`, and no larger than `size`."""
+    """Find the largest size of an image's shape within bounds.
+
+    Args:
+        size: (height, width) of the image.
+        bounds: (height, width) that it may have.
+
+    Returns:
+        (height, width), no larger than `size`.
+    """
     height, width = size
     scale = min(bounds[0] / height, bounds[1] / width, 1.0)
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def check_ending(path: StrPath) -> str:
-    """The format that a picture's name asks for by its ending. Raises SettingError for one that cannot be written."""
+    """Find the format that a file name asks for by its ending.
+
+    Args:
+        path: The file to be.
+
+    Returns:
+        Pillow's name of the format.
+
+    Raises:
+        SettingError: No image can be written under this ending.
+    """
     suffix = Path(path).suffix.lower()
-    if suffix not in _FORMATS:
+    if suffix not in _WRITTEN:
         raise SettingError(
-            f"cannot write {os.fspath(path)}: pictures end in {', '.join(_FORMATS)}, got {suffix or 'no ending'}"
+            f"cannot write {os.fspath(path)}: pictures end in {', '.join(_WRITTEN)}, "
+            f"got {suffix or 'no ending'}"
         )
-    return _FORMATS[suffix]
+    return _WRITTEN[suffix]
 
 
 def encode_picture(pixels: Pixels | RGB, path: StrPath) -> memoryview:
-    """The bytes of a picture in the format of its name's ending: PNG, WebP (lossless), BMP, TIFF, JPEG.
+    """Encode a picture in the format that a file name asks for by its ending.
 
-    Raises SettingError for another ending, and for a picture with a longer side than the format allows.
+    Args:
+        pixels: Colours, (height, width, 3), in [0, 1] or in 8 bits.
+        path: The file to be. PNG, WebP, BMP and TIFF keep 8 bits exactly, JPEG and AVIF do not.
+
+    Returns:
+        The bytes of the file.
+
+    Raises:
+        SettingError: Another ending, or a side that is longer than the format allows.
     """
     form = check_ending(path)
     options: dict[str, Any] = _OPTIONS.get(form, {})
     buffer = io.BytesIO()
     try:
         to_pil(pixels).save(buffer, form, **options)
-    except (OSError, ValueError) as error:
-        size = f"{pixels.shape[1]}x{pixels.shape[0]}"
+    except (OSError, ValueError, RuntimeError) as error:
         raise SettingError(
-            f"cannot write {os.fspath(path)}: {size} is too large for {form}", hint="png has room"
+            f"cannot write {os.fspath(path)}: {_text(_size(pixels))} is too large for {form}",
+            hint="png has room",
         ) from error
     return buffer.getbuffer()
 
 
-def write_picture(path: StrPath, pixels: Pixels | RGB, *, overwrite: bool = False) -> None:
-    """Write a picture to a file, whole or not at all. Raises FileError or SettingError."""
-    write_bytes(path, encode_picture(pixels, path), overwrite=overwrite)
+def write_picture(
+    path: StrPath, pixels: Pixels | RGB, *, overwrite: bool = False, secret: bool = False
+) -> None:
+    """Write a picture to a file, whole or not at all.
+
+    Args:
+        path: The file to be; its ending gives the format (`encode_picture`).
+        pixels: Colours, (height, width, 3), in [0, 1] or in 8 bits.
+        overwrite: Whether it may replace a file.
+        secret: Whether its owner alone may read it (mode 0600).
+
+    Raises:
+        FileError: It exists and `overwrite` is false, or it cannot be written.
+        SettingError: Another ending, or a side that is longer than the format allows.
+    """
+    write_bytes(path, encode_picture(pixels, path), overwrite=overwrite, secret=secret)

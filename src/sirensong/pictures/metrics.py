@@ -1,4 +1,4 @@
-"""How close a render is to its picture: PSNR, SSIM, RMSE, MAE (section 4.2, Eq. 13 to 17), on scikit-image.
+"""How close a render is to its picture: PSNR, SSIM, RMSE, MAE (section 4.2, Eq. 13 to 17).
 
 Measured as users meet pictures: on the 8-bit images that are written to disk, with data range 255.
 """
@@ -14,17 +14,19 @@ import numpy as np
 from sirensong.errors import MissingDependencyError, SettingError
 from sirensong.pictures.image import RGB, Pixels, to_uint8
 
+SSIM_WINDOW = 11  # pixels a side: a Gaussian of sigma 1.5 cut at 3.5 sigma, as Wang et al. have it
 _BAND = 2**18  # pixels, about
-SSIM_WINDOW = (
-    11  # pixels a side: a Gaussian of sigma 1.5 cut at 3.5 sigma, as Wang et al. define it
-)
 
 
 @dataclass(frozen=True)
 class Quality:
-    """One picture's distortion.
+    """How far one render is from its picture.
 
-    psnr: dB, infinite for identical images. ssim: up to 1, nan below 11 pixels a side. rmse, mae: 0 to 255.
+    Attributes:
+        psnr: Peak signal-to-noise ratio in dB, infinite for identical images (Eq. 13).
+        ssim: Structural similarity, up to 1, nan below 11 pixels a side (Eq. 14, 15).
+        rmse: Root mean square error, 0 to 255 (Eq. 16).
+        mae: Mean absolute error, 0 to 255 (Eq. 17).
     """
 
     psnr: float
@@ -33,18 +35,37 @@ class Quality:
     mae: float
 
     def as_json(self) -> dict[str, float | None]:
-        """The four numbers by name, None for what JSON cannot say: the infinite PSNR of equal images, an undefined SSIM."""
+        """Give the four numbers by name, with None for what JSON has no number for.
+
+        Returns:
+            The numbers; None for an infinite PSNR and an undefined SSIM.
+        """
         return {
             name: value if math.isfinite(value) else None for name, value in asdict(self).items()
         }
 
 
 def measure(picture: Pixels | RGB, render: Pixels | RGB) -> Quality:
-    """Compare a render with the picture it stands for.
+    """Compare a render with the picture that it stands for.
 
-    picture, render: (height, width, 3), in 8 bits, or in [0, 1] and rounded here. PSNR (Eq. 13) is over all samples; SSIM
-    (Eq. 14, 15) is the mean over channels with Wang et al.'s Gaussian window. Raises SettingError if the shapes differ,
-    MissingDependencyError without scikit-image.
+    Args:
+        picture: Colours, (height, width, 3), in 8 bits, or in [0, 1] and rounded to 8 bits here.
+        render: Colours of the same shape.
+
+    Returns:
+        PSNR, RMSE and MAE over all samples, and SSIM with Wang et al.'s Gaussian window as the mean
+        over the channels.
+
+    Raises:
+        SettingError: The shapes differ.
+        MissingDependencyError: scikit-image is not installed.
+
+    Example:
+        >>> import numpy as np
+        >>> black = np.zeros((16, 16, 3), np.uint8)
+        >>> quality = measure(black, black + np.uint8(51))
+        >>> round(quality.psnr, 2), quality.rmse, quality.mae
+        (13.98, 51.0, 51.0)
     """
     if picture.shape != render.shape:
         raise SettingError(
@@ -65,11 +86,10 @@ def measure(picture: Pixels | RGB, render: Pixels | RGB) -> Quality:
 
 
 def _ssim(picture: Pixels | RGB, render: Pixels | RGB) -> float:
-    """Mean over the pixels around which a whole window fits: of bands of them, which need their neighbours on both sides."""
+    """Mean over the pixels around which a whole window fits, band by band."""
     try:
-        from skimage.metrics import (
-            structural_similarity,  # this one alone: the others load scipy.stats, half a second
-        )
+        # of this module alone: the others load scipy.stats, half a second
+        from skimage.metrics import structural_similarity
     except ImportError as error:
         raise MissingDependencyError(
             "measuring needs scikit-image", hint="pip install 'sirensong[hide]'"
@@ -79,13 +99,10 @@ def _ssim(picture: Pixels | RGB, render: Pixels | RGB) -> float:
         return math.nan
     total = 0.0
     for rows in _bands(margin, height - margin, picture.shape[1]):
-        x, y = (
-            to_uint8(pixels[rows.start - margin : rows.stop + margin])
-            for pixels in (picture, render)
-        )
+        with_neighbours = slice(rows.start - margin, rows.stop + margin)
         mean = structural_similarity(
-            x,
-            y,
+            to_uint8(picture[with_neighbours]),
+            to_uint8(render[with_neighbours]),
             data_range=255,
             channel_axis=-1,
             gaussian_weights=True,
@@ -103,5 +120,12 @@ def _bands(start: int, stop: int, width: int) -> Iterator[slice]:
 
 
 def psnr_of(squared_error: float) -> float:
-    """PSNR in dB of a mean squared error on colours in [0, 1]; infinite for 0 (Eq. 13)."""
+    """Convert a mean squared error to PSNR (Eq. 13).
+
+    Args:
+        squared_error: Of colours in [0, 1].
+
+    Returns:
+        PSNR in dB, infinite for 0.
+    """
     return math.inf if squared_error == 0 else -10 * math.log10(squared_error)

@@ -1,4 +1,4 @@
-"""The colour photographs that come with scikit-image: for the demo, for decoys, and where there is no data folder."""
+"""The colour photographs that come with scikit-image: for the demo, and for decoys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ NAMES = ("astronaut", "chelsea", "coffee", "rocket")
 
 
 def photograph(name: str) -> RGB:
-    """One of them, whole. name: of NAMES. Raises MissingDependencyError without scikit-image."""
+    """Load one of them, whole.
+
+    Args:
+        name: One of `NAMES`.
+
+    Returns:
+        (height, width, 3), uint8.
+
+    Raises:
+        MissingDependencyError: scikit-image is not installed.
+    """
     try:
         from skimage import data
     except ImportError as error:

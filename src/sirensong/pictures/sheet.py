@@ -17,20 +17,43 @@ _INK, _PAPER = (40, 40, 40), (250, 250, 248)
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a sheet. caption: what it is. pictures: one a column, (height, width, 3) in [0, 1], or None for an empty place."""
+    """A row of a sheet.
+
+    Attributes:
+        caption: What the row shows.
+        pictures: One a column, (height, width, 3) in [0, 1], or None for an empty place.
+    """
 
     caption: str
     pictures: Sequence[Pixels | None]
 
 
 def difference(original: Pixels, render: Pixels, magnified: float) -> Pixels:
-    """Absolute difference, magnified and clipped to white."""
+    """Show how two pictures differ.
+
+    Args:
+        original: Colours in [0, 1].
+        render: Colours of the same shape.
+        magnified: Factor by which the difference is multiplied.
+
+    Returns:
+        The absolute difference, magnified, and clipped to white.
+    """
     result: Pixels = np.clip(np.abs(original - render) * np.float32(magnified), 0, 1)
     return result
 
 
 def contact_sheet(columns: Sequence[str], rows: Sequence[Row], cell: int = CELL) -> Pixels:
-    """Draw a sheet, each picture in a square of `cell` pixels. columns: their names. Returns (height, width, 3) in [0, 1]."""
+    """Draw a sheet.
+
+    Args:
+        columns: Names of the columns.
+        rows: Its rows, top to bottom.
+        cell: Side of the square that each picture is fitted into, in pixels.
+
+    Returns:
+        (height, width, 3) in [0, 1].
+    """
     size = len(columns) * (cell + _GAP) + _GAP, _HEAD + len(rows) * (cell + _HEAD + _GAP)
     sheet = Image.new("RGB", size, _PAPER)
     draw = ImageDraw.Draw(sheet)
@@ -51,9 +74,8 @@ def _thumbnail(pixels: Pixels, side: int) -> Image.Image:
     height, width = pixels.shape[:2]
     scale = side / max(height, width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
-    image = to_pil(resize(to_uint8(pixels), *size) if scale < 1 else pixels).resize(
-        size[::-1], Image.Resampling.NEAREST
-    )
+    fitted = resize(to_uint8(pixels), *size) if scale < 1 else pixels
+    image = to_pil(fitted).resize(size[::-1], Image.Resampling.NEAREST)
     cell = Image.new("RGB", (side, side), _PAPER)
     cell.paste(image, ((side - size[1]) // 2, (side - size[0]) // 2))
     return cell

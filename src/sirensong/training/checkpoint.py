@@ -23,8 +23,8 @@ from safetensors.numpy import load as unpack
 from safetensors.numpy import save as pack
 
 from sirensong.errors import FileError, FormatError
-from sirensong.files import StrPath, read_bytes, told, write_bytes
-from sirensong.keys.keys import NONCE_BYTES, derive
+from sirensong.files import StrPath, file_errors, read_bytes, write_bytes
+from sirensong.keys.stream import NONCE_BYTES, derive
 from sirensong.training.batches import Sampler
 from sirensong.training.problem import Parameters
 from sirensong.training.train import State
@@ -154,7 +154,7 @@ class Checkpoint:
             FileError: a file cannot be written.
         """
         folder = _folder(self._path)
-        with told("make", folder):
+        with file_errors("make", folder):
             folder.mkdir(mode=0o700, exist_ok=True)
         name = _stage_name(stage, tiles)
         groups = {"trained": _arrays(trained.tensors())}
@@ -220,7 +220,7 @@ def discard(path: StrPath) -> None:
         FileError: the file is another's, or cannot be deleted.
     """
     file, folder = Path(path), _folder(path)
-    with told("delete", path):
+    with file_errors("delete", path):
         if file.exists() and not is_checkpoint(file):
             raise FileError(f"{file} exists and is not a checkpoint")
         file.unlink(missing_ok=True)
@@ -238,7 +238,7 @@ def is_checkpoint(path: StrPath) -> bool:
     file = Path(path)
     if not file.is_file() or file.is_symlink():
         return False
-    with told("read", path), file.open("rb") as opened:
+    with file_errors("read", path), file.open("rb") as opened:
         return opened.read(len(MAGIC)) == MAGIC
 
 

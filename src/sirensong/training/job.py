@@ -14,7 +14,8 @@ import torch
 
 from sirensong.carrier.slots import SLOTS
 from sirensong.errors import SettingError
-from sirensong.keys.keys import KEY_BYTES, Key, SecretKey, derive
+from sirensong.keys.secret import KEY_BYTES, Key, SecretKey
+from sirensong.keys.stream import derive
 from sirensong.network.siren import Architecture
 from sirensong.network.substitution import check_selects
 from sirensong.network.tiles import Grid

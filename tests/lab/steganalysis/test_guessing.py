@@ -10,7 +10,7 @@ from sirensong import cli
 from sirensong.carrier.file import save
 from sirensong.carrier.slots import Slot
 from sirensong.errors import NoPictureError
-from sirensong.keys.keys import SecretKey, write_key
+from sirensong.keys.secret import SecretKey, write_key
 from sirensong.lab.steganalysis import guessing
 from sirensong.lab.steganalysis.guessing import STATISTICS, guess, hill, naturalness
 from sirensong.network.substitution import Selection

@@ -10,7 +10,8 @@ import numpy as np
 
 from sirensong.carrier.file import load
 from sirensong.hide import Hidden, hide
-from sirensong.keys.keys import SecretKey, derive
+from sirensong.keys.secret import SecretKey
+from sirensong.keys.stream import derive
 from sirensong.lab.reproduce.study import Row, Study
 from sirensong.network.mask import mask_path, read_mask
 from sirensong.network.rendering import Size

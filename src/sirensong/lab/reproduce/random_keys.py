@@ -8,7 +8,8 @@ from functools import partial
 
 import numpy as np
 
-from sirensong.keys.keys import SecretKey, derive
+from sirensong.keys.secret import SecretKey
+from sirensong.keys.stream import derive
 from sirensong.lab.reproduce.functions import hidden_and_keys
 from sirensong.lab.reproduce.study import (
     Experiment,

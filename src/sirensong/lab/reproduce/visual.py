@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from sirensong.hide import Hidden
-from sirensong.keys.keys import SecretKey
+from sirensong.keys.secret import SecretKey
 from sirensong.lab.reproduce.functions import hidden_and_keys, renders_of
 from sirensong.lab.reproduce.study import (
     SIDE,

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sirensong.carrier.stego import StegoFunction
-from sirensong.keys.keys import Passphrase, SecretKey
+from sirensong.keys.secret import Passphrase, SecretKey
 from sirensong.network.rendering import Function, render
 from sirensong.network.siren import Weights
 from sirensong.network.tiles import Grid

@@ -1,53 +1,22 @@
-"""Keys: their text and files, the keystream behind them, and the positions and values that it stands for."""
+"""Keys: their text and files, what is refused as one, and that nothing tells them."""
 
 import base64
 import hashlib
-import hmac
 import re
 import stat
 import string
 import traceback
+from pathlib import Path
 
-import numpy as np
 import pytest
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy import stats
 
 from sirensong.errors import FileError, FormatError, SettingError
-from sirensong.keys import keys
-from sirensong.keys.keys import (
-    Draw,
-    Passphrase,
-    SecretKey,
-    choose_positions,
-    derive,
-    keystream,
-    read_key,
-    write_key,
-    xavier_deviation,
-)
+from sirensong.keys.secret import Passphrase, SecretKey, as_key, read_key, write_key
 
 SECRETS = st.binary(min_size=32, max_size=32)
-UINT64 = np.iinfo(np.uint64).max
-
-
-def hkdf_by_hand(secret, salt, info):
-    """RFC 5869 for 32 bytes, which is one block: extract, then expand once."""
-    extracted = hmac.digest(salt, secret, "sha256")
-    return hmac.digest(extracted, info + b"\x01", "sha256")
-
-
-def keystream_by_hand(secret, nonce, purpose, count):
-    """Counter mode written out: encrypt 0, 1, 2, ... as big-endian blocks, and cut the result into little-endian integers."""
-    key = hkdf_by_hand(secret, nonce, b"sirensong/1/" + purpose.encode())
-    block = Cipher(algorithms.AES256(key), modes.ECB()).encryptor()
-    stream = b"".join(
-        block.update(counter.to_bytes(16, "big")) for counter in range(count // 2 + 1)
-    )
-    return [int.from_bytes(stream[8 * index : 8 * index + 8], "little") for index in range(count)]
 
 
 class TestText:
@@ -129,6 +98,18 @@ class TestText:
         with pytest.raises(SettingError, match=f"32 bytes, got {size}"):
             SecretKey(bytes(size))
 
+    @pytest.mark.parametrize("value", ["0" * 32, bytearray(32), None, 7, [0] * 32])
+    def test_other_types_are_refused(self, value):
+        kind = type(value).__name__
+        with pytest.raises(SettingError, match=f"^a key is 32 bytes, got {kind}$"):
+            SecretKey(value)
+
+    @pytest.mark.parametrize("value", [b"sirensong-key-", None, 7])
+    def test_text_of_another_type_is_refused(self, value):
+        kind = type(value).__name__
+        with pytest.raises(SettingError, match=f"^the text of a key is a str, got {kind}$"):
+            SecretKey.from_text(value)
+
     @given(SECRETS)
     def test_fingerprint(self, secret):
         assert (
@@ -204,13 +185,37 @@ class TestFile:
     def test_a_file_that_is_missing_or_a_folder_is_a_problem(self, tmp_path):
         with pytest.raises(FileError, match="no such file"):
             read_key(tmp_path / "a.key")
-        with pytest.raises(FileError, match="directory"):
+        with pytest.raises(FileError, match="not a regular file"):
             read_key(tmp_path)
+
+    @pytest.mark.parametrize("value", [None, 3, b"a.key", bytearray(3)])
+    def test_what_is_no_path_is_refused(self, key, value):
+        expected = f"^expected the path of a key file, got {type(value).__name__}$"
+        for call in (lambda: read_key(value), lambda: write_key(value, key)):
+            with pytest.raises(SettingError, match=expected):
+                call()
+
+    def test_a_key_in_place_of_a_path_is_refused(self, key, tmp_path):
+        with pytest.raises(SettingError, match="path of a key file, got SecretKey"):
+            write_key(key, tmp_path / "a.key")
+
+    @pytest.mark.parametrize(
+        "value", [Passphrase("correct horse"), "sirensong-key-aaaa", b"0" * 32]
+    )
+    def test_only_secret_keys_are_written(self, tmp_path, value):
+        with pytest.raises(SettingError, match=f"holds a SecretKey, got {type(value).__name__}$"):
+            write_key(tmp_path / "a.key", value)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_name_that_begins_like_a_key_is_a_name(self, tmp_path, key, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        write_key("sirensong-key-of-alice.key", key)
+        assert read_key("sirensong-key-of-alice.key") == key
 
 
 class TestSecrecy:
     def assert_silent(self, told, secret):
-        """No run of 8 letters of the key's text, of its bytes in hexadecimal, or of its bytes as Python shows them."""
+        """No run of 8 letters of the key's text, of its hexadecimal digits, or of its repr."""
         text = SecretKey(secret).to_text().removeprefix("sirensong-key-")
         shown = repr(secret)[2:-1]
         for form in (text, text.upper(), secret.hex(), secret.hex().upper(), shown):
@@ -266,6 +271,26 @@ class TestSecrecy:
                 read(source)
             self.assert_silent(self.everything_told(caught.value), key.secret)
 
+    @pytest.mark.parametrize("spoil", [str, str.upper, Path, lambda text: f" {text[:-3]}\n"])
+    def test_no_error_quotes_a_key_in_place_of_its_file(self, key, spoil):
+        wrong = spoil(key.to_text())
+        for call in (lambda: read_key(wrong), lambda: write_key(wrong, key)):
+            with pytest.raises(SettingError, match="got the text of a key") as caught:
+                call()
+            assert caught.value.hint == "SecretKey.from_text reads it"
+            self.assert_silent(self.everything_told(caught.value), key.secret)
+
+    def test_no_error_quotes_a_key_of_another_type(self, key):
+        wrong = [key.to_text(), bytearray(key.secret), list(key.secret)]
+        for call, value in [(SecretKey, value) for value in wrong] + [
+            (SecretKey.from_text, key.secret),
+            (as_key, key.secret),
+            (as_key, key.to_text()[2:]),
+        ]:
+            with pytest.raises(SettingError) as caught:
+                call(value)
+            self.assert_silent(str(vars(caught.value)), key.secret)
+
     def test_no_error_quotes_a_key_of_the_wrong_size(self, key):
         with pytest.raises(SettingError) as caught:
             SecretKey(key.secret + b"!")
@@ -291,110 +316,48 @@ class TestPassphrase:
         other = Passphrase(golden["passphrase"]["text"]).bind(nonce[::-1])
         assert other.secret.hex() != golden["passphrase"]["key"]
 
+    @pytest.mark.parametrize("value", [b"correct horse", None, 7])
+    def test_other_types_are_refused_and_not_quoted(self, value):
+        with pytest.raises(SettingError) as caught:
+            Passphrase(value)
+        assert caught.value.message == f"a passphrase is a str, got {type(value).__name__}"
+
     @pytest.mark.parametrize("text", ["", "smuggled\udcff"])
     def test_what_is_no_text_is_refused(self, text):
         with pytest.raises(SettingError, match="passphrase"):
             Passphrase(text)
 
 
-class TestKeystream:
-    @given(
-        secret=SECRETS, nonce=SECRETS, purpose=st.text(st.characters(codec="utf-8"), max_size=20)
+class TestAsKey:
+    def test_keys_are_taken_as_they_are(self, key):
+        passphrase = Passphrase("correct horse")
+        assert as_key(key) is key
+        assert as_key(passphrase) is passphrase
+
+    def test_the_text_of_a_key_is_read(self, key):
+        assert as_key(f" {key.to_text().upper()}\n") == key
+
+    def test_a_typo_is_told(self, key):
+        with pytest.raises(FormatError, match="typo"):
+            as_key(key.to_text()[:-1])
+
+    @pytest.mark.parametrize(
+        ("value", "got"),
+        [
+            (b"0123456789abcdef" * 2, "bytes"),
+            (None, "NoneType"),
+            (SecretKey, "type"),
+            (2.5, "float"),
+            ("tr0ub4dor&3", "text that does not begin with sirensong-key-"),
+        ],
     )
-    def test_derive_is_hkdf(self, secret, nonce, purpose):
-        assert derive(secret, nonce, purpose) == hkdf_by_hand(
-            secret, nonce, b"sirensong/1/" + purpose.encode()
-        )
-
-    @given(secret=SECRETS, nonce=SECRETS, count=st.integers(0, 70))
-    def test_it_is_aes_256_in_counter_mode(self, secret, nonce, count):
-        stream = keystream(secret, nonce, "3/values", count)
-        assert stream.shape == (count,)
-        assert stream.tolist() == keystream_by_hand(secret, nonce, "3/values", count)
-
-    def test_key_nonce_and_purpose_each_make_another_stream(self, key, other_key, nonce):
-        streams = [
-            keystream(key.secret, nonce, "0/values", 4),
-            keystream(other_key.secret, nonce, "0/values", 4),
-            keystream(key.secret, nonce[::-1], "0/values", 4),
-            keystream(key.secret, nonce, "1/values", 4),
-            keystream(key.secret, nonce, "0/positions", 4),
-        ]
-        assert len(np.unique(np.concatenate(streams))) == 20
-
-
-class TestPositions:
-    @given(secret=SECRETS, total=st.integers(1, 300), share=st.floats(0, 1))
-    def test_they_are_the_places_of_the_smallest_integers(self, secret, total, share):
-        count = round(share * total)
-        drawn = keystream_by_hand(secret, b"n" * 32, "p", total)
-        expected = sorted(sorted(range(total), key=lambda place: (drawn[place], place))[:count])
-        chosen = choose_positions(secret, b"n" * 32, "p", total=total, count=count)
-        assert chosen.dtype == np.int64
-        assert chosen.tolist() == expected
-        assert len(set(expected)) == count
-
-    def test_ties_go_to_the_lower_place(self, monkeypatch):
-        monkeypatch.setattr(
-            keys, "keystream", lambda *_: np.array([5, 1, UINT64, 1, 5, 1], np.uint64)
-        )
-        assert choose_positions(b"", b"", "", total=6, count=2).tolist() == [1, 3]
-        assert choose_positions(b"", b"", "", total=6, count=4).tolist() == [0, 1, 3, 5]
-
-    def test_every_place_is_as_likely_as_any_other(self, key, nonce):
-        total, count, draws = 64, 16, 600
-        hits = np.zeros(total)
-        for draw in range(draws):
-            hits[choose_positions(key.secret, nonce, f"draw {draw}", total=total, count=count)] += 1
-        share = count / total
-        statistic = (
-            ((hits - draws * share) ** 2).sum()
-            / (draws * share * (1 - share))
-            * (total - 1)
-            / total
-        )
-        assert 0.005 < stats.chi2.sf(statistic, total - 1) < 0.995
-
-
-def normal_values(secret, nonce, purpose, *, count, fan_in, fan_out):
-    (values,) = keys.normal_values(
-        secret, nonce, [Draw(purpose, count, xavier_deviation(fan_in, fan_out))]
-    )
-    return values
-
-
-class TestValues:
-    @given(
-        secret=SECRETS,
-        count=st.integers(0, 200),
-        fan_in=st.integers(1, 1024),
-        fan_out=st.integers(1, 1024),
-    )
-    def test_they_are_normal_quantiles(self, secret, count, fan_in, fan_out):
-        drawn = keystream_by_hand(secret, b"n" * 32, "v", count)
-        quantiles = np.array([((number >> 12) + 0.5) / 2**52 for number in drawn])
-        expected = stats.norm.ppf(quantiles, scale=np.sqrt(2 / (fan_in + fan_out)))
-        values = normal_values(secret, b"n" * 32, "v", count=count, fan_in=fan_in, fan_out=fan_out)
-        assert values.dtype == np.float32
-        np.testing.assert_allclose(values, expected, rtol=1e-6, atol=1e-12)
-
-    @pytest.mark.parametrize(("fan_in", "fan_out"), [(2, 128), (128, 128), (128, 3)])
-    def test_their_distribution_is_that_of_equation_6(self, key, nonce, fan_in, fan_out):
-        count, variance = 20_000, 2 / (fan_in + fan_out)
-        values = normal_values(
-            key.secret, nonce, "v", count=count, fan_in=fan_in, fan_out=fan_out
-        ).astype(float)
-        assert abs(values.mean()) < 4 * np.sqrt(variance / count)
-        assert abs(values.var() / variance - 1) < 4 * np.sqrt(2 / count)
-        assert stats.kstest(values / np.sqrt(variance), "norm").pvalue > 0.01
-
-    def test_the_extreme_integers_give_finite_values(self, monkeypatch):
-        monkeypatch.setattr(
-            keys, "keystream", lambda *_: np.array([0, UINT64, 2**63 - 1, 2**63], np.uint64)
-        )
-        lowest, highest, below, above = normal_values(b"", b"", "", count=4, fan_in=1, fan_out=1)
-        assert lowest == -highest == np.float32(stats.norm.ppf(2.0**-53))
-        assert -1e-15 < below < 0 < above < 1e-15
+    def test_anything_else_is_refused_and_not_quoted(self, value, got):
+        with pytest.raises(SettingError) as caught:
+            as_key(value)
+        expected = f"a key must be a SecretKey, a Passphrase or key text, got {got}"
+        assert caught.value.message == expected
+        assert "0123" not in repr(vars(caught.value))
+        assert "tr0ub" not in repr(vars(caught.value))
 
 
 class TestGolden:
@@ -405,36 +368,6 @@ class TestGolden:
         assert key.to_text() == golden["text"]
         assert key.fingerprint == golden["fingerprint"]
 
-    def test_derive(self, golden):
-        key, nonce = bytes.fromhex(golden["key"]), bytes.fromhex(golden["nonce"])
-        assert len(golden["derive"]) >= 3
-        assert {
-            purpose: derive(key, nonce, purpose).hex() for purpose in golden["derive"]
-        } == golden["derive"]
-
     def test_passphrase(self, golden):
         bound = Passphrase(golden["passphrase"]["text"]).bind(bytes.fromhex(golden["nonce"]))
         assert bound.secret.hex() == golden["passphrase"]["key"]
-
-    def test_positions(self, golden):
-        key, nonce = bytes.fromhex(golden["key"]), bytes.fromhex(golden["nonce"])
-        assert len(golden["positions"]) == 3
-        for layer in golden["positions"]:
-            out, into = layer["shape"]
-            chosen = choose_positions(
-                key, nonce, layer["purpose"], total=out * into, count=layer["count"]
-            )
-            assert chosen[:4].tolist() == layer["first"]
-            assert chosen[-4:].tolist() == layer["last"]
-            assert hashlib.sha256(chosen.astype("<i8").tobytes()).hexdigest() == layer["sha256"]
-
-    def test_values(self, golden):
-        key, nonce = bytes.fromhex(golden["key"]), bytes.fromhex(golden["nonce"])
-        assert len(golden["values"]) == 3
-        for layer in golden["values"]:
-            out, into = layer["shape"]
-            values = normal_values(
-                key, nonce, layer["purpose"], count=layer["count"], fan_in=into, fan_out=out
-            )
-            assert values[:4].astype(">f4").tobytes().hex() == layer["first"]
-            assert hashlib.sha256(values.astype("<f4").tobytes()).hexdigest() == layer["sha256"]

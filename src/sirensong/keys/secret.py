@@ -1,0 +1,274 @@
+"""Keys: 32 secret bytes, where they come from, and how they are written down."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import secrets
+import unicodedata
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from sirensong.errors import FileError, FormatError, SettingError
+from sirensong.files import StrPath, read_bytes, write_bytes
+
+KEY_BYTES = 32
+PREFIX = "sirensong-key-"
+_CHECK_BYTES = 3  # with the key 35 bytes, which base32 writes in 56 letters without padding
+_LARGEST_KEY_FILE = 4096
+_LEAST_KEY_TEXT = 50  # letters; what begins like a key and is shorter may be the name of a file
+
+
+class Key(Protocol):
+    """What unlocks a picture: a SecretKey, or a Passphrase, which becomes one for each carrier."""
+
+    def bind(self, nonce: bytes) -> SecretKey:
+        """Return the 32 bytes to use with the carrier of this nonce."""
+
+
+@dataclass(frozen=True)
+class SecretKey:
+    """A key of 32 random bytes, for one picture in a carrier. Its repr shows the fingerprint only.
+
+    Args:
+        secret: the 32 bytes.
+
+    Raises:
+        SettingError: `secret` is not bytes, or not 32 of them.
+
+    Example:
+        >>> import sirensong as ss
+        >>> key = ss.SecretKey.generate()
+        >>> ss.SecretKey.from_text(key.to_text()) == key
+        True
+        >>> ss.SecretKey(bytes(range(32)))
+        SecretKey(fingerprint='34cbcaaf8a35a214')
+    """
+
+    secret: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _expect(bytes, self.secret, f"a key is {KEY_BYTES} bytes")
+        if len(self.secret) != KEY_BYTES:
+            raise SettingError(f"a key is {KEY_BYTES} bytes, got {len(self.secret)}")
+
+    def __repr__(self) -> str:
+        return f"SecretKey(fingerprint={self.fingerprint!r})"
+
+    @classmethod
+    def generate(cls) -> SecretKey:
+        """Draw a key from the operating system's randomness."""
+        return cls(secrets.token_bytes(KEY_BYTES))
+
+    @classmethod
+    def from_text(cls, text: str) -> SecretKey:
+        """Read a key from its one-line form.
+
+        Args:
+            text: what `to_text` gives; case and surrounding white space do not matter.
+
+        Returns:
+            The key.
+
+        Raises:
+            SettingError: `text` is not a str.
+            FormatError: the text has a typo, or is no key's. The message never quotes it.
+        """
+        _expect(str, text, "the text of a key is a str")
+        text = text.strip()
+        letters = text.lower()
+        if not letters.startswith(PREFIX):
+            raise FormatError(f"a key begins with {PREFIX}")
+        if not text.isascii():  # some letters of other scripts become ASCII in lower case
+            raise FormatError("the key has a typo: a letter that no key has")
+        try:
+            data = base64.b32decode(letters.removeprefix(PREFIX).upper())
+        except ValueError:
+            raise FormatError(
+                "the key has a typo: a letter that no key has, or one too few or too many"
+            ) from None
+        if len(data) != KEY_BYTES + _CHECK_BYTES:
+            raise FormatError("the key has a typo: letters are missing or too many")
+        key = cls(data[:KEY_BYTES])
+        if data[KEY_BYTES:] != key._checksum():
+            raise FormatError("the key has a typo: its checksum does not match")
+        return key
+
+    def to_text(self) -> str:
+        """Write the key in one line, with a checksum: sirensong-key- and 56 letters and digits."""
+        return PREFIX + base64.b32encode(self.secret + self._checksum()).decode().lower()
+
+    def _checksum(self) -> bytes:
+        return hashlib.sha256(b"sirensong key checksum 1" + self.secret).digest()[:_CHECK_BYTES]
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that name the key and tell nothing of it."""
+        return hashlib.sha256(b"sirensong key fingerprint 1" + self.secret).hexdigest()[:16]
+
+    def bind(self, nonce: bytes) -> SecretKey:  # noqa: ARG002
+        """Return the key itself, which is the same for every carrier."""
+        return self
+
+
+@dataclass(frozen=True)
+class Passphrase:
+    """Words that a person remembers, as a key. Its repr does not show them.
+
+    They become a key through Argon2id (64 MiB, 3 passes, 4 lanes), salted by the carrier's nonce.
+
+    Args:
+        text: the words, compared after Unicode NFC.
+
+    Raises:
+        SettingError: `text` is not a str, is empty, or is not valid Unicode.
+
+    Example:
+        >>> import sirensong as ss
+        >>> phrase = ss.Passphrase("correct horse battery staple")
+        >>> phrase
+        Passphrase()
+        >>> phrase.bind(bytes(32))
+        SecretKey(fingerprint='55880f8e20fda707')
+    """
+
+    text: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _expect(str, self.text, "a passphrase is a str")
+        if not self.text:
+            raise SettingError("the passphrase is empty")
+        try:
+            self.text.encode()
+        except UnicodeEncodeError:  # what a terminal of another encoding leaves behind
+            raise SettingError("the passphrase is not valid Unicode text") from None
+
+    def bind(self, nonce: bytes) -> SecretKey:
+        """Derive the key that the passphrase is for one carrier.
+
+        It takes a few tenths of a second, on purpose.
+
+        Args:
+            nonce: of the carrier, 32 bytes.
+
+        Returns:
+            The key.
+        """
+        words = unicodedata.normalize("NFC", self.text).encode()
+        argon = Argon2id(salt=nonce, length=KEY_BYTES, iterations=3, lanes=4, memory_cost=64 * 1024)
+        return SecretKey(argon.derive(words))
+
+
+def as_key(key: object) -> Key:
+    """Take a key in any form that callers may give.
+
+    Args:
+        key: a SecretKey, a Passphrase, or the text of a key.
+
+    Returns:
+        The key.
+
+    Raises:
+        SettingError: it is none of these. The message never quotes it.
+        FormatError: it is the text of a key, with a typo.
+    """
+    if isinstance(key, SecretKey | Passphrase):
+        return key
+    if isinstance(key, str) and key.strip().lower().startswith(PREFIX):
+        return SecretKey.from_text(key)
+    got = f"text that does not begin with {PREFIX}" if isinstance(key, str) else type(key).__name__
+    raise SettingError(
+        f"a key must be a SecretKey, a Passphrase or key text, got {got}",
+        hint="read_key reads a key file, Passphrase takes words",
+    )
+
+
+def read_key(path: StrPath) -> SecretKey:
+    """Read a key file: one key on a line of its own.
+
+    Empty lines and lines that begin with # are skipped.
+
+    Args:
+        path: of the key file.
+
+    Returns:
+        The key.
+
+    Raises:
+        SettingError: `path` is not a path, but a key for instance. The message never quotes it.
+        FileError: the file cannot be read.
+        FormatError: the file has no key, several, or one with a typo.
+
+    Example:
+        >>> import sirensong as ss
+        >>> ss.read_key(ss.SecretKey.generate().to_text())
+        Traceback (most recent call last):
+        ...
+        sirensong.errors.SettingError: expected the path of a key file, got the text of a key
+    """
+    _check_path(path)
+    data = read_bytes(path, cap=_LARGEST_KEY_FILE, what="a key file")
+    try:
+        lines = [line.strip() for line in data.decode("utf-8-sig").splitlines()]
+    except UnicodeDecodeError:
+        raise FormatError(f"{path} is not a key file: it is not text") from None
+    keys = [line for line in lines if line and not line.startswith("#")]
+    if len(keys) != 1:
+        raise FormatError(f"{path}: expected one key on a line of its own, got {len(keys)} lines")
+    try:
+        return SecretKey.from_text(keys[0])
+    except FormatError as error:
+        raise FormatError(f"{path}: {error.message}") from None
+
+
+def write_key(path: StrPath, key: SecretKey) -> None:
+    """Write a key file that only its owner can read (permissions 0600).
+
+    Args:
+        path: of the new file.
+        key: the key.
+
+    Raises:
+        SettingError: `path` is not a path, or `key` is not a SecretKey.
+        FileError: the file exists (keys are never overwritten) or cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> import sirensong as ss
+        >>> key = ss.SecretKey.generate()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     ss.write_key(f"{folder}/alice.key", key)
+        ...     ss.read_key(f"{folder}/alice.key") == key
+        True
+    """
+    _check_path(path)
+    _expect(SecretKey, key, "a key file holds a SecretKey")
+    text = (
+        "# a Sirensong key: who has it sees the picture\n"
+        f"# fingerprint: {key.fingerprint}\n"
+        f"{key.to_text()}\n"
+    )
+    if Path(path).exists():
+        raise FileError(f"{path} exists", hint="a key is never overwritten: choose another name")
+    write_bytes(path, text.encode(), overwrite=False, secret=True)
+
+
+def _check_path(path: StrPath) -> None:
+    """Raise SettingError, which does not quote it, for what is not the path of a key file."""
+    _expect((str, os.PathLike), path, "expected the path of a key file")
+    text = os.fspath(path).strip().lower()
+    if text.startswith(PREFIX) and len(text) >= _LEAST_KEY_TEXT:
+        raise SettingError(
+            "expected the path of a key file, got the text of a key",
+            hint="SecretKey.from_text reads it",
+        )
+
+
+def _expect(kind: type | tuple[type, ...], value: object, expected: str) -> None:
+    """Raise SettingError, which names the value's type and never quotes it, for another kind."""
+    if not isinstance(value, kind):
+        raise SettingError(f"{expected}, got {type(value).__name__}")
