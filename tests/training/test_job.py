@@ -180,6 +180,19 @@ def test_a_seed_gives_the_same_entropy_in_every_release():
     assert entropies == DRAWN["entropies"]
 
 
+def test_a_seeds_entropy_takes_in_each_key_bound_to_the_seed():
+    """So that passphrases are stretched, and seeds tell nothing of each other's runs."""
+    salts = []
+
+    class Recorded(ss.SecretKey):
+        def bind(self, nonce):
+            salts.append(nonce)
+            return super().bind(nonce)
+
+    _entropy(3, [Recorded(bytes(32)), Recorded(bytes(32))], bytes(32))
+    assert salts == [hashlib.sha256(b"sirensong seed" + bytes([0] * 7 + [3])).digest()] * 2
+
+
 DRAWN = {
     "decoys": [
         "52cbc2af461c6eff18efb71efd7570d0244394fd4d730de63f5dab9416ddebd3",

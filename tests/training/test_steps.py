@@ -271,6 +271,22 @@ def test_an_exception_of_a_listener_leaves_the_state_in_the_checkpoint(tmp_path,
     assert [(event.stage, event.step) for event in heard] == [("joint", 3)]
 
 
+@pytest.mark.usefixtures("slow_clock")
+def test_a_run_that_is_killed_goes_on_from_the_last_step_that_was_kept(tmp_path):
+    """Killed where nothing more can be written."""
+    path, heard = tmp_path / "run.checkpoint", []
+
+    def die(step, *_):
+        if step == 2:
+            raise KeyboardInterrupt
+
+    job = job_of(checkpoint=path, on_step=die)
+    with pytest.raises(KeyboardInterrupt):
+        jointly(job, range(4))
+    jointly(job_of(checkpoint=path, resume=True, on_progress=heard.append), range(4))
+    assert [(event.stage, event.step) for event in heard] == [("joint", 3)]
+
+
 def test_a_finished_stage_is_taken_from_the_checkpoint(tmp_path):
     path, heard = tmp_path / "run.checkpoint", []
     job = job_of(MOVING, checkpoint=path)
