@@ -67,8 +67,8 @@ def _options():
 
 
 def _mutmut(*names):
-    """Run these mutants, one after the other. Processes that tests start see the mutant too."""
-    paths = [str(MUTANTS / "src"), str(ROOT / "tests")]
+    """Run these mutants, one after the other. Processes that tests start see the whole source."""
+    paths = [str(ROOT / "src"), str(ROOT / "tests")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     command = [Path(sys.executable).with_name("mutmut"), "run", "--max-children", "1", *names]
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
