@@ -1,4 +1,7 @@
-"""The pictures that benchmarks hide: from a data folder if there is one, else scikit-image's photographs."""
+"""The pictures that benchmarks hide.
+
+From a data folder if there is one, else scikit-image's photographs.
+"""
 
 from __future__ import annotations
 
@@ -15,49 +18,80 @@ SIDE = 128
 
 
 @dataclass(frozen=True)
-class Set:
-    """A cover and its secrets. name: for the table. images: cover first."""
+class PictureSet:
+    """A cover and its secrets.
+
+    Args:
+        name: for the table.
+        images: the cover first.
+    """
 
     name: str
     images: list[Image.Image]
 
 
-def triples(folder: Path | None, side: int = SIDE) -> list[Set]:
-    """Ten covers from celebahq (every second), each with a secret from coco and one from div2k, Lanczos to side x side."""
+def triples(folder: Path | None, side: int = SIDE) -> list[PictureSet]:
+    """Ten covers from celebahq (every second), each with a secret from coco and one from div2k.
+
+    Args:
+        folder: of data; None for scikit-image's photographs.
+        side: of all pictures, in pixels.
+    """
     if folder is None:
         return _own(side)
     covers, first, second = (
         sorted((Path(folder) / name).glob("*.png")) for name in ("celebahq", "coco", "div2k")
     )
-    return [
-        Set(f"triple {i}", [square(path, side) for path in (covers[2 * i], first[i], second[i])])
-        for i in range(10)
-    ]
+    sets = []
+    for index in range(10):
+        paths = (covers[2 * index], first[index], second[index])
+        sets.append(PictureSet(f"triple {index}", [square(path, side) for path in paths]))
+    return sets
 
 
-def released(folder: Path | None, secrets: int) -> list[Set]:
-    """The pictures that the paper's authors released with their code, with 2 or 5 secrets, if the folder has them."""
+def released(folder: Path | None, secrets: int) -> list[PictureSet]:
+    """The pictures that the paper's authors released with their code, if the folder has them.
+
+    Args:
+        folder: of data.
+        secrets: 2 or 5.
+    """
     path = None if folder is None else Path(folder) / f"released-{secrets}-secrets"
     if path is None or not path.is_dir():
         return []
     names = ["cover", *(f"secret{index}" for index in range(1, secrets + 1))]
-    return [Set(path.name, [Image.open(path / f"{name}.png").convert("RGB") for name in names])]
+    images = [Image.open(path / f"{name}.png").convert("RGB") for name in names]
+    return [PictureSet(path.name, images)]
 
 
-def large(folder: Path | None, secrets: int) -> list[Set]:
-    """Ten sets of 256x256 pictures from coco, each a cover and so many secrets, in the order of their names."""
+def large(folder: Path | None, secrets: int) -> list[PictureSet]:
+    """Ten sets of 256x256 pictures from coco, in the order of their names; none without data.
+
+    Args:
+        folder: of data.
+        secrets: in each set.
+    """
     if folder is None:
         return []
     paths = sorted((Path(folder) / "coco").glob("*.png"))
     size = secrets + 1
-    return [
-        Set(f"coco set {i}", [square(path, 256) for path in paths[size * i : size * (i + 1)]])
-        for i in range(10)
-    ]
+    sets = []
+    for index in range(10):
+        own = paths[size * index : size * (index + 1)]
+        sets.append(PictureSet(f"coco set {index}", [square(path, 256) for path in own]))
+    return sets
 
 
-def mosaics(folder: Path | None, side: int, secrets: int) -> list[Set]:
-    """One set of side x side pictures, each put together of many 256x256 ones from coco: as much detail at every size."""
+def mosaics(folder: Path | None, side: int, secrets: int) -> list[PictureSet]:
+    """One set of pictures, each put together of many 256x256 ones from coco; none without data.
+
+    So there is as much detail at every size.
+
+    Args:
+        folder: of data.
+        side: of each picture, in pixels.
+        secrets: how many.
+    """
     if folder is None:
         return []
     paths = itertools.cycle(sorted((Path(folder) / "coco").glob("*.png")))
@@ -67,36 +101,36 @@ def mosaics(folder: Path | None, side: int, secrets: int) -> list[Set]:
         for top, left in itertools.product(range(0, side, 256), repeat=2):
             image.paste(square(next(paths), 256), (left, top))
         images.append(image)
-    return [Set(f"mosaic {side}", images)]
+    return [PictureSet(f"mosaic {side}", images)]
 
 
-def many(folder: Path | None, secrets: int) -> list[Set]:
-    """One set of 128x128 pictures with so many secrets: from coco, else scikit-image's photographs over and over, mirrored."""
+def many(folder: Path | None, secrets: int) -> list[PictureSet]:
+    """One set of 128x128 pictures.
+
+    Args:
+        folder: of data, whose coco is taken; None for scikit-image's photographs over and over,
+            mirrored.
+        secrets: how many.
+    """
+    name = f"{secrets} secrets"
     if folder is not None:
-        return [
-            Set(
-                f"{secrets} secrets",
-                [
-                    square(path, SIDE)
-                    for path in sorted((folder / "coco").glob("*.png"))[: secrets + 1]
-                ],
-            )
-        ]
-    images = [image for pictures in _own(SIDE) for image in pictures.images[:1]]
-    mirrored = itertools.cycle(
-        [*images, *(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for image in images)]
-    )
-    return [Set(f"{secrets} secrets", list(itertools.islice(mirrored, secrets + 1)))]
+        paths = sorted((folder / "coco").glob("*.png"))[: secrets + 1]
+        return [PictureSet(name, [square(path, SIDE) for path in paths])]
+    images = [pictures.images[0] for pictures in _own(SIDE)]
+    mirrored = [image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for image in images]
+    endless = itertools.cycle([*images, *mirrored])
+    return [PictureSet(name, list(itertools.islice(endless, secrets + 1)))]
 
 
-def _own(side: int) -> list[Set]:
+def _own(side: int) -> list[PictureSet]:
+    """Each of scikit-image's photographs with the next two."""
     squares = [to_pil(fill(photograph(name), side, side)) for name in NAMES]
     return [
-        Set(f"{name} first", [squares[i], squares[(i + 1) % 4], squares[(i + 2) % 4]])
-        for i, name in enumerate(NAMES)
+        PictureSet(f"{name} first", [squares[(index + place) % len(NAMES)] for place in range(3)])
+        for index, name in enumerate(NAMES)
     ]
 
 
 def square(path: Path, side: int) -> Image.Image:
-    """The middle square of a picture, resampled to side x side."""
+    """The middle square of a picture, resampled to side x side pixels."""
     return to_pil(fill(read_picture(path).rgb, side, side))

@@ -1,7 +1,8 @@
-"""Batches: every job once, a bad one alone, a dead worker's again, and the same bytes wherever it ran."""
+"""Batches: every job once, a bad one alone, a dead worker's again, the same bytes anywhere."""
 
 import dataclasses
 import os
+import pickle
 import re
 import signal
 import subprocess
@@ -20,7 +21,11 @@ from sirensong.batch import Job, Order, read_jobs, run_job, run_jobs
 from sirensong.errors import FormatError
 from sirensong.network.mask import mask_path, read_mask
 
-TINY = dataclasses.replace(ss.FAST, cover_steps=1, joint_steps=2)
+TINY = dataclasses.replace(
+    ss.FAST.with_steps(40, cover=4), hidden_features=24, hidden_layers=3, selection="magnitude"
+)
+
+LEARNING = dataclasses.replace(ss.FAST.with_steps(200, cover=20), hidden_features=32)
 
 NETWORK = ["--hidden-features", "24", "--hidden-layers", "3", "--omega", "15", "--seed", "1"]
 QUICK = [*NETWORK, "--steps", "5"]
@@ -49,7 +54,10 @@ def write_jobs(*rows):
 
 
 def run_batch(*options, code=0):
-    """The command in a process of its own, as its workers expect. Returns what it made, by name, and what it printed."""
+    """The command in a process of its own, as its workers expect.
+
+    Returns what it made, by name, and what it printed.
+    """
     command = [
         sys.executable,
         "-m",
@@ -88,12 +96,89 @@ def test_a_list_is_read_with_its_bad_rows_told(folder):
     assert [outcome.error.split(":")[0] for outcome in bad] == ["row 4", "row 5", "row 6", "row 7"]
 
 
+def test_outputs_are_carriers_so_that_no_two_have_one_mask(folder):
+    """a.one and a.two would both have the mask a.mask."""
+    rows = ["a.one,a.png,one.key=b.png", "a.two,a.png,one.key=b.png"]
+    rows += ["A.SAFETENSORS,a.png,one.key=b.png", "a.safetensors,a.png,one.key=b.png"]
+    Path("jobs.csv").write_text("\n".join(["output,cover,secrets", *rows]))
+    jobs, bad = read_jobs("jobs.csv", "out")
+    assert [job.output.name for job in jobs] == ["a.safetensors"]
+    assert [outcome.error for outcome in bad] == [
+        f"row {row}: expected an output that ends in .safetensors, got {name!r}"
+        for row, name in ((2, "a.one"), (3, "a.two"), (4, "A.SAFETENSORS"))
+    ]
+
+
+def test_names_that_no_file_can_have_fail_alone(folder):
+    long = "x" * 300
+    rows = [f"{long},a.png,one.key=b.png", "y,a\0.png,one.key=b.png", f"z,{long},one.key=b.png"]
+    rows += ["w\0,a.png,one.key=b.png", "good,a.png,one.key=b.png", f"v,a.png,{long}=b.png"]
+    write_jobs(*rows)
+    made, result = run_batch("--workers", "1", code=1)
+    assert list(made) == ["good.safetensors"]
+    assert "sirensong: error: 5 of 6 jobs failed" in result.stderr
+    assert f"{long}.safetensors: failed: cannot write " in result.stderr
+    assert result.stderr.count("file name too long") == 3
+    assert result.stderr.count("a name has a NUL character") == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_an_order_is_plain_data_that_any_worker_can_be_sent(folder):
+    order = Order(ss.FAST.robust(), (64, 64), (32, 32), 1, "cpu", ("decoy.png",))
+    sent = pickle.dumps(order)
+    assert b"sirensong.cli" not in sent
+    assert pickle.loads(sent) == order
+
+
+def test_each_job_is_measured_against_what_training_reported(folder, monkeypatch):
+    def boasting(*arguments, **options):
+        hidden = ss.hide(*arguments, **options)
+        return dataclasses.replace(hidden, psnr=(hidden.psnr[0], 99.0))
+
+    jobs, _ = read_jobs("jobs.csv", "out")
+    assert run_job(jobs[0], Order(LEARNING)).error is None
+    monkeypatch.setattr("sirensong.batch.hide", boasting)
+    outcome = run_job(jobs[2], Order(LEARNING))
+    shown = outcome.pictures[1].quality.psnr
+    assert outcome.error == f"a.png has {shown:.1f} dB where training reported 99.0"
+    assert jobs[2].output.exists()
+
+
+def test_a_job_is_run_as_the_order_says_and_on_one_thread(folder, monkeypatch):
+    heard = {}
+
+    def hear(cover, secrets, **options):
+        heard.update(options, keys=[key for key, _ in secrets])
+        raise ss.SettingError("enough")
+
+    monkeypatch.setattr("sirensong.batch.hide", hear)
+    jobs, _ = read_jobs("jobs.csv", "out")
+    order = Order(LEARNING, seed=7, device="cpu", decoys=("c.png",))
+    assert run_job(jobs[1], order).error == "enough"
+    assert heard["keys"] == [ss.read_key("one.key"), ss.read_key("two.key")]
+    assert (heard["recipe"], heard["decoys"]) == (LEARNING, ("c.png",))
+    assert heard["options"] == ss.Options(seed=7, device="cpu", threads=1)
+
+
+def test_covers_and_secrets_have_sizes_of_their_own(folder):
+    jobs, _ = read_jobs("jobs.csv", "out")
+    outcome = run_job(jobs[0], Order(LEARNING, within=(8, 8), secret_within=(12, 12)))
+    stego = ss.load(jobs[0].output)
+    secret = ss.unlock(stego, ss.read_key("one.key"))
+    assert (stego.width, stego.height, secret.width, secret.height) == (8, 8, 12, 12)
+    assert outcome.notes == (
+        "a.png: made smaller from 16x16 to 8x8",
+        "b.png: made smaller from 16x16 to 12x12",
+    )
+    assert all(picture.original is not None for picture in outcome.pictures)
+
+
 @pytest.mark.parametrize(
     "content", ["nonsense\n", "cover,output\n", "\xff\xfe", 'output,cover,secrets\n"x']
 )
 def test_another_file_is_no_list(folder, content):
     Path("jobs.csv").write_bytes(content.encode("latin-1"))
-    with pytest.raises(FormatError, match="no list of jobs"):
+    with pytest.raises(FormatError, match="not a list of jobs"):
         read_jobs("jobs.csv", "out")
 
 
@@ -139,11 +224,12 @@ def test_magnitude_selection_leaves_a_mask_beside_each_carrier(folder):
 
 
 def test_a_mask_that_a_dead_worker_left_is_replaced_and_another_ones_is_not(folder, monkeypatch):
-    """A worker can die after its mask and before its carrier: the job is done again. A mask from before the run stays."""
+    """A worker can die after its mask and before its carrier: the job is done again.
+
+    A mask from before the run stays.
+    """
     jobs, _ = read_jobs(folder / "jobs.csv", folder / "out")
-    order = Order(
-        lambda cover: (dataclasses.replace(TINY, selection="magnitude"), ss.Architecture(24, 3))
-    )
+    order = Order(TINY)
     (folder / "out").mkdir(exist_ok=True)
     mask_path(jobs[0].output).write_bytes(b"left behind")
     assert run_job(jobs[0], order).error is None
@@ -156,7 +242,7 @@ def test_a_mask_that_a_dead_worker_left_is_replaced_and_another_ones_is_not(fold
 
 
 def kill_one_worker(pattern, output, killed):
-    """Kill one process whose command line matches, once a first job is done, as a machine that fails would."""
+    """Kill one process whose command line matches, once a first job is done."""
     for _ in range(600):
         workers = [pid for pid in children() if re.search(pattern, command_line(pid))]
         if workers and list(Path(output).glob("*.safetensors")):

@@ -33,7 +33,7 @@ KEY_WEIGHTS = "sirensong.training.steps.key_weights"
 """Draws the key weights of one secret function: (key, ...)."""
 AT_ONCE = ("sirensong.training.device._FEATURES_AT_ONCE", {"cpu": 1})
 """Where it says how many tiles are trained together, and what to put there for one."""
-TRAINING_BAR = "sirensong.cli.sending.training_bar"
+TRAINING_BAR = "sirensong.cli.running.training_bar"
 """Yields the listener with which the command trains."""
 
 SMALL = ss.Architecture(hidden_features=16, hidden_layers=2, omega=10)
@@ -440,6 +440,8 @@ def test_larger_weights_are_refused(weight, tmp_path, stego):
 
 # The command.
 
+SONG = "song.safetensors"
+
 
 @pytest.fixture
 def command(tmp_path, monkeypatch, slow_clock):
@@ -450,7 +452,7 @@ def command(tmp_path, monkeypatch, slow_clock):
         ss.to_pil(smooth(seed) / np.float32(255)).save(name)
     ss.write_key("alice.key", key(1))
     secret = ["--secret", "alice.key=secret.png"]
-    return ["hide", "cover.png", *secret, "-o", "song", *SMALL_OPTIONS]
+    return ["hide", "cover.png", *secret, "-o", SONG, *SMALL_OPTIONS]
 
 
 def listen_with(monkeypatch, listener):
@@ -466,21 +468,21 @@ def test_the_command_deletes_its_checkpoint_in_the_end(command, tmp_path, monkey
     during = []
     listen_with(monkeypatch, lambda _: during.append(files(tmp_path)))
     assert cli.run(command) == 0
-    assert during[-1] == {"song.checkpoint", "song.checkpoint.tiles"}
-    assert files(tmp_path) == {"song"}
+    assert during[-1] == {f"{SONG}.checkpoint", f"{SONG}.checkpoint.tiles"}
+    assert files(tmp_path) == {SONG}
 
 
 def test_the_command_resumes_the_run_that_was_interrupted(command, tmp_path, monkeypatch, capsys):
     listen_with(monkeypatch, Listener(("joint", 3, 0)))
     assert cli.run(command) == cli.EXIT_INTERRUPTED
     assert "--resume goes on from here" in capsys.readouterr().err
-    checkpoint = (tmp_path / "song.checkpoint").read_bytes()
+    checkpoint = (tmp_path / f"{SONG}.checkpoint").read_bytes()
 
     resumed = Listener()
     listen_with(monkeypatch, resumed)
     assert cli.run([*command, "--resume"]) == 0
     assert (resumed.heard[0].stage, resumed.heard[0].step) == ("joint", 4)
-    stego = ss.load(tmp_path / "song")
+    stego = ss.load(tmp_path / SONG)
     assert stego.nonce in checkpoint
     assert ss.unlock(stego, key(1)).found
-    assert files(tmp_path) == {"song"}
+    assert files(tmp_path) == {SONG}

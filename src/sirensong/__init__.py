@@ -1,4 +1,4 @@
-"""Sirensong hides several pictures inside one small neural function, and reveals each with its own key.
+"""Sirensong hides several pictures in one small neural function, and reveals each with its key.
 
     import sirensong as ss
 

@@ -46,9 +46,6 @@ def file_errors(verb: str, path: StrPath) -> Iterator[None]:
         raise FileError(f"cannot {verb} {_shown(path)}: {reason.lower()}") from error
 
 
-told = file_errors  # renamed; callers follow
-
-
 def file_size(path: StrPath) -> int:
     """Look up the size of a regular file without opening it: opening a pipe waits.
 

@@ -42,8 +42,8 @@ class Hidden:
     Args:
         stego: the stego function, to be published.
         mask: the mask of magnitude selection, which is confidential; None otherwise.
-        psnr: dB of the cover and of each secret as training reported them last; estimates from
-            batches of pixels. Empty if they are not known.
+        psnr: dB of the cover and of each secret at the end of training, tile by tile: what
+            receivers will see but for the blending of tiles. Empty if they are not known.
     """
 
     stego: StegoFunction

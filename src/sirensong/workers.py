@@ -1,4 +1,4 @@
-"""Work that is spread over processes, of this machine or of a cluster, and done again where one dies."""
+"""Work spread over processes of this machine or a cluster, and done again where one dies."""
 
 from __future__ import annotations
 
@@ -22,12 +22,23 @@ def spread(
     workers: int | None = None,
     cluster: str | None = None,
 ) -> Iterator[tuple[str, _Result]]:
-    """Do some work for every task, several at once, and yield (name, result) as they come.
+    """Do some work for every task, several at once.
 
-    work, tasks: what can be pickled; tasks by name. workers: processes on this machine, one a core if None, each with one thread.
-    cluster: address of a Dask scheduler, such as tcp://host:8786, whose workers do it instead. A task whose worker dies is done
-    again, up to three times. Raises MissingDependencyError without joblib or, for a cluster, Dask; SirensongError if the cluster
-    cannot be reached or has no workers, or if workers die again and again; and whatever the work raises.
+    A task whose worker dies is done again, up to three times.
+
+    Args:
+        work: done for each task; it must be possible to pickle it.
+        tasks: by name; they must be possible to pickle too.
+        workers: processes on this machine, one a core if None, each with one thread.
+        cluster: address of a Dask scheduler, such as tcp://host:8786, whose workers do it instead.
+
+    Yields:
+        (name, result) of each task, as it is done.
+
+    Raises:
+        MissingDependencyError: joblib is not installed, or Dask for a cluster.
+        SirensongError: the cluster cannot be reached or has no workers, or workers die again and
+            again. Whatever the work raises is passed on.
     """
     try:
         import joblib
@@ -51,7 +62,7 @@ def spread(
             return
     raise SirensongError(
         f"workers died {_ATTEMPTS} times, with {len(waiting)} jobs left",
-        hint="the same command goes on with these",
+        hint="run the same command again to continue",
     )
 
 

@@ -1,4 +1,4 @@
-"""Fine-tuning on the cover: the first step against autograd, tiles apart from each other, and what it costs whom."""
+"""Fine-tuning on the cover: its first step against autograd, and what it costs whom."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from sirensong.network.substitution import Selection
 from sirensong.network.tiles import Grid
 from sirensong.pictures.metrics import measure
 from sirensong.reveal import reveal, sample, unlock
-from sirensong.training import run as runs
+from sirensong.training import device
 
 RATE = 1e-3
 
@@ -34,7 +34,10 @@ def picture():
 
 
 def test_the_first_step_is_adams_on_the_squared_error(song, picture):
-    """Adam's first step is the rate along the gradient's sign; the gradient is autograd's, of Eq. 2 over one tile's pixels."""
+    """Adam's first step is the rate along the gradient's sign.
+
+    The gradient is autograd's, of Eq. 2 over one tile's pixels.
+    """
     tuned = finetune(song, picture, 1, rate=RATE)
     for tile in range(2):
         patch = song.grid.patch(tile, picture.shape[:2])
@@ -77,7 +80,7 @@ def test_a_carrier_trained_on_its_own_render_hardly_moves(song):
 
 def test_tiles_that_are_trained_apart_are_trained_alike(song, picture, monkeypatch):
     together = finetune(song, picture, 5)
-    monkeypatch.setitem(runs._FEATURES_AT_ONCE, "cpu", 1)
+    monkeypatch.setitem(device._FEATURES_AT_ONCE, "cpu", 1)
     apart = finetune(song, picture, 5)
     for one, other in zip(together.weights, apart.weights, strict=True):
         np.testing.assert_allclose(one.weight, other.weight, atol=1e-5)
@@ -88,7 +91,7 @@ def test_tiles_that_are_trained_apart_are_trained_alike(song, picture, monkeypat
     ("settings", "told"),
     [
         ({"steps": 0}, "steps must be at least 1, got 0"),
-        ({"steps": 1, "rate": 0.0}, "rate of learning must be between 0 and 1, got 0"),
+        ({"steps": 1, "rate": 0.0}, "learning rate must be between 0 and 1, got 0"),
         ({"steps": 1, "rate": float("nan")}, "got nan"),
     ],
 )

@@ -9,7 +9,7 @@ from functions import initial
 from sirensong.carrier.slots import Slot
 from sirensong.errors import SettingError
 from sirensong.keys.secret import SecretKey
-from sirensong.lab.robustness import disturb, prune, quantise
+from sirensong.lab.robustness import perturb, prune, quantise
 from sirensong.network.substitution import Selection
 from sirensong.network.tiles import Grid
 from sirensong.reveal import sample, unlock
@@ -76,19 +76,19 @@ def test_zero_weights_stay_zero_when_quantised(song):
 
 
 def test_noise_has_its_strength(song):
-    noisy = disturb(song, 0.1, np.random.default_rng(1))
+    noisy = perturb(song, 0.1, np.random.default_rng(1))
     hidden = 1
     for tile in range(2):
         before, after = (function.weights[hidden].weight[tile] for function in (song, noisy))
         assert (after - before).std() == pytest.approx(0.1 * before.std(), rel=0.2)
-    assert disturb(song, 0, np.random.default_rng(1)).digest == song.digest
+    assert perturb(song, 0, np.random.default_rng(1)).digest == song.digest
 
 
 def test_keys_still_open_and_are_told(song, key):
     for changed in (
         prune(song, 0.05),
         quantise(song, 8),
-        disturb(song, 0.01, np.random.default_rng(1)),
+        perturb(song, 0.01, np.random.default_rng(1)),
     ):
         secret = unlock(changed, key)
         assert (secret.found, secret.intact, secret.height) == (True, False, 6)
@@ -103,8 +103,8 @@ def test_keys_still_open_and_are_told(song, key):
         lambda song: prune(song, float("nan")),
         lambda song: quantise(song, 1),
         lambda song: quantise(song, 13),
-        lambda song: disturb(song, -1, np.random.default_rng(1)),
-        lambda song: disturb(song, float("nan"), np.random.default_rng(1)),
+        lambda song: perturb(song, -1, np.random.default_rng(1)),
+        lambda song: perturb(song, float("nan"), np.random.default_rng(1)),
     ],
 )
 def test_what_cannot_be_is_refused(song, call):

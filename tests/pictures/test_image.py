@@ -14,21 +14,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sirensong.errors import FileError, FormatError, SettingError
-from sirensong.pictures import image, opening
-from sirensong.pictures.image import (
-    PICTURE_ENDINGS,
-    digest,
-    encode_picture,
-    fill,
-    fit_within,
-    from_uint8,
-    read_picture,
-    resize,
-    to_pil,
-    to_uint8,
-    write_picture,
-)
+from sirensong.pictures import image, opening, reading
+from sirensong.pictures.image import digest, fill, fit_within, from_uint8, resize, to_pil, to_uint8
 from sirensong.pictures.opening import HAS_AVIF
+from sirensong.pictures.reading import read_picture
+from sirensong.pictures.writing import PICTURE_ENDINGS, encode_picture, write_picture
 
 RGB = np.random.default_rng(4).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 GREY = RGB[..., 0]
@@ -467,7 +457,7 @@ class TestOtherObjects:
             read_picture(data)
 
     def test_more_than_the_cap_is_refused(self, monkeypatch):
-        monkeypatch.setattr(image, "_LARGEST_BYTES", 10)
+        monkeypatch.setattr(reading, "_LARGEST_BYTES", 10)
         with pytest.raises(FormatError, match="the image is too large for an image"):
             read_picture(io.BytesIO(bytes(11)))
 

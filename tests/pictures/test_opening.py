@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from PIL import EpsImagePlugin, GifImagePlugin, Image, TiffImagePlugin
 
 from sirensong.errors import FormatError, MissingDependencyError
-from sirensong.pictures.image import read_picture, to_pil
+from sirensong.pictures.image import to_pil
 from sirensong.pictures.opening import HAS_AVIF, LARGEST_PIXELS, open_image, pixel_limit
+from sirensong.pictures.reading import read_picture
 
 CLAIMED = 14_000  # a side, within LARGEST_PIXELS
 
@@ -140,7 +141,7 @@ FORMS = {
 READER = """
 import json, sys
 from sirensong.errors import SirensongError
-from sirensong.pictures.image import read_picture
+from sirensong.pictures.reading import read_picture
 
 def peak():
     with open("/proc/self/status") as status:

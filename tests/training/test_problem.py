@@ -19,6 +19,7 @@ from sirensong.network.tiles import Grid
 from sirensong.pictures.image import to_uint8
 from sirensong.training.problem import Parameters, Problem, Tile, targets_of
 from sirensong.training.step import TrainingPass
+from sirensong.training.train import decibels
 
 ARCHITECTURE = Architecture(hidden_features=10, hidden_layers=3)
 CPU = torch.device("cpu")
@@ -132,7 +133,7 @@ def test_each_functions_psnr_is_that_of_its_render(weights):
     problem = Problem(ARCHITECTURE, [tile], [1 / 3] * 3)
     shared = Parameters.from_weights(stack([weights]), CPU)
     for psnr, layers, target in zip(
-        problem.psnr(shared),
+        decibels(problem.errors(shared)),
         unstack(problem.weights(shared).to_weights()),
         tile.targets,
         strict=True,

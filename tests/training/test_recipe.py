@@ -103,6 +103,8 @@ def test_recipes_are_found_by_name():
         {"optimizer": "sgd"},
         {"decoys": "cats"},
         {"functions": 65},
+        {"hidden_features": 0},
+        {"omega": 0.0},
         {"functions": -1},
     ],
 )

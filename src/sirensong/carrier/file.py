@@ -18,9 +18,10 @@ from sirensong.carrier.header import LARGEST_HEADER, VERSION, Header, read_heade
 from sirensong.carrier.mapped import pieces, read
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import FileError, FormatError, SettingError
-from sirensong.files import StrPath, told, write_bytes
+from sirensong.files import StrPath, file_errors, write_bytes
 from sirensong.network.siren import Layer
 
+CARRIER_ENDING = ".safetensors"
 LARGEST_CARRIER = 6 * 1024**3  # bytes; what a picture of 200 megapixels takes
 _SMALLEST_CARRIER = 8 + 2
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK")
@@ -147,7 +148,7 @@ def load(source: StrPath | BinaryIO) -> StegoFunction:
             hint="loads reads bytes",
         )
     name = os.fspath(source)
-    with told("read", name):
+    with file_errors("read", name):
         mode = Path(name).stat().st_mode
     if not stat.S_ISREG(mode):
         raise FileError(f"cannot read {name}: it is not a regular file")

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sirensong.files import StrPath, told
+from sirensong.files import StrPath, file_errors
 
 IN_MEMORY = 2**26  # bytes; what is larger lives in a file
 _PIECE = 2**24  # bytes
@@ -40,7 +40,7 @@ def zeros(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     size = 4 * math.prod(shape)
     if size <= IN_MEMORY:
         return np.zeros(shape, np.float32)
-    with told("write in", tempfile.gettempdir()), tempfile.TemporaryFile() as file:
+    with file_errors("write in", tempfile.gettempdir()), tempfile.TemporaryFile() as file:
         # Written, not only reserved: a full disk must be told of here.
         for start in range(0, size, _PIECE):
             file.write(bytes(min(_PIECE, size - start)))
@@ -60,7 +60,7 @@ def read(path: StrPath) -> npt.NDArray[np.uint8]:
     Raises:
         FileError: the file cannot be read.
     """
-    with told("read", path), Path(path).open("rb") as file:
+    with file_errors("read", path), Path(path).open("rb") as file:
         if os.fstat(file.fileno()).st_size <= IN_MEMORY:
             return np.frombuffer(file.read(), np.uint8)
         return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
-from sirensong.cli import attacking, inspecting, keys, measuring, receiving, reproducing, sending
-from sirensong.cli.console import print_error
+from sirensong import __version__
+from sirensong.cli import (
+    attacking,
+    inspecting,
+    keys,
+    measuring,
+    receiving,
+    reproducing,
+    sending,
+)
+from sirensong.cli.console import out, print_error, set_quiet
+from sirensong.cli.reporting import JSON_SHAPE
 from sirensong.errors import NoPictureError, SirensongError, StoppedError
 
 EXIT_ERROR = 1
@@ -19,32 +31,63 @@ EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="sirensong",
-    help="Hide several pictures inside one small neural function, and reveal each with its own key.",
-    add_completion=False,
+    help="Hide several pictures in one small neural function, and reveal each with its own key.",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(keys.keygen)
-app.command()(sending.hide)
-app.command()(sending.fit)
+app.command(epilog=JSON_SHAPE)(sending.hide)
+app.command(epilog=JSON_SHAPE)(sending.fit)
 app.command()(receiving.sample)
 app.command()(receiving.reveal)
-app.command(name="inspect")(inspecting.inspect)
-app.command()(measuring.measure)
-app.command()(sending.demo)
+app.command(name="inspect", epilog=JSON_SHAPE)(inspecting.inspect)
+app.command(epilog=JSON_SHAPE)(measuring.measure)
+app.command(epilog=JSON_SHAPE)(sending.demo)
 app.command()(reproducing.reproduce)
 app.add_typer(attacking.app, name="attack")
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"sirensong {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _of_all(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="print the version", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command and exit: 0 done, 1 an error, 2 wrong usage, 3 no picture for this key, 130 interrupted."""
+    """Run the command and exit.
+
+    The exit code is 0 if it is done, 1 after an error, 2 after wrong usage, 3 if there is no
+    picture for the key, and 130 if it was interrupted, by Ctrl-C or SIGTERM.
+
+    Args:
+        arguments: without the program's name; those of the process if None.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command with these arguments. Returns its exit code; a user's mistake is one line on standard error."""
+    """Run the command. A user's mistake is one line on standard error.
+
+    Args:
+        arguments: without the program's name.
+
+    Returns:
+        The exit code, as `main` has it.
+    """
+    set_quiet(False)
     try:
-        code = int(app(arguments or ["--help"], standalone_mode=False) or 0)
+        code = int(app(arguments or ["--help"], prog_name="sirensong", standalone_mode=False) or 0)
         if code == EXIT_INTERRUPTED:  # typer's way to tell of Ctrl-C
             print_error("interrupted", None)
         return code
@@ -70,8 +113,7 @@ def run(arguments: list[str]) -> int:
     except MemoryError:
         print_error("not enough memory", "smaller pictures or fewer hidden features need less")
         return EXIT_ERROR
-    except (
-        BrokenPipeError
-    ):  # whoever read the output has gone; what is left of it must not fail again at exit
+    except BrokenPipeError:
+        # Whoever read the output has gone; what is left of it must not fail again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_ERROR

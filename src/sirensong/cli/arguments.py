@@ -1,75 +1,81 @@
-"""What the commands' arguments mean: sizes, keys with their pictures, passphrases."""
+"""Arguments that several commands share: carriers, pictures, sizes, output."""
 
 from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sirensong.cli.console import print_note
-from sirensong.errors import FormatError, SettingError
-from sirensong.files import read_bytes
-from sirensong.keys.secret import Key, Passphrase, read_key
-from sirensong.pictures.image import RGB, read_picture
+from sirensong.carrier.file import load
+from sirensong.carrier.stego import StegoFunction
+from sirensong.cli.console import print_note, set_quiet
+from sirensong.errors import SettingError
+from sirensong.files import STANDARD, refuse_existing, write_output
+from sirensong.keys.secret import Key
+from sirensong.pictures.image import RGB, check_ending, encode_picture
+from sirensong.verify import Expected, expect
+
+RUNNING = "Running"
+"""The group of options that say how a command runs, whatever it makes."""
 
 Carrier = Annotated[
-    Path, typer.Argument(help="the carrier, a .safetensors file", show_default=False)
+    Path,
+    typer.Argument(
+        help="the carrier, a .safetensors file, or - for standard input", show_default=False
+    ),
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="file to write", show_default=False)]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace the output if it exists")]
-Json = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
+PictureOutput = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        help="picture to write, or - for standard output, which gets a PNG",
+        show_default=False,
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="replace the output if it exists", rich_help_panel=RUNNING),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="print JSON for machines", rich_help_panel=RUNNING)
+]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="print no notes and no progress, errors only",
+        callback=set_quiet,
+        rich_help_panel=RUNNING,
+    ),
+]
 MaskFile = Annotated[
-    Path | None, typer.Option("--mask", help="the carrier's mask, for magnitude selection")
+    Path | None,
+    typer.Option("--mask", help="the carrier's mask, for magnitude selection", show_default="none"),
 ]
 SizeOption = Annotated[
-    str | None, typer.Option("--size", metavar="WxH", help="render at this size")
+    str | None,
+    typer.Option(
+        "--size", metavar="WxH", help="render at this size", show_default="the picture's own"
+    ),
 ]
 Scale = Annotated[
-    float | None, typer.Option("--scale", help="render this many times as large a side")
+    float | None,
+    typer.Option("--scale", help="render this many times as large a side", show_default="1"),
 ]
-SecretOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--secret",
-        metavar="KEYFILE=PICTURE",
-        help="a secret picture and its key file; may be repeated",
-    ),
-]
-PassphraseSecrets = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--passphrase",
-        metavar="PICTURE",
-        help="a secret picture under a passphrase, which is asked for",
-    ),
-]
-PassphraseFileSecrets = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--passphrase-file",
-        metavar="FILE=PICTURE",
-        help="a secret picture under the passphrase in a file",
-    ),
-]
-
-_LARGEST_PASSPHRASE_FILE = 4096
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture from the command line. name: as the user wrote it. key: what reveals it, None for the cover."""
-
-    name: str
-    rgb: RGB
-    key: Key | None = None
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Take "512x384", width first, for (height, width) = (384, 512). Raises SettingError."""
+    """Take "512x384", width first, for (height, width) = (384, 512).
+
+    Raises:
+        SettingError: the text is of another form, or a side is zero.
+    """
     match = re.fullmatch(r"(\d{1,5})[xX×](\d{1,5})", text.strip())
     if not match or "0" in (match[1].lstrip("0") or "0", match[2].lstrip("0") or "0"):
         raise SettingError(f"a size is WIDTHxHEIGHT, such as 512x384, got {text!r}")
@@ -77,7 +83,16 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def render_size(own: tuple[int, int], size: str | None, scale: float | None) -> tuple[int, int]:
-    """The (height, width) to render at: the picture's own unless --size or --scale says otherwise."""
+    """The (height, width) to render at.
+
+    Args:
+        own: the picture's own (height, width).
+        size: of --size.
+        scale: of --scale.
+
+    Raises:
+        SettingError: both are given, or one is out of range.
+    """
     if size is not None and scale is not None:
         raise SettingError("--size and --scale exclude each other")
     if size is not None:
@@ -89,81 +104,62 @@ def render_size(own: tuple[int, int], size: str | None, scale: float | None) -> 
     return max(1, round(own[0] * scale)), max(1, round(own[1] * scale))
 
 
-def open_picture(path: Path, *, within: str | None = None, key: Key | None = None) -> Picture:
-    """Read a picture, telling the user what converting it lost. within: a size to make it smaller to, keeping its shape."""
-    picture = read_picture(path, within=None if within is None else parse_size(within))
+def open_carrier(path: Path) -> StegoFunction:
+    """Read a carrier from a file, or from standard input where the name is "-".
+
+    Raises:
+        FileError: it cannot be read.
+        FormatError: it is not a carrier.
+    """
+    return load(sys.stdin.buffer if str(path) == STANDARD else path)
+
+
+def open_picture(path: Path, *, within: str | None = None, key: Key | None = None) -> Expected:
+    """Read a picture, and tell the user what was lost on the way.
+
+    Args:
+        path: of a file, or "-" for standard input.
+        within: a size to make it smaller to, keeping its shape, such as "512x384".
+        key: what reveals it, None for the cover.
+
+    Raises:
+        SettingError: the size has another form.
+        FileError: the file cannot be read.
+        FormatError: it is not an image.
+    """
+    bounds = None if within is None else parse_size(within)
+    standard = str(path) == STANDARD
+    name = "standard input" if standard else str(path)
+    picture = expect(sys.stdin.buffer if standard else path, name, within=bounds, key=key)
     for note in picture.notes:
         print_note(note)
-    return Picture(str(path), picture.rgb, key)
+    return picture
 
 
-def open_secrets(
-    keyed: list[str] | None,
-    asked: list[Path] | None,
-    from_files: list[str] | None,
-    *,
-    within: str | None = None,
-    twice: bool,
-) -> list[Picture]:
-    """Every secret picture of the command line with its key, in the order of the three options.
+def check_picture_output(path: Path, *, overwrite: bool) -> None:
+    """Refuse a picture that could not be written, before any work for it is done.
 
-    twice: ask for passphrases twice.
+    Raises:
+        SettingError: its name has another ending, or a terminal would get its bytes.
+        FileError: it exists, or no file can have its name.
     """
-    secrets = []
-    for text in keyed or []:
-        file, image = _pair(text, "--secret", "KEYFILE=PICTURE")
-        secrets.append(open_picture(image, within=within, key=read_key(file)))
-    secrets += [
-        open_picture(
-            image, within=within, key=ask_passphrase(f"passphrase for {image}", twice=twice)
-        )
-        for image in asked or []
-    ]
-    for text in from_files or []:
-        file, image = _pair(text, "--passphrase-file", "FILE=PICTURE")
-        secrets.append(open_picture(image, within=within, key=read_passphrase(file)))
-    return secrets
+    if str(path) == STANDARD:
+        if sys.stdout.isatty():
+            raise SettingError(
+                "a picture is not written to a terminal",
+                hint="-o FILE, or a pipe after the command",
+            )
+        return
+    check_ending(path)
+    refuse_existing(path, overwrite=overwrite)
 
 
-def _pair(text: str, option: str, form: str) -> tuple[Path, Path]:
-    file, equals, image = text.partition("=")
-    if not (file and equals and image):
-        raise SettingError(f"{option} takes {form}, got {text!r}")
-    return Path(file), Path(image)
+def write_picture_output(path: Path, picture: RGB, *, overwrite: bool) -> None:
+    """Write a picture to a file, or as a PNG to standard output.
 
-
-def ask_passphrase(prompt: str, *, twice: bool) -> Passphrase:
-    """Ask on the terminal, without showing what is typed."""
-    if not sys.stdin.isatty():
-        raise SettingError(
-            "a passphrase can only be asked for on a terminal",
-            hint="--passphrase-file reads it from a file",
-        )
-    return Passphrase(
-        str(typer.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True))
-    )
-
-
-def read_passphrase(path: Path) -> Passphrase:
-    """The first line of a file. Raises FileError, FormatError or SettingError."""
-    data = read_bytes(path, cap=_LARGEST_PASSPHRASE_FILE, what="a passphrase file")
-    try:
-        return Passphrase(data.decode().split("\n", 1)[0].removesuffix("\r"))
-    except UnicodeDecodeError:
-        raise FormatError(f"{path} is no passphrase file: it is not UTF-8 text") from None
-
-
-def receiver_key(key: Path | None, passphrase: bool, passphrase_file: Path | None) -> Key:
-    """The one key that a receiver gives, in one of three ways."""
-    given = (key is not None) + passphrase + (passphrase_file is not None)
-    if given != 1:
-        raise SettingError(
-            f"expected one of --key, --passphrase and --passphrase-file, got {given or 'none'}"
-        )
-    if key is not None:
-        return read_key(key)
-    return (
-        read_passphrase(passphrase_file)
-        if passphrase_file is not None
-        else ask_passphrase("passphrase", twice=False)
-    )
+    Raises:
+        FileError: it cannot be written.
+        SettingError: it is too large for its format.
+    """
+    form = Path("standard output.png") if str(path) == STANDARD else path
+    write_output(path, encode_picture(picture, form), overwrite=overwrite)

@@ -2,92 +2,148 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress
 
 from sirensong.batch import Order, Outcome, read_jobs, run_jobs
-from sirensong.cli.console import err, out, print_json, print_note
+from sirensong.carrier.file import load
+from sirensong.cli.arguments import RUNNING
+from sirensong.cli.console import counting, err, out, print_note
+from sirensong.cli.keys import WHAT
+from sirensong.cli.reporting import carrier_facts, print_result
 from sirensong.errors import FileError, SettingError, SirensongError
 
 Workers = Annotated[
-    int | None, typer.Option("--workers", help="processes that work at once  [default: one a core]")
+    int | None,
+    typer.Option(
+        "--workers",
+        help="processes that work at once",
+        show_default="one a core",
+        rich_help_panel=RUNNING,
+    ),
 ]
 Cluster = Annotated[
     str | None,
     typer.Option(
-        "--cluster", metavar="tcp://HOST:PORT", help="a Dask scheduler whose workers do it"
+        "--cluster",
+        metavar="tcp://HOST:PORT",
+        help="a Dask scheduler whose workers do it",
+        show_default="this machine",
+        rich_help_panel=RUNNING,
     ),
 ]
 
 
+@dataclass(frozen=True)
+class BatchOptions:
+    """Many carriers from one list."""
+
+    batch: Annotated[
+        Path | None,
+        typer.Option(
+            "--batch",
+            help="a CSV list of jobs, output,cover,secrets; -o is then a folder",
+            show_default=False,
+            rich_help_panel=WHAT,
+        ),
+    ] = None
+    workers: Workers = None
+    cluster: Cluster = None
+
+
 def check_workers(workers: int | None) -> None:
-    """Raise SettingError for a number of workers that cannot be."""
+    """Refuse a number of workers that cannot be.
+
+    Raises:
+        SettingError: there is less than one.
+    """
     if workers is not None and workers < 1:
         raise SettingError(f"workers must be at least 1, got {workers}")
 
 
 def refuse_single(*given: object) -> None:
-    """Raise SettingError if an option that makes sense for a single carrier only is given with --batch."""
+    """Refuse options that make sense for a single carrier only.
+
+    Args:
+        given: what each of them is; false in a boolean context if it was not given.
+
+    Raises:
+        SettingError: one was given.
+    """
     if any(given):
         raise SettingError(
             "--batch takes cover and secrets from its list",
-            hint="--seconds, --psnr, --checkpoint, --resume, --dry-run and --overwrite do not go with it either",
+            hint="--seconds, --psnr, --checkpoint, --resume, --dry-run and --overwrite "
+            "do not go with it either",
         )
 
 
-def run_batch(
-    path: Path, folder: Path, order: Order, *, workers: int | None, cluster: str | None, json: bool
-) -> None:
-    """Do all jobs of a list. What is finished is not done again; a job that fails is told of at the end, and the rest are done.
+def run_batch(options: BatchOptions, folder: Path, order: Order, *, json: bool) -> None:
+    """Do all jobs of a list, and tell what became of each.
 
-    Raises SirensongError after the report if any job failed.
+    What is finished is not done again. A job that fails is told of at the end, the rest are done.
+
+    Args:
+        options: the list, and who works on it.
+        folder: for the carriers.
+        order: how each is made.
+        json: print the outcomes as JSON.
+
+    Raises:
+        FileError: there is no such list or folder.
+        FormatError: the list is not one.
+        SettingError: there are no workers.
+        SirensongError: a job failed; after all others are done.
     """
-    check_workers(workers)
-    if not folder.is_dir():
+    started = time.monotonic()
+    check_workers(options.workers)
+    if options.batch is None or not folder.is_dir():
         raise FileError(f"no folder {folder}", hint="make it first; -o is a folder with --batch")
-    jobs, outcomes = read_jobs(path, folder)
+    jobs, outcomes = read_jobs(options.batch, folder)
     total = len(jobs) + len(outcomes)
-    with _bar(len(jobs)) as advance:
-        for outcome in run_jobs(jobs, order, workers=workers, cluster=cluster):
+    with counting() as advance:
+        advance("carriers", 0, len(jobs))
+        running = run_jobs(jobs, order, workers=options.workers, cluster=options.cluster)
+        for done, outcome in enumerate(running, start=1):
             outcomes.append(outcome)
-            advance(outcome)
+            advance("carriers", done, len(jobs))
             for note in outcome.notes:
                 print_note(note)
-    _report(sorted(outcomes, key=lambda outcome: outcome.output), json=json)
+    outcomes.sort(key=lambda outcome: outcome.output)
+    if json:
+        jobs_done = [_as_json(folder, outcome) for outcome in outcomes]
+        print_result("hide", {"seconds": time.monotonic() - started, "jobs": jobs_done})
+    else:
+        _print(outcomes)
     failed = sum(outcome.error is not None for outcome in outcomes)
     if failed:
         raise SirensongError(
-            f"{failed} of {total} jobs failed", hint="the same command does what is left again"
+            f"{failed} of {total} jobs failed", hint="run the same command again for what is left"
         )
 
 
-@contextmanager
-def _bar(jobs: int) -> Iterator[Callable[[Outcome], None]]:
-    """A bar of jobs on a terminal, nothing elsewhere. Yields what is to be called with each outcome."""
-    if not err.is_terminal:
-        yield lambda _: None
-        return
-    with Progress(console=err, transient=True) as bar:
-        task = bar.add_task("carriers", total=jobs)
-        yield lambda outcome: bar.update(task, advance=1, description=outcome.output)
+def _as_json(folder: Path, outcome: Outcome) -> dict[str, Any]:
+    path = folder / outcome.output
+    facts: dict[str, Any] = {"file": str(path), "error": outcome.error}
+    if outcome.error is None:
+        facts |= carrier_facts(path, load(path))
+    return facts | {
+        "done_before": outcome.done_before,
+        "seconds": outcome.seconds,
+        "pictures": [picture.as_json() for picture in outcome.pictures],
+    }
 
 
-def _report(outcomes: list[Outcome], *, json: bool) -> None:
-    if json:
-        print_json({"jobs": [vars(outcome) for outcome in outcomes]})
-        return
+def _print(outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         if outcome.error is not None:
             err.print(f"{outcome.output}: failed: {outcome.error}", markup=False)
-        elif outcome.psnr is None:
+        elif outcome.done_before:
             out.print(f"{outcome.output}: done before", markup=False)
         else:
-            out.print(
-                f"{outcome.output}: PSNR {' / '.join(f'{value:.2f}' for value in outcome.psnr)} dB",
-                markup=False,
-            )
+            psnr = " / ".join(f"{picture.quality.psnr:.2f}" for picture in outcome.pictures)
+            out.print(f"{outcome.output}: PSNR {psnr} dB", markup=False)

@@ -4,44 +4,67 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, track
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from sirensong.pictures.metrics import Quality
+from sirensong.keys.secret import PREFIX
 from sirensong.training.options import OnProgress
 from sirensong.training.options import Progress as TrainingProgress
+from sirensong.verify import Measured
+
+LINE_EVERY = 10.0
+"""Seconds between two lines of progress where no terminal shows a bar."""
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(highlight=False, soft_wrap=True, stderr=True)
+_notes = Console(highlight=False, soft_wrap=True, stderr=True)
+
+_KEY_TEXT = re.compile(f"{PREFIX}[a-z2-7]+", re.IGNORECASE)
+_STAGES = {"cover": "cover function", "joint": "all functions"}
+
+Advance = Callable[[str, int, int], None]
+"""Called with (what is counted, how many are done, how many there are)."""
+
+
+def set_quiet(quiet: bool) -> bool:
+    """Print no notes and no progress from now on, or do again. Returns what was given."""
+    _notes.quiet = quiet
+    return quiet
 
 
 def print_error(message: str, hint: str | None) -> None:
-    """One line that says what is wrong, and one that says what to do."""
-    err.print(f"sirensong: error: {message}", markup=False)
+    """Print a line that says what is wrong, and one that says what to do.
+
+    Args:
+        message: may quote what the user typed; the text of a key is never shown.
+        hint: None for none.
+    """
+    err.print(f"sirensong: error: {_KEY_TEXT.sub(f'{PREFIX}...', message)}", markup=False)
     if hint:
         err.print(f"hint: {hint}", markup=False)
 
 
 def print_note(message: str) -> None:
-    """A line for the user that is neither result nor error."""
-    err.print(f"note: {message}", markup=False)
+    """Print a line for the user that is neither result nor error."""
+    _notes.print(f"note: {message}", markup=False)
 
 
 def print_json(value: Any) -> None:
-    """A result for machines, on standard output."""
+    """Print a result for machines, on standard output."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def print_facts(title: str, facts: dict[str, Any], *, json: bool) -> None:
-    """Numbers with their names, as a table or as JSON."""
+    """Print numbers with their names, as a table or as JSON."""
     if json:
         print_json(facts)
         return
@@ -49,46 +72,77 @@ def print_facts(title: str, facts: dict[str, Any], *, json: bool) -> None:
         show_header=False, box=None, title=escape(title), title_justify="left", title_style="bold"
     )
     for name, value in facts.items():
-        table.add_row(
-            name.replace("_", " "),
-            f"{value:,}" if isinstance(value, int) and value > 9999 else str(value),
-        )
+        text = f"{value:,}" if isinstance(value, int) and value > 9999 else str(value)
+        table.add_row(name.replace("_", " "), text)
     out.print(table)
 
 
-def quality_table(rows: Iterable[tuple[str, Quality]], title: str) -> None:
-    """A table of PSNR, SSIM, RMSE and MAE, a row a picture."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+def quality_table(pictures: Iterable[Measured], title: str) -> None:
+    """Print PSNR, SSIM, RMSE and MAE, a row a picture; two where it was made smaller."""
+    table = Table(title=escape(title), title_justify="left", title_style="bold")
     table.add_column("picture", overflow="fold")
     for column in ("PSNR dB", "SSIM", "RMSE", "MAE"):
         table.add_column(column, justify="right")
-    for name, quality in rows:
-        ssim = "-" if math.isnan(quality.ssim) else f"{quality.ssim:.4f}"
-        table.add_row(
-            escape(name), f"{quality.psnr:.2f}", ssim, f"{quality.rmse:.2f}", f"{quality.mae:.2f}"
-        )
+    for picture in pictures:
+        rows = [(picture.name, picture.quality)]
+        if picture.original is not None:
+            rows.append(("  against the original, enlarged back", picture.original))
+        for name, quality in rows:
+            ssim = "-" if math.isnan(quality.ssim) else f"{quality.ssim:.4f}"
+            numbers = (f"{value:.2f}" for value in (quality.rmse, quality.mae))
+            table.add_row(escape(name), f"{quality.psnr:.2f}", ssim, *numbers)
     out.print(table)
 
 
 _Thing = TypeVar("_Thing")
 
 
-def tracked(things: Sequence[_Thing], what: str) -> Iterable[_Thing]:
-    """The same things, with a bar of how many are done on a terminal."""
-    return track(things, what, console=err, transient=True, disable=not err.is_terminal)
-
-
-_STAGES = {"cover": "cover function", "joint": "all functions"}
+def tracked(things: Sequence[_Thing], what: str) -> Iterator[_Thing]:
+    """Yield the same things, and show how many are done."""
+    with counting() as advance:
+        for index, thing in enumerate(things):
+            advance(what, index, len(things))
+            yield thing
 
 
 @contextmanager
-def training_bar(secrets: int) -> Iterator[OnProgress | None]:
-    """A live display of training on a terminal: stage, step, PSNR of each picture, time left. Quiet elsewhere.
+def counting() -> Iterator[Advance]:
+    """Show how far some long loops are: bars on a terminal, a line every 10 seconds elsewhere.
 
-    secrets: how many secret pictures there are. Yields what training is to call.
+    Yields:
+        What is to be called whenever something is done.
     """
-    if not err.is_terminal:
-        yield None
+    if not err.is_terminal or _notes.quiet:
+        lines = _Lines()
+        yield lambda what, done, total: lines.show(f"{what}: {done} of {total}")
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[detail]}"))
+    with Progress(*columns, console=err, transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def advance(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(escape(what), detail="")
+            bar.update(tasks[what], completed=done, total=total, detail=f"{done}/{total}")
+
+        yield advance
+
+
+@contextmanager
+def training_bar(secrets: int) -> Iterator[OnProgress]:
+    """Show training: stage, step, PSNR of each picture, time left.
+
+    Live on a terminal, as a line every 10 seconds elsewhere.
+
+    Args:
+        secrets: how many secret pictures there are.
+
+    Yields:
+        What training is to call.
+    """
+    names = ["stego" if secrets else "cover", *(f"secret {n}" for n in range(1, secrets + 1))]
+    if not err.is_terminal or _notes.quiet:
+        yield _line_by_line(names)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -96,57 +150,86 @@ def training_bar(secrets: int) -> Iterator[OnProgress | None]:
         TextColumn("{task.fields[detail]}"),
     )
     with Progress(*columns, console=err, transient=True) as bar:
-        tasks: dict[str, TaskID] = {}
-        first = [0.0, 0.0]  # tiles that were done when the display began, and when that was
+        yield _on_bar(bar, names)
 
-        def show_tiles(event: TrainingProgress) -> None:
-            if "tiles" not in tasks:
-                tasks["tiles"] = bar.add_task(
-                    "all tiles", detail="", total=event.tiles, completed=event.tiles_done
-                )
-                first[:] = [event.tiles_done, time.monotonic()]
-            before, started = first
-            done = event.tiles_done - before
-            left = (
-                (time.monotonic() - started) / done * (event.tiles - event.tiles_done)
-                if done
-                else None
-            )
-            detail = f"{event.tiles_done}/{event.tiles}{_left(left)}"
-            bar.update(tasks["tiles"], completed=event.tiles_done, detail=detail)
 
-        def show(event: TrainingProgress) -> None:
-            if event.tiles_at_once < event.tiles:
-                show_tiles(event)
-            if event.stage not in tasks:
-                tasks[event.stage] = bar.add_task(_STAGES[event.stage], detail="")
-            names = [
-                "stego" if secrets else "cover",
-                *(f"secret {index}" for index in range(1, secrets + 1)),
-            ]
-            psnr = "  ".join(
-                f"{name} {value:.1f}" for name, value in zip(names, event.psnr, strict=False)
-            )
-            detail = f"step {event.step}/{event.steps}  {psnr} dB{_left(event.seconds_left)}"
-            bar.update(
-                tasks[event.stage], total=max(event.steps, 1), completed=event.step, detail=detail
-            )
+class _Lines:
+    """Prints a line where the last one is 10 seconds old."""
 
-        yield show
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def show(self, line: str) -> None:
+        if time.monotonic() - self._last >= LINE_EVERY:
+            self._last = time.monotonic()
+            _notes.print(line, markup=False)
+
+
+class _AllTiles:
+    """Guesses when all tiles will be done, from those that were done since it first looked."""
+
+    def __init__(self) -> None:
+        self._first: tuple[int, float] | None = None
+
+    def text(self, event: TrainingProgress) -> str:
+        """Tiles that are done of all, and the time left."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = event.tiles_done, now
+        before, started = self._first
+        done = event.tiles_done - before
+        left = None
+        if done:
+            left = (now - started) / done * (event.tiles - event.tiles_done)
+        return f"{event.tiles_done} of {event.tiles}{_left(left)}"
+
+
+def _line_by_line(names: list[str]) -> OnProgress:
+    lines, all_tiles = _Lines(), _AllTiles()
+
+    def show(event: TrainingProgress) -> None:
+        line = f"{_STAGES[event.stage]}: {_detail(event, names)}"
+        if event.tiles_at_once < event.tiles:
+            line = f"tiles {all_tiles.text(event)}; {line}"
+        lines.show(line)
+
+    return show
+
+
+def _on_bar(bar: Progress, names: list[str]) -> OnProgress:
+    tasks: dict[str, TaskID] = {}
+    all_tiles = _AllTiles()
+
+    def update(name: str, done: int, total: int, detail: str) -> None:
+        if name not in tasks:
+            tasks[name] = bar.add_task(name, detail="")
+        bar.update(tasks[name], completed=done, total=max(total, 1), detail=detail)
+
+    def show(event: TrainingProgress) -> None:
+        if event.tiles_at_once < event.tiles:
+            update("all tiles", event.tiles_done, event.tiles, all_tiles.text(event))
+        update(_STAGES[event.stage], event.step, event.steps, _detail(event, names))
+
+    return show
+
+
+def _detail(event: TrainingProgress, names: list[str]) -> str:
+    """Step and quality of the stage under way; decoys, which have no name, are left out."""
+    pairs = zip(names, event.psnr, strict=False)
+    psnr = ", ".join(f"{name} {value:.1f}" for name, value in pairs)
+    return f"step {event.step} of {event.steps}, {psnr} dB{_left(event.seconds_left)}"
 
 
 def _left(seconds: float | None) -> str:
-    return "" if seconds is None else f"  {duration(seconds)} left"
+    return "" if seconds is None else f", about {duration(seconds)} left"
 
 
 def duration(seconds: float) -> str:
     """Seconds as a person says them."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return (
-        f"{hours} h {minutes:02} min"
-        if hours
-        else f"{minutes} min {rest:02} s"
-        if minutes
-        else f"{rest} s"
-    )
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    if minutes:
+        return f"{minutes} min {rest:02} s"
+    return f"{rest} s"

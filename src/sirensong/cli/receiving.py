@@ -7,85 +7,91 @@ from typing import Annotated
 
 import typer
 
-from sirensong.carrier.file import load
 from sirensong.cli.arguments import (
     Carrier,
     MaskFile,
-    Output,
     Overwrite,
+    PictureOutput,
+    Quiet,
     Scale,
     SizeOption,
-    receiver_key,
+    check_picture_output,
+    open_carrier,
     render_size,
+    write_picture_output,
 )
 from sirensong.cli.console import out, print_note
+from sirensong.cli.keys import KeyOptions
+from sirensong.cli.parsing import with_options
+from sirensong.cli.paths import refuse_same
 from sirensong.errors import NoPictureError, SettingError
-from sirensong.files import refuse_existing
+from sirensong.files import STANDARD
 from sirensong.network.mask import read_mask
 from sirensong.network.rendering import render_uint8
-from sirensong.pictures.image import check_ending, write_picture
+from sirensong.pictures.image import RGB
 from sirensong.reveal import unlock
 
 
 def sample(
     carrier: Carrier,
-    output: Output,
+    output: PictureOutput,
     size: SizeOption = None,
     scale: Scale = None,
     overwrite: Overwrite = False,
+    quiet: Quiet = False,  # noqa: ARG001
 ) -> None:
     """Render the cover picture of a carrier, at any size."""
-    _check_output(output, overwrite)
-    stego = load(carrier)
+    refuse_same([("the output", output)], [("the carrier", carrier)])
+    check_picture_output(output, overwrite=overwrite)
+    stego = open_carrier(carrier)
     picture = render_uint8(stego, render_size((stego.height, stego.width), size, scale))
-    write_picture(output, picture, overwrite=overwrite)
-    _tell(output, picture.shape)
+    _write(output, picture, overwrite)
 
 
+@with_options
 def reveal(
     carrier: Carrier,
-    output: Output,
-    key: Annotated[Path | None, typer.Option("--key", help="your key file")] = None,
-    passphrase: Annotated[bool, typer.Option("--passphrase", help="ask for a passphrase")] = False,
-    passphrase_file: Annotated[
-        Path | None, typer.Option("--passphrase-file", help="read the passphrase from a file")
-    ] = None,
+    output: PictureOutput,
+    unlocking: KeyOptions,
     mask: MaskFile = None,
     size: SizeOption = None,
     scale: Scale = None,
     force: Annotated[
-        bool, typer.Option("--force", help="render the noise that a wrong key makes")
+        bool, typer.Option("--force", help="render the distorted cover that a wrong key makes")
     ] = False,
     overwrite: Overwrite = False,
+    quiet: Quiet = False,  # noqa: ARG001
 ) -> None:
     """Render the secret picture that a key stands for, at its own size or any other."""
-    _check_output(output, overwrite)
-    unlocking = receiver_key(key, passphrase, passphrase_file)
-    stego = load(carrier)
+    read = [("the carrier", carrier), *unlocking.files()]
+    if mask is not None:
+        read.append(("the mask", mask))
+    refuse_same([("the output", output)], read)
+    check_picture_output(output, overwrite=overwrite)
+    key = unlocking.read()
+    stego = open_carrier(carrier)
+    known = None if mask is None else read_mask(mask)
     try:
-        secret = unlock(
-            stego, unlocking, mask=None if mask is None else read_mask(mask), force=force
-        )
+        secret = unlock(stego, key, mask=known, force=force)
     except NoPictureError as error:
         raise NoPictureError(f"{error.message} in {carrier}", hint=error.hint) from None
     except SettingError as error:
         raise SettingError(f"{carrier}: {error.message}", hint=error.hint) from None
     if not secret.found:
-        print_note(f"the key opens nothing in {carrier}; this is the noise that it makes")
+        print_note(
+            f"the key opens nothing in {carrier}; "
+            "this is what a wrong key makes of the function: a distorted cover"
+        )
     elif not secret.intact:
         print_note(
-            f"the weights of {carrier} have changed since it was made; the picture may have suffered"
+            f"the weights of {carrier} have changed since it was made; "
+            "the picture may have suffered"
         )
     picture = render_uint8(secret, render_size((secret.height, secret.width), size, scale))
-    write_picture(output, picture, overwrite=overwrite)
-    _tell(output, picture.shape)
+    _write(output, picture, overwrite)
 
 
-def _check_output(output: Path, overwrite: bool) -> None:
-    """Refuse what cannot be written before any work is done."""
-    check_ending(output)
-    refuse_existing(output, overwrite=overwrite)
-
-
-def _tell(output: Path, shape: tuple[int, ...]) -> None:
-    out.print(f"{output}: {shape[1]}x{shape[0]}", markup=False)
+def _write(output: Path, picture: RGB, overwrite: bool) -> None:
+    write_picture_output(output, picture, overwrite=overwrite)
+    if str(output) != STANDARD:
+        out.print(f"{output}: {picture.shape[1]}x{picture.shape[0]}", markup=False)

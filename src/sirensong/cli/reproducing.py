@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from sirensong.cli.arguments import Quiet
 from sirensong.cli.batching import Cluster, Workers, check_workers
-from sirensong.cli.console import err, out
+from sirensong.cli.console import counting, err, out
 from sirensong.errors import FileError, SettingError
-from sirensong.files import told
-from sirensong.training.recipe import RECIPES
+from sirensong.files import file_errors
+from sirensong.lab.reproduce import ablations, attacks, random_keys, siastegnet, sizes, visual
+from sirensong.lab.reproduce.report import markdown_table, write_report
+from sirensong.lab.reproduce.study import Experiment, Shown, Study, Table, run_items
+from sirensong.training.recipe import find_recipe
 
 _QUICK = 2  # sets of pictures
+_MODULES = (visual, sizes, ablations, attacks, siastegnet, random_keys)
 
 
 def reproduce(
     name: Annotated[
         str,
         typer.Argument(
-            help="table1, table2, table3, fig6, fig7, fig8, fig9, fig10, fig11, fig12a, fig12b, fig13, fig14, or all",
+            help="table1, table2, table3, fig6, fig7, fig8, fig9, fig10, fig11, fig12a, fig12b, "
+            "fig13, fig14, or all",
             show_default=False,
         ),
     ],
@@ -36,7 +39,8 @@ def reproduce(
         Path | None,
         typer.Option(
             "--data",
-            help="a folder with celebahq, coco and div2k  [default: scikit-image's photographs]",
+            help="a folder with celebahq, coco and div2k",
+            show_default="scikit-image's photographs",
         ),
     ] = None,
     images: Annotated[
@@ -53,66 +57,55 @@ def reproduce(
     ] = False,
     workers: Workers = None,
     cluster: Cluster = None,
+    quiet: Quiet = False,  # noqa: ARG001
 ) -> None:
-    """Repeat an experiment of the paper, and report it beside the paper's numbers. What is finished is not done again."""
-    from sirensong.lab.reproduce import ablations, attacks, random_keys, siastegnet, sizes, visual
-    from sirensong.lab.reproduce.report import write_report
-    from sirensong.lab.reproduce.study import Study, run_items
+    """Repeat an experiment of the paper, and report it beside the paper's numbers.
 
-    modules = (visual, sizes, ablations, attacks, siastegnet, random_keys)
-    every = [experiment for module in modules for experiment in module.EXPERIMENTS]
-    known = {
-        experiment.name: experiment
-        for experiment in sorted(every, key=lambda experiment: experiment.place)
-    }
-    if name != "all" and name not in known:
-        raise SettingError(f"experiments are {', '.join(known)} and all, got {name}")
-    if recipe not in RECIPES:
-        raise SettingError(f"recipe is {' or '.join(RECIPES)}, got {recipe}")
+    Results are in NAME.jsonl; what is finished is not done again.
+    """
+    started = time.monotonic()
+    chosen = _experiments(name)
+    study = _study(output, data, _QUICK if quick else images, recipe)
+    check_workers(workers)
+    sections: list[tuple[str, list[Shown]]] = []
+    with counting() as advance:
+        for experiment in chosen:
+            tell = partial(advance, experiment.name)
+            results = run_items(experiment, study, workers=workers, cluster=cluster, advance=tell)
+            sections.append((experiment.name, list(experiment.show(results))))
+    scale = f"N = {study.images}"
+    if quick:
+        scale = f"quick: {scale}, too small to conclude from"
+    source = "own data" if data else "scikit-image"
+    heading = f"Sirensong: the paper's experiments ({scale}; recipe {recipe}; {source})"
+    report = write_report(output, heading, sections)
+    for _, shown in sections:
+        for table in shown:
+            if isinstance(table, Table):
+                out.print(f"{table.title}\n\n{markdown_table(table)}\n", markup=False)
+    page, seconds = report.with_suffix(".html").name, time.monotonic() - started
+    err.print(f"{report}, {page} ({seconds:.0f} s)", markup=False)
+
+
+def _experiments(name: str) -> list[Experiment]:
+    """The experiments of a name, in the paper's order."""
+    every = [experiment for module in _MODULES for experiment in module.EXPERIMENTS]
+    every.sort(key=lambda experiment: experiment.place)
+    known = {experiment.name: experiment for experiment in every}
+    if name == "all":
+        return every
+    if name not in known:
+        raise SettingError(f"experiments are {', '.join(known)} and all, got {name!r}")
+    return [known[name]]
+
+
+def _study(output: Path, data: Path | None, images: int, recipe: str) -> Study:
+    """Settings as the user gave them, and a folder for results."""
+    study = Study(data, images, find_recipe(recipe), output)
     if images < 1:
         raise SettingError(f"images must be at least 1, got {images}")
-    check_workers(workers)
     if data is not None and not data.is_dir():
         raise FileError(f"no folder {data}")
-    with told("make", output):
+    with file_errors("make", output):
         output.mkdir(parents=True, exist_ok=True)
-    study = Study(data, _QUICK if quick else images, RECIPES[recipe], output)
-    parts, begun = [], time.monotonic()
-    with _bar() as advance:
-        for experiment in known.values() if name == "all" else [known[name]]:
-            rows = run_items(
-                experiment,
-                study,
-                workers=workers,
-                cluster=cluster,
-                advance=partial(advance, experiment.name),
-            )
-            parts.append((experiment.name, experiment.show(rows)))
-    scale = (
-        f"quick: N = {study.images}, too small to conclude from" if quick else f"N = {study.images}"
-    )
-    heading = f"Sirensong: the paper's experiments ({scale}; recipe {recipe}; {'own data' if data else 'scikit-image'})"
-    report = write_report(output, heading, parts)
-    out.print(
-        f"{report}, {report.with_suffix('.html').name} ({time.monotonic() - begun:.0f} s)",
-        markup=False,
-    )
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A live display of each experiment's items on a terminal; quiet elsewhere."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        console=err,
-    ) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def advance(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bar.add_task(name, visible=err.is_terminal)
-            bar.update(tasks[name], completed=done, total=total)
-
-        yield advance
+    return study

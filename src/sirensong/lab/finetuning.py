@@ -38,6 +38,9 @@ def finetune(
         on_progress: called with a Progress a few times a second; if it returns False, the run
             stops.
 
+    Returns:
+        The function with the trained weights.
+
     Raises:
         SettingError: a setting or the picture's size is out of range.
         MissingDependencyError: torch is not installed.

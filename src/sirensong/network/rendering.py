@@ -120,10 +120,10 @@ def render_uint8(function: Function, size: Size) -> RGB:
         [[[128, 128, 128]]]
     """
     size = _checked(size)
-    levels = np.empty((*size, 3), np.uint8)
+    image = np.empty((*size, 3), np.uint8)
     for rows, band in _bands(function, size):
-        levels[rows] = to_uint8(band)
-    return levels
+        image[rows] = to_uint8(band)
+    return image
 
 
 def preview(function: Function, size: Size) -> bytes:

@@ -135,7 +135,7 @@ class Grid:
         if height * width > LARGEST_TILE * self.tiles:
             raise SettingError(
                 f"{picture} is too large for {tiles} of at most 512x512",
-                hint="make it smaller with --size, or tiles more with --tile-size",
+                hint="make it smaller with --size or --secret-size, or tiles more with --tile-size",
             )
 
     def patch(self, tile: int, size: tuple[int, int]) -> Patch:

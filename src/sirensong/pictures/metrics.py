@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from sirensong.errors import MissingDependencyError, SettingError
-from sirensong.pictures.image import RGB, Pixels, to_uint8
+from sirensong.pictures.image import RGB, ImageLike, read_picture
 
 SSIM_WINDOW = 11  # pixels a side: a Gaussian of sigma 1.5 cut at 3.5 sigma, as Wang et al. have it
 _BAND = 2**18  # pixels, about
@@ -45,19 +45,21 @@ class Quality:
         }
 
 
-def measure(picture: Pixels | RGB, render: Pixels | RGB) -> Quality:
+def measure(picture: ImageLike, render: ImageLike) -> Quality:
     """Compare a render with the picture that it stands for.
 
     Args:
-        picture: Colours, (height, width, 3), in 8 bits, or in [0, 1] and rounded to 8 bits here.
-        render: Colours of the same shape.
+        picture: A path, a PIL image or an array; colours in [0, 1] are rounded to 8 bits here.
+        render: A picture of the same size, in any of these forms.
 
     Returns:
         PSNR, RMSE and MAE over all samples, and SSIM with Wang et al.'s Gaussian window as the mean
         over the channels.
 
     Raises:
-        SettingError: The shapes differ.
+        SettingError: The sizes differ, or an argument is not an image.
+        FileError: A file cannot be read.
+        FormatError: A file is not an image.
         MissingDependencyError: scikit-image is not installed.
 
     Example:
@@ -67,25 +69,25 @@ def measure(picture: Pixels | RGB, render: Pixels | RGB) -> Quality:
         >>> round(quality.psnr, 2), quality.rmse, quality.mae
         (13.98, 51.0, 51.0)
     """
-    if picture.shape != render.shape:
-        raise SettingError(
-            f"cannot compare pictures of different shapes: {picture.shape} and {render.shape}"
-        )
+    one, other = read_picture(picture).rgb, read_picture(render).rgb
+    if one.shape != other.shape:
+        sizes = " and ".join(f"{image.shape[1]}x{image.shape[0]}" for image in (one, other))
+        raise SettingError(f"cannot compare pictures of different sizes: {sizes}")
     squares, absolutes = 0, 0
-    for rows in _bands(0, len(picture), picture.shape[1]):
-        difference = to_uint8(picture[rows]).astype(np.int64) - to_uint8(render[rows])
+    for rows in _bands(0, len(one), one.shape[1]):
+        difference = one[rows].astype(np.int64) - other[rows]
         squares += int(np.square(difference).sum())
         absolutes += int(np.abs(difference).sum())
-    mse = squares / picture.size
+    mse = squares / one.size
     return Quality(
         psnr=psnr_of(mse / 255**2),
-        ssim=_ssim(picture, render),
+        ssim=_ssim(one, other),
         rmse=math.sqrt(mse),
-        mae=absolutes / picture.size,
+        mae=absolutes / one.size,
     )
 
 
-def _ssim(picture: Pixels | RGB, render: Pixels | RGB) -> float:
+def _ssim(picture: RGB, render: RGB) -> float:
     """Mean over the pixels around which a whole window fits, band by band."""
     try:
         # of this module alone: the others load scipy.stats, half a second
@@ -101,8 +103,8 @@ def _ssim(picture: Pixels | RGB, render: Pixels | RGB) -> float:
     for rows in _bands(margin, height - margin, picture.shape[1]):
         with_neighbours = slice(rows.start - margin, rows.stop + margin)
         mean = structural_similarity(
-            to_uint8(picture[with_neighbours]),
-            to_uint8(render[with_neighbours]),
+            picture[with_neighbours],
+            render[with_neighbours],
             data_range=255,
             channel_axis=-1,
             gaussian_weights=True,

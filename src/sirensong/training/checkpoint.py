@@ -147,7 +147,7 @@ class Checkpoint:
             stage: "cover" or "joint".
             tiles: those that were trained.
             trained: their functions.
-            errors: of each function, as the state has them.
+            errors: of each function's whole render.
             elapsed: seconds that the run has taken.
 
         Raises:

@@ -12,7 +12,7 @@ from sirensong.training.recipe import Phase
 
 
 def perturb(shared: Parameters, phase: Phase, rng: torch.Generator) -> Parameters:
-    """Prune and disturb shared weights before a step looks at them.
+    """Prune shared weights and add noise to them before a step looks at them.
 
     The step's gradient is applied to the weights as they were. Biases stay.
 

@@ -17,7 +17,6 @@ from sirensong.network.siren import Architecture, Layer, Weights, evaluate
 from sirensong.network.substitution import Positions, Values
 from sirensong.network.tiles import Grid
 from sirensong.pictures.image import RGB, from_uint8
-from sirensong.pictures.metrics import psnr_of
 
 _CHUNK = 16384  # points rendered at a time
 _TILE_AXES = (0, 1, 0)  # of the first, hidden and last matrices; functions are on the next axis
@@ -197,10 +196,11 @@ class Problem:
         last_bias = gradient.last_bias.view(self.tiles, -1, 3).sum(1)
         return Parameters(first, hidden, last, biases, last_bias)
 
-    def psnr(self, shared: Parameters) -> list[float]:
-        """PSNR of each of the F pictures' renders, in dB, over the tiles that are here (Eq. 13).
+    def errors(self, shared: Parameters) -> list[float]:
+        """Mean squared error of each of the F pictures' renders, over the tiles that are here.
 
-        Renders are rounded to 8 bits, as they are written.
+        On colours in [-1, 1], like the errors of a pass; renders are rounded to 8 bits, as they
+        are written.
         """
         every, each = self.weights(shared), self.functions // self.tiles
         errors, samples = torch.zeros(each, dtype=torch.float64), [0] * each
@@ -216,8 +216,7 @@ class Problem:
                 errors[index % each] += difference.square().sum().cpu()
             samples[index % each] += target.colours.numel()
         return [
-            psnr_of(error / count / 255**2)
-            for error, count in zip(errors.tolist(), samples, strict=True)
+            error / count / 127.5**2 for error, count in zip(errors.tolist(), samples, strict=True)
         ]
 
     def trained(self) -> Tensor:

@@ -171,6 +171,10 @@ class Recipe:
             raise SettingError(f"optimizer must be muon or adam, got {self.optimizer!r}")
         if self.tile is not None and self.tile < 1:
             raise SettingError(f"tile must be at least 1, got {self.tile}")
+        if self.hidden_features is not None and self.hidden_features < 1:
+            raise SettingError(f"hidden features must be at least 1, got {self.hidden_features}")
+        if self.omega is not None and not self.omega > 0:
+            raise SettingError(f"omega must be above 0, got {self.omega:g}")
         if not 0 <= self.functions <= SLOTS:
             raise SettingError(f"functions must be 0 to {SLOTS}, got {self.functions}")
         if self.decoys not in KINDS:
@@ -203,8 +207,11 @@ class Recipe:
         """
         side = math.sqrt(height * width / self.grid(height, width).tiles)
         grown = _WIDTH_STEP * round(self.features * side / _WIDTH_STEP)
-        features = self.hidden_features or min(_LARGEST_WIDTH, max(_WIDTH_STEP, grown))
-        omega = self.omega or min(_LARGEST_OMEGA, _OMEGA * side)
+        features, omega = self.hidden_features, self.omega
+        if features is None:
+            features = min(_LARGEST_WIDTH, max(_WIDTH_STEP, grown))
+        if omega is None:
+            omega = min(_LARGEST_OMEGA, _OMEGA * side)
         return Architecture(features, self.hidden_layers, omega)
 
     def with_steps(self, joint: int | None = None, *, cover: int | None = None) -> Recipe:
@@ -285,8 +292,8 @@ FINETUNING = Recipe(
     adam_rate=1e-4,
     last_rate=1e-4,
 )
-"""For a published function that is trained on (`sirensong.lab.finetuning`): its cover phase, without
-Muon, whose first steps are large whatever is left to learn.
+"""For a published function that is trained on (`sirensong.lab.finetuning`). It has no Muon, whose
+first steps are large whatever is left to learn.
 """
 
 RECIPES = {recipe.name: recipe for recipe in (FAST, PAPER)}

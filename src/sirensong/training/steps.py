@@ -84,8 +84,8 @@ def train_jointly(
     """Train the weights that all functions share (section 3.5, Eq. 7 to 10).
 
     Returns:
-        The stego functions of these tiles, and the mean squared error of each function as training
-        reported it last, on colours in [-1, 1].
+        The stego functions of these tiles, and the mean squared error of each function's whole
+        render, in 8 bits, on colours in [-1, 1].
     """
     trained, errors = _train(
         job,
@@ -206,8 +206,9 @@ def _train(
                 kept.write(stage, tiles, state, job.elapsed)
             raise
 
+    problem = make_problem()
     trained = train(
-        make_problem(),
+        problem,
         job.recipe,
         schedule,
         state,
@@ -216,9 +217,10 @@ def _train(
         on_step=after_step,
         on_report=report,
     )
+    errors = problem.errors(trained)
     if kept is not None:
-        kept.finish(stage, tiles, trained, state.errors, job.elapsed)
-    return trained, state.errors
+        kept.finish(stage, tiles, trained, errors, job.elapsed)
+    return trained, errors
 
 
 def _tell(

@@ -1,7 +1,11 @@
-"""Figure 12b: who is trained on and who is judged, what the control is, and that the table says where 50 % says nothing."""
+"""Figure 12b: who is trained on and who is judged, what the control is, and what the table says.
+
+It says where 50 % says nothing.
+"""
 
 import dataclasses
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,13 +17,7 @@ from sirensong.lab.steganalysis import siastegnet as detector
 from sirensong.training import recipe as recipes
 
 TINY = dataclasses.replace(
-    recipes.FAST,
-    cover_steps=1,
-    joint_steps=2,
-    tile=None,
-    features=0.25,
-    hidden_layers=2,
-    ratio=0.05,
+    recipes.FAST.with_steps(2, cover=1), tile=None, features=0.25, hidden_layers=2, ratio=0.05
 )
 (FIG12B,) = siastegnet.EXPERIMENTS
 
@@ -37,29 +35,31 @@ def setting(tmp_path):
     return study.Study(None, 1, TINY, tmp_path)
 
 
-def row(comparison, pairs, unseen, judged=50):
-    return {
-        "comparison": comparison, "pairs": pairs, "pictures": 100, "steps": 9, "known": 1.0, "unseen": unseen, "judged": judged
-    }  # fmt: skip
+def judged(comparison, pairs, unseen):
+    """The result of an item that judged 50 pictures."""
+    settings = {"comparison": comparison, "pairs": pairs, "pictures": 100, "steps": 9}
+    return settings | {"known": 1.0, "unseen": unseen, "judged": 50}
 
 
-def verdicts(*rows):
-    table, _ = siastegnet._show([{"function": "decoys", "index": 0, "path": "x"}, *rows])
+def verdicts(*records):
+    kept = {"function": "decoys", "index": 0, "path": "x"}
+    table, _ = siastegnet._show(study.Results(Path("nowhere"), [kept, *records]))
     return [(cells[1], cells[2], cells[-1]) for cells in table.rows]
 
 
 def test_it_runs_and_is_not_done_again(setting, monkeypatch):
-    rows = study.run_items(FIG12B, setting)
-    assert [found["pairs"] for found in rows if "comparison" in found] == [1, 2, 3] * 3
+    results = study.run_items(FIG12B, setting)
+    pairs = [record["pairs"] for record in results.records if "comparison" in record]
+    assert pairs == [1, 2, 3] * 3
     assert len(list((setting.output / "functions").rglob("*.safetensors"))) == 8
-    table, figure = FIG12B.show(rows)
+    table, figure = FIG12B.show(results)
     assert {len(cells) for cells in table.rows} == {len(table.columns)}
     assert "4 pictures" in table.notes[0]
     assert "1 of them held out" in table.notes[0]
     assert all(x == [1, 2, 3] for x, _ in figure.lines.values())
     monkeypatch.setattr(siastegnet, "keep", pytest.fail)
-    monkeypatch.setattr(siastegnet, "_work", pytest.fail)
-    assert study.run_items(FIG12B, setting) == rows
+    monkeypatch.setattr(siastegnet, "_train_and_judge", pytest.fail)
+    assert study.run_items(FIG12B, setting) == results
 
 
 def test_no_picture_is_trained_on_and_judged(setting, monkeypatch):
@@ -67,7 +67,7 @@ def test_no_picture_is_trained_on_and_judged(setting, monkeypatch):
     shown = []
     monkeypatch.setattr(detector, "train", lambda *given: shown.append(given[:2]))
     monkeypatch.setattr(detector, "accuracy", lambda _, *given: shown.append(given) or 0.5)
-    siastegnet._work(setting, "control", 4, 2, 1)
+    siastegnet._train_and_judge(setting, "control", 4, 2, 1)
     (known, known_stego), again, (unseen, unseen_stego) = shown
     photographs = [siastegnet._look(setting, "photograph", index) for index in range(4)]
     np.testing.assert_array_equal(known, photographs[1:3])
@@ -99,26 +99,23 @@ def test_lsb_matching_changes_a_quarter_by_one():
 
 def test_the_table_says_where_chance_says_nothing():
     told = verdicts(
-        row("control", 20, 0.88), row("control", 75, 0.9),
-        row("paper", 20, 0.52), row("paper", 75, 0.52),
-        row("secrets", 20, 0.66), row("secrets", 75, 0.64),
-    )  # fmt: skip
+        judged("control", 20, 0.88),
+        judged("control", 75, 0.9),
+        judged("paper", 20, 0.52),
+        judged("paper", 75, 0.52),
+        judged("secrets", 20, 0.66),  # 33 of 50: beyond 1.96 deviations, 31.93
+        judged("secrets", 75, 0.64),
+    )
     assert told == [
         ("photograph with LSB matching", "20", "control FAILED: below 90 %"),
         ("photograph with LSB matching", "75", "control passed"),
         ("render of a stego function", "20", "nothing: the control failed"),
         ("render of a stego function", "75", "no better than chance, where the control is found"),
-        (
-            "render of a stego function",
-            "20",
-            "tells them apart",
-        ),  # 33 of 50: beyond 1.96 deviations, 31.93
+        ("render of a stego function", "20", "tells them apart"),
         ("render of a stego function", "75", "tells them apart"),
     ]
-    assert (
-        verdicts(row("control", 9, 0.95), row("paper", 9, 0.62))[1][2]
-        == "no better than chance, where the control is found"
-    )
+    told = verdicts(judged("control", 9, 0.95), judged("paper", 9, 0.62))
+    assert told[1][2] == "no better than chance, where the control is found"
 
 
 def test_pictures_grow_with_n_but_none_comes_twice(setting, tmp_path):
@@ -142,4 +139,4 @@ def test_it_says_that_torch_is_missing(setting, monkeypatch):
     monkeypatch.delitem(sys.modules, "sirensong.lab.steganalysis.siastegnet")
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingDependencyError, match="SiaStegNet needs torch"):
-        siastegnet._work(setting, "control", 4, 2, 1)
+        siastegnet._train_and_judge(setting, "control", 4, 2, 1)

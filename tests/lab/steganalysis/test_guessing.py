@@ -1,4 +1,4 @@
-"""Guessing keys by looks: what counts as natural, how the right key fares, and whether a partly right one stands out."""
+"""Guessing keys by looks: what counts as natural, and how right and partly right keys fare."""
 
 import json
 

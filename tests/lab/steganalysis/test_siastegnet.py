@@ -1,4 +1,4 @@
-"""SiaStegNet: its size, kernels and loss against numbers worked out by hand, and training that finds plain changes and repeats."""
+"""SiaStegNet: size, kernels and loss against numbers by hand; training finds plain changes."""
 
 import math
 
@@ -8,9 +8,16 @@ import torch
 
 from sirensong.errors import SettingError
 from sirensong.lab.steganalysis import siastegnet
-from sirensong.lab.steganalysis.siastegnet import Budget, KeNet, accuracy, loss, srm_kernels, train
+from sirensong.lab.steganalysis.siastegnet import (
+    KeNet,
+    TrainingSettings,
+    accuracy,
+    loss,
+    srm_kernels,
+    train,
+)
 
-SHORT = Budget(3, pairs=2)
+SHORT = TrainingSettings(3, pairs=2)
 
 
 def smooth(count, height=12, width=14):
@@ -104,7 +111,10 @@ def test_a_network_starts_at_its_residuals_and_with_idle_blocks():
 
 
 def test_halves_are_compared():
-    """Alike, they are a hundred-thousandth apart (1e-6 in each of 128 features); an odd last column is seen by neither."""
+    """Alike, they are a hundred-thousandth apart: 1e-6 in each of 128 features.
+
+    An odd last column is seen by neither.
+    """
     network = KeNet().eval()
     half = torch.randint(0, 256, (3, 1, 11, 6)).float()
     logits, left, right = network(torch.cat([half, half, torch.zeros(3, 1, 11, 1)], 3))
@@ -145,7 +155,7 @@ def test_the_loss_by_hand():
 
 def test_training_finds_plain_noise_in_pictures_it_has_not_seen():
     greys = smooth(24)
-    network = train(greys[:16], noisy(greys)[:16], Budget(24, pairs=8))
+    network = train(greys[:16], noisy(greys)[:16], TrainingSettings(24, pairs=8))
     assert accuracy(network, greys[16:], noisy(greys)[16:]) > 0.9
     assert accuracy(network, noisy(greys)[16:], greys[16:]) < 0.1
     assert accuracy(network, greys[16:], greys[16:]) == 0.5
@@ -163,16 +173,16 @@ def test_training_repeats_by_its_seed_and_leaves_the_global_generator():
     assert not np.array_equal(first, other)
 
 
-def batches(budget, height=12, width=14, count=5):
+def batches(settings, height=12, width=14, count=5):
     """Batches of pictures whose samples say which picture they are of, and where in it."""
     places = np.arange(height * width).reshape(height, width) % 40
     covers = np.stack([places + 40 * index for index in range(count)]).astype(np.uint8)
-    found = siastegnet._batches(covers, covers + 1, budget, np.random.default_rng(0))
+    found = siastegnet._batches(covers, covers + 1, settings, np.random.default_rng(0))
     return covers, [next(found).numpy()[:, 0] for _ in range(20)]
 
 
 def test_pairs_are_turned_and_cut_alike_and_all_are_seen():
-    covers, found = batches(Budget(1, pairs=5, crop=10))
+    covers, found = batches(TrainingSettings(1, pairs=5, crop=10))
     for batch in found:
         np.testing.assert_array_equal(batch[5:], batch[:5] + 1)
         assert sorted({int(part.mean()) // 40 for part in batch[:5]}) == [0, 1, 2, 3, 4]
@@ -185,7 +195,7 @@ def test_pairs_are_turned_and_cut_alike_and_all_are_seen():
 
 
 def test_without_pairs_covers_and_stegos_are_drawn_apart():
-    _, found = batches(Budget(1, pairs=3, paired=False))
+    _, found = batches(TrainingSettings(1, pairs=3, paired=False))
     assert any((batch[3:] != batch[:3] + 1).any() for batch in found)
     assert found[0].shape == (6, 12, 14)
 
@@ -202,7 +212,7 @@ def test_without_pairs_covers_and_stegos_are_drawn_apart():
 def test_what_is_too_small_is_refused(size, crop, told):
     greys = smooth(2, *size)
     with pytest.raises(SettingError, match=told):
-        train(greys, greys, Budget(1, crop=crop))
+        train(greys, greys, TrainingSettings(1, crop=crop))
 
 
 def test_the_smallest_picture_is_taken():
@@ -217,6 +227,6 @@ def test_pictures_come_in_pairs(covers, stegos):
 
 
 @pytest.mark.parametrize("given", [{"steps": 0}, {"steps": 1, "pairs": 0}])
-def test_a_budget_of_nothing_is_refused(given):
+def test_settings_of_nothing_is_refused(given):
     with pytest.raises(SettingError, match="at least 1"):
-        Budget(**given)
+        TrainingSettings(**given)

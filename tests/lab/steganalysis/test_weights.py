@@ -1,77 +1,70 @@
-"""Detectors in the space of weights: they find what is there, and nothing where nothing is."""
+"""Detectors in the space of weights: their features, and the command that compares two folders."""
 
+import csv
 import json
 
 import numpy as np
 import pytest
-from sklearn.metrics import auc, roc_auc_score, roc_curve
 
+import sirensong
 from functions import initial, stack
 from sirensong import cli
 from sirensong.carrier.file import save
 from sirensong.carrier.stego import StegoFunction
-from sirensong.errors import SettingError
-from sirensong.lab.steganalysis.weights import area, detect, histogram, roc, statistics
+from sirensong.lab.steganalysis import weights
+from sirensong.lab.steganalysis.weights import best_single, detect, histogram, statistics
+from sirensong.network.siren import Architecture
 from sirensong.network.tiles import Grid
+
+TILES = Grid(1, 2)
+NAMES = [
+    "histogram, SVM poly (the paper's)",
+    "histogram, SVM rbf (the paper's)",
+    "statistics, logistic regression",
+    "statistics, gradient boosting",
+    "best single statistic",
+]
+
+
+@pytest.fixture(autouse=True)
+def few_trees(monkeypatch):
+    monkeypatch.setattr(weights, "_TREES", 5)
 
 
 @pytest.fixture(scope="module")
 def population(architecture):
     """Make functions of random weights, whose second matrix is scaled by `gain`."""
 
-    def make(count, gain, seed):
+    def make(count, gain, seed, *, architecture=architecture, grid=TILES):
         rng = np.random.default_rng(seed)
         functions = []
         for _ in range(count):
-            tiles = stack([initial(architecture, rng) for _ in range(2)])
+            tiles = stack([initial(architecture, rng) for _ in range(grid.tiles)])
             first, second, *rest = tiles
-            changed = (
-                first,
-                second._replace(weight=(second.weight * gain).astype(np.float32)),
-                *rest,
-            )
-            functions.append(
-                StegoFunction(
-                    architecture, Grid(1, 2), changed, 4, 6, rng.bytes(32), rng.bytes(2048)
-                )
-            )
+            scaled = second._replace(weight=(second.weight * gain).astype(np.float32))
+            changed = (first, scaled, *rest)
+            nonce, slots = rng.bytes(32), rng.bytes(2048)
+            functions.append(StegoFunction(architecture, grid, changed, 4, 6, nonce, slots))
         return functions
 
     return make
 
 
 def test_equal_populations_are_not_told_apart(population):
-    for detection in detect(population(30, 1.0, 1), population(30, 1.0, 2)):
-        assert 0.2 < detection.auc < 0.8, detection
-        assert detection.low <= detection.auc <= detection.high
-    assert (
-        sum(
-            detection.guessing
-            for detection in detect(population(30, 1.0, 3), population(30, 1.0, 4))
-        )
-        >= 4
-    )
+    found = detect(population(12, 1.0, 1), population(12, 1.0, 2), permutations=20)
+    assert not found.told_apart
+    assert [detection.name for detection in found.detections] == NAMES
+    for detection in found.detections:
+        assert 0 <= detection.low <= detection.auc <= detection.high <= 1
 
 
 def test_another_spread_of_one_layer_is_found_by_statistics(population):
-    found = {
-        detection.name: detection
-        for detection in detect(population(20, 1.0, 1), population(20, 1.3, 2))
-    }
-    for name in (
-        "statistics, logistic regression",
-        "statistics, gradient boosting",
-        "best single statistic",
-    ):
-        assert found[name].auc > 0.9
-        assert not found[name].guessing
-
-
-def test_twins_are_judged_together(population):
-    """Each function of one side is a copy of one of the other: a detector that had seen the twin would answer wrong, not guess."""
-    twins = population(25, 1.0, 5)
-    for detection in detect(twins, twins):
-        assert detection.auc == pytest.approx(0.5, abs=0.12), detection
+    found = detect(population(12, 1.0, 1), population(12, 1.3, 2), permutations=20)
+    assert found.told_apart
+    assert found.sizes == (12, 12)
+    for detection in found.detections[2:]:
+        assert detection.auc > 0.9
+        assert detection.p == 1 / 21
 
 
 def test_the_histogram_is_of_all_parameters(population):
@@ -88,49 +81,150 @@ def test_statistics_are_those_of_numpy(population):
     (stego,) = population(1, 1.0, 8)
     features = statistics(stego).reshape(4, -1)
     weight = stego.weights[1].weight
+    assert features.shape == (4, 33)
     assert features[1, :2] == pytest.approx([weight.mean(), weight.std()], rel=1e-5)
     largest = np.mean([np.linalg.norm(tile, 2) for tile in weight])
     assert features[1, -9] == pytest.approx(largest, rel=1e-5)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_area_is_scikit_learns(seed):
-    rng = np.random.default_rng(seed)
-    negative, positive = rng.integers(0, 9, 40).astype(float), rng.integers(2, 11, 30).astype(float)
-    expected = roc_auc_score([0] * 40 + [1] * 30, [*negative, *positive])
-    assert area(negative, positive) == pytest.approx(expected)
+def test_the_best_single_feature_is_taken_with_its_sign():
+    """The second tells most, downwards; the third says nothing, the first less."""
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    known = np.array([[1, 9, 5], [2, 8, 5], [5, 7, 5], [3, 3, 5], [4, 2, 5], [6, 1, 5.0]])
+    unseen = np.array([[0, 4, 1], [9, -6, 2.0]])
+    assert best_single(known, labels, unseen).tolist() == [-4, 6]
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_curve_is_scikit_learns(seed):
-    rng = np.random.default_rng(seed)
-    negative, positive = rng.integers(0, 9, 40).astype(float), rng.integers(2, 11, 30).astype(float)
-    expected = roc_curve([0] * 40 + [1] * 30, [*negative, *positive], drop_intermediate=False)
-    found = roc(negative, positive)
-    np.testing.assert_allclose(found[0], expected[0])
-    np.testing.assert_allclose(found[1], expected[1])
-    assert auc(*found) == pytest.approx(area(negative, positive))
+def write(folder, functions, names=None):
+    folder.mkdir()
+    for index, stego in enumerate(functions):
+        save(folder / f"{names[index] if names else index}.safetensors", stego)
 
 
-def test_too_few_functions_are_refused(population):
-    with pytest.raises(SettingError, match="at least 5 functions of each kind, got 4 and 5"):
-        detect(population(4, 1.0, 1), population(5, 1.0, 2))
+@pytest.fixture
+def attack(tmp_path, capsys):
+    """Run `attack weights` on the folders clean and stego; returns its exit code and its output."""
+
+    def run(*options):
+        folders = [str(tmp_path / "clean"), str(tmp_path / "stego")]
+        code = cli.run(["attack", "weights", *folders, "--permutations", "20", *options])
+        return code, *capsys.readouterr()
+
+    return run
 
 
-def test_the_command(population, tmp_path, capsys):
-    for name, gain in (("clean", 1.0), ("stego", 1.5)):
-        (tmp_path / name).mkdir()
-        for index, stego in enumerate(population(8, gain, len(name))):
-            save(tmp_path / name / f"{index}.safetensors", stego)
-    assert (
-        cli.run(["attack", "weights", str(tmp_path / "clean"), str(tmp_path / "stego"), "--json"])
-        == 0
+def test_the_command_tells_how_many_and_how_sure(population, tmp_path, attack):
+    write(tmp_path / "clean", population(10, 1.0, 5))
+    write(tmp_path / "stego", population(12, 1.5, 6))
+    code, told, _ = attack("--json")
+    found = json.loads(told)
+    assert code == 0
+    assert (found["name"], found["version"]) == ("attack weights", sirensong.__version__)
+    assert found["clean"] == {"folder": str(tmp_path / "clean"), "files": 10, "skipped": {}}
+    assert found["suspected"]["files"] == 12
+    assert found["told_apart"] is True
+    assert found["p"] == round(1 / 21, 4)
+    assert found["permutations"] == 20
+    assert found["confidence"] == pytest.approx(0.99)
+    assert [detector["name"] for detector in found["detectors"]] == NAMES
+    assert found["detectors"][4]["auc"] > 0.9
+    code, table, noted = attack()
+    assert "stego (n = 12)" in table.replace("\n", "")
+    assert "99 % interval" in table
+    assert "the best detector tells them apart: p = 0.048, corrected for 5 detectors" in table
+    assert noted == ""
+
+
+def test_scores_are_written_for_each_file(population, tmp_path, attack):
+    write(tmp_path / "clean", population(10, 1.0, 1), "abcdefghij")
+    write(tmp_path / "stego", population(10, 2.0, 2), "jihgfedcba")
+    path = tmp_path / "scores.csv"
+    code, told, _ = attack("--json", "--csv", str(path))
+    scores = json.loads(told)["scores"]
+    assert code == 0
+    assert list(scores[0]) == ["population", "file", *NAMES]
+    files = [f"{name}.safetensors" for name in "abcdefghij"]
+    assert [(row["population"], row["file"]) for row in scores] == [
+        *(("clean", name) for name in files),
+        *(("suspected", name) for name in files),
+    ]
+    best = [row["best single statistic"] for row in scores]
+    assert max(best[:10]) < min(best[10:])
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert [row["file"] for row in rows] == [row["file"] for row in scores]
+    written = [float(row["best single statistic"]) for row in rows]
+    assert written == pytest.approx(best, abs=1e-4)
+    code, _, said = attack("--csv", str(path))
+    assert code == 1
+    assert "exists" in said
+    assert attack("--csv", str(path), "--overwrite")[0] == 0
+
+
+def test_damaged_files_are_skipped_and_their_twins_stay_twins(population, tmp_path, attack):
+    """Equal copies in both folders: a detector that saw a twin would judge its copy wrong."""
+    same = population(13, 1.0, 1)
+    for name in ("clean", "stego"):
+        write(tmp_path / name, same)
+    damaged = tmp_path / "clean" / "3.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    code, told, noted = attack("--json")
+    found = json.loads(told)
+    assert code == 0
+    assert f"skipped {damaged}: " in noted
+    assert found["clean"]["files"] == 12
+    assert list(found["clean"]["skipped"]) == ["3.safetensors"]
+    assert found["suspected"] == {"folder": str(tmp_path / "stego"), "files": 13, "skipped": {}}
+    assert [row["file"] for row in found["scores"]][:12] == [
+        row["file"] for row in found["scores"]
+    ][12:24]
+    assert found["scores"][24]["file"] == "3.safetensors"
+    assert found["told_apart"] is False
+    assert "clean (n = 12, 1 skipped) against" in attack()[1].replace("\n", "")
+
+
+def test_few_files_conclude_nothing(population, tmp_path, attack):
+    write(tmp_path / "clean", population(9, 1.0, 1))
+    write(tmp_path / "stego", population(9, 1.0, 2))
+    code, told, noted = attack("--json")
+    assert code == 0
+    assert json.loads(told)["told_apart"] is None
+    assert noted == "note: fewer than 10 files a folder: nothing can be concluded\n"
+    code, table, _ = attack()
+    assert "too few files to conclude anything" in table
+
+
+@pytest.mark.parametrize(
+    ("features", "grid", "told"),
+    [
+        (12, Grid(2, 2), "2x2 tiles of 3 x 12 at omega 20"),
+        (16, Grid(1, 2), "2x1 tiles of 3 x 16 at omega 20"),
+    ],
+)
+def test_carriers_that_differ_in_form_are_refused(
+    population, tmp_path, attack, features, grid, told
+):
+    write(tmp_path / "clean", population(5, 1.0, 1))
+    odd = population(1, 1.0, 3, architecture=Architecture(features, 3, 20.0), grid=grid)
+    write(tmp_path / "stego", [*population(4, 1.0, 2), *odd])
+    code, _, said = attack()
+    assert code == 1
+    assert said == (
+        "sirensong: error: carriers must have one grid and architecture, got 2x1 tiles of 3 x 12 "
+        f"at omega 20 in {tmp_path / 'clean' / '0.safetensors'} and {told} in "
+        f"{tmp_path / 'stego' / '4.safetensors'}\n"
     )
-    found = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
-    assert found["best single statistic"]["auc"] > 0.9
-    assert cli.run(["attack", "weights", str(tmp_path / "clean"), str(tmp_path / "stego")]) == 0
-    assert "tells them apart" in capsys.readouterr().out
-    (tmp_path / "empty").mkdir()
-    assert cli.run(["attack", "weights", str(tmp_path / "clean"), str(tmp_path / "empty")]) == 1
-    assert "no carriers in" in capsys.readouterr().err
-    assert cli.run(["attack", "weights", str(tmp_path / "clean"), str(tmp_path / "nowhere")]) == 1
+
+
+def test_folders_without_carriers_are_refused(population, tmp_path, attack):
+    write(tmp_path / "clean", population(5, 1.0, 1))
+    code, _, said = attack()
+    assert code == 1
+    assert f"no folder {tmp_path / 'stego'}" in said
+    (tmp_path / "stego").mkdir()
+    code, _, said = attack()
+    assert code == 1
+    assert f"no carriers in {tmp_path / 'stego'}" in said
+    (tmp_path / "stego" / "a.safetensors").write_bytes(b"no carrier")
+    code, _, said = attack()
+    assert code == 1
+    assert "; 1 are damaged" in said

@@ -1,4 +1,4 @@
-"""Functions that experiments look at: trained once for all of them, and kept as carriers beside the results."""
+"""Functions that experiments look at: trained once for all, and kept as carriers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sirensong.carrier.file import load
 from sirensong.hide import Hidden, hide
 from sirensong.keys.secret import SecretKey
 from sirensong.keys.stream import derive
-from sirensong.lab.reproduce.study import Row, Study
+from sirensong.lab.reproduce.study import Record, Study
 from sirensong.network.mask import mask_path, read_mask
 from sirensong.network.rendering import Size
 from sirensong.pictures.image import Pixels, digest
@@ -25,7 +25,8 @@ POPULATIONS = {
     "decoys": (0, 2),
     "two secrets": (2, 2),
     "one secret": (1, 2),
-}  # secrets, functions
+}
+"""How many secrets, and functions besides the stego function, a population's members have."""
 
 
 def hidden_and_keys(
@@ -36,29 +37,39 @@ def hidden_and_keys(
     recipe: Recipe | None = None,
     on_step: OnStep | None = None,
 ) -> tuple[Hidden, list[SecretKey]]:
-    """Hide all pictures but the first in it, under keys that follow from the seed, as all else does.
+    """Hide pictures under keys that follow from a seed, as all else does.
 
-    recipe: the study's if None. What an experiment before has hidden in the same way is read, unless somebody watches.
+    What an experiment before has hidden in the same way is read, unless steps are watched.
+
+    Args:
+        study: the settings.
+        pictures: the cover, then the secrets.
+        seed: of the training and of the keys.
+        recipe: how to train, None for the study's recipe.
+        on_step: as in `Options`.
+
+    Returns:
+        What `hide` made, and the secrets' keys.
     """
-    path = _trained(pictures, seed, study, recipe or study.recipe, on_step=on_step)
+    path = _train_once(study, pictures, seed, recipe=recipe, on_step=on_step)
     mask = mask_path(path)
-    return Hidden(load(path), read_mask(mask) if mask.exists() else None), _keys(pictures, seed)
+    hidden = Hidden(load(path), read_mask(mask) if mask.exists() else None)
+    return hidden, _keys(pictures, seed)
 
 
-def _trained(
+def _train_once(
+    study: Study,
     pictures: Sequence[Pixels],
     seed: int,
-    study: Study,
-    recipe: Recipe,
     *,
+    recipe: Recipe | None = None,
     decoys: Sequence[Pixels] = (),
     on_step: OnStep | None = None,
 ) -> Path:
     """The carrier of what `hidden_and_keys` hides, made if it is not there."""
-    path = study.beside(
-        "functions",
-        f"{digest([*pictures, *decoys], (recipe, seed, len(decoys))).hex()[:16]}.safetensors",
-    )
+    recipe = recipe or study.recipe
+    name = digest([*pictures, *decoys], (recipe, seed, len(decoys))).hex()[:16]
+    path = study.make_path("functions", f"{name}.safetensors")
     if on_step is not None or not path.exists():
         secrets = list(zip(_keys(pictures, seed), pictures[1:], strict=True))
         options = Options(seed=seed, on_step=on_step)
@@ -75,33 +86,50 @@ def _keys(pictures: Sequence[Pixels], seed: int) -> list[SecretKey]:
 
 
 def renders_of(hidden: Hidden, keys: Sequence[SecretKey], size: Size | None = None) -> list[Pixels]:
-    """What anybody sees, then what each key's holder sees."""
-    return [
-        sample(hidden.stego, size),
-        *(reveal(hidden.stego, key, mask=hidden.mask, size=size) for key in keys),
-    ]
+    """Render what anybody sees, then what the holder of each key sees.
+
+    Args:
+        hidden: the function, with its mask if it has one.
+        keys: the secrets' keys.
+        size: (height, width) of the renders, None for the pictures' own.
+    """
+    stego, mask = hidden.stego, hidden.mask
+    secrets = [reveal(stego, key, mask=mask, size=size) for key in keys]
+    return [sample(stego, size), *secrets]
 
 
 def member(study: Study, population: str, index: int, side: int) -> Path:
     """The carrier of one function of a population, trained if it is not there.
 
-    The cover is picture `index` of the first data set; secrets are drawn from the last, and so are decoys, as with --decoys FOLDER.
+    The cover is of the first data set. Secrets are drawn from the last, and so are decoys, as with
+    `--decoys FOLDER`.
+
+    Args:
+        study: the settings.
+        population: its name in POPULATIONS.
+        index: of the cover in its data set.
+        side: of all pictures, in pixels.
     """
     secrets, functions = POPULATIONS[population]
-    others = np.random.default_rng([index, secrets, functions]).integers(0, 10_000, secrets + 4)
-    cover, *photographs = [
-        study.picture(study.sets[0], index, side),
-        *(study.picture(study.sets[-1], int(at), side) for at in others),
-    ]
-    return _trained(
+    drawn = np.random.default_rng([index, secrets, functions]).integers(0, 10_000, secrets + 4)
+    cover = study.picture(study.sets[0], index, side)
+    photographs = [study.picture(study.sets[-1], int(place), side) for place in drawn]
+    return _train_once(
+        study,
         [cover, *photographs[:secrets]],
         index,
-        study,
-        replace(study.recipe, functions=functions),
+        recipe=replace(study.recipe, functions=functions),
         decoys=photographs[secrets:],
     )
 
 
-def keep(study: Study, population: str, index: int, side: int) -> Row:
-    """See that a member is there; where, as a row."""
-    return {"path": str(member(study, population, index, side))}
+def keep(study: Study, population: str, index: int, side: int) -> Record:
+    """See that a member of a population is there, and say where.
+
+    Args:
+        study: the settings.
+        population: as in `member`.
+        index: as in `member`.
+        side: as in `member`.
+    """
+    return {"path": study.relative(member(study, population, index, side))}

@@ -1,4 +1,4 @@
-"""Section 4.10 (3): random keys with a known mask, how the right key fares blind, and whether a partly right one stands out."""
+"""Section 4.10 (3): random keys with a known mask, blind ranks, partly right keys."""
 
 from __future__ import annotations
 
@@ -15,189 +15,187 @@ from sirensong.lab.reproduce.study import (
     Experiment,
     Figure,
     Item,
-    Pictures,
-    Row,
+    PictureGrid,
+    Record,
+    Results,
     Shown,
     Study,
     Table,
 )
 from sirensong.lab.steganalysis.guessing import CLIMBERS, SHARES, Scores, guess, hill
 from sirensong.network.substitution import Selection
-from sirensong.pictures.image import Pixels, read_picture, write_picture
+from sirensong.pictures import sheet
+from sirensong.pictures.image import Pixels, write_picture
 from sirensong.pictures.metrics import measure
-from sirensong.pictures.sheet import Row as Line
 from sirensong.reveal import reveal
 
 _WRONG_KEYS = 1000
-_GHOSTS = 100  # wrong keys whose renders are looked at for outlines
-_SHOWN = 3
+_GHOSTS = 100  # wrong keys whose renders are searched for outlines
+_SHOWN = 3  # wrong keys' renders in the report, besides the best
 _QUANTILES = tuple(percent / 100 for percent in range(0, 101, 5))
+_MASKED, _KEYED = "magnitude, known mask", "keyed"
 
 
-def _fig14_work(study: Study, index: int) -> Row:
+def _measure(study: Study, index: int) -> Record:
     pictures = study.pictures(study.sets[-1], index)
-    hidden, keys = hidden_and_keys(
-        study, pictures, index, recipe=replace(study.recipe, selection=Selection.MAGNITUDE)
-    )
+    magnitude = replace(study.recipe, selection=Selection.MAGNITUDE)
+    masked, keys = hidden_and_keys(study, pictures, index, recipe=magnitude)
     keyed, own = hidden_and_keys(study, pictures, index)
     wrong = [
         SecretKey(derive(index.to_bytes(8), b"", f"reproduce/wrong/{place}"))
         for place in range(_WRONG_KEYS)
     ]
-    found = guess(keyed.stego, own[0], wrong)
     right, *others = (
-        reveal(hidden.stego, key, mask=hidden.mask, force=True) for key in (keys[0], *wrong)
+        reveal(masked.stego, key, mask=masked.mask, force=True) for key in (keys[0], *wrong)
     )
     known = [measure(pictures[1], other).psnr for other in others]
-    row: Row = {}
-    if index == 0:
-        path = study.beside("pictures", f"random-keys-{study.sets[-1]}.png")
-        write_picture(
-            path,
-            np.hstack([pictures[1], right, others[int(np.argmax(known))], *others[:_SHOWN]]),
-            overwrite=True,
-        )
-        row["pictures"] = str(path)
-    return row | {
+    found = guess(keyed.stego, own[0], wrong)
+    curves = hill(keyed.stego, own[0], wrong[:CLIMBERS], SHARES)
+    ghosts = [reveal(keyed.stego, key, force=True) for key in wrong[:_GHOSTS]]
+    record: Record = {
         "right": measure(pictures[1], right).psnr,
         "known mask": np.quantile(known, _QUANTILES).tolist(),
         "known mask, mean": float(np.mean(known)),
         "outlines": {
-            "magnitude, known mask": _outlines(study, pictures, others[:_GHOSTS]),
-            "keyed": _outlines(
-                study, pictures, [reveal(keyed.stego, key, force=True) for key in wrong[:_GHOSTS]]
-            ),
+            _MASKED: _outlines(study, pictures, others[:_GHOSTS]),
+            _KEYED: _outlines(study, pictures, ghosts),
         },
         "ranks": found.ranks,
-        "hill": {
-            part: curve.tolist()
-            for part, curve in hill(keyed.stego, own[0], wrong[:CLIMBERS], SHARES).items()
-        },
+        "hill": {part: curve.tolist() for part, curve in curves.items()},
         "years, all keys": found.years_for_all_keys,
         "years, 40-bit passphrase": found.years_for_passphrases(40),
     }
+    if index == 0:
+        path = study.make_path("pictures", f"random-keys-{study.sets[-1]}.png")
+        shown = [pictures[1], right, others[int(np.argmax(known))], *others[:_SHOWN]]
+        write_picture(path, np.hstack(shown), overwrite=True)
+        record["pictures"] = study.relative(path)
+    return record
 
 
 def _outlines(study: Study, pictures: Sequence[Pixels], renders: Sequence[Pixels]) -> list[float]:
-    """How much of each picture's outlines is in wrong keys' renders, and of a picture's that none of them has to do with.
+    """How much of each picture's outlines is in renders; and of an unrelated picture's, for scale.
 
-    Correlation of the sizes of brightness gradients, mean over the renders.
+    It is the correlation of the magnitudes of brightness gradients, mean over the renders.
     """
     unrelated = study.picture(study.sets[0], len(pictures) + 1000)
-    slopes = [_slopes(render) for render in renders]
-    return [
-        float(np.mean([np.corrcoef(_slopes(picture), slope)[0, 1] for slope in slopes]))
-        for picture in (*pictures, unrelated)
-    ]
+    gradients = [_gradients(render) for render in renders]
+    correlations = []
+    for picture in (*pictures, unrelated):
+        own = _gradients(picture)
+        correlations.append([np.corrcoef(own, other)[0, 1] for other in gradients])
+    return [float(value) for value in np.mean(correlations, axis=1)]
 
 
-def _slopes(picture: Pixels) -> Scores:
+def _gradients(picture: Pixels) -> Scores:
     grey = picture.astype(np.float64).mean(2)
-    slopes: Scores = np.hypot(np.diff(grey, axis=1)[:-1], np.diff(grey, axis=0)[:, :-1]).ravel()
-    return slopes
+    right, down = np.diff(grey, axis=1)[:-1], np.diff(grey, axis=0)[:, :-1]
+    magnitudes: Scores = np.hypot(right, down).ravel()
+    return magnitudes
 
 
-def _fig14_items(study: Study) -> list[Item]:
+def _items(study: Study) -> list[Item]:
     return [
-        Item({"set": study.sets[-1], "index": index}, partial(_fig14_work, study, index))
+        Item({"set": study.sets[-1], "index": index}, partial(_measure, study, index))
         for index in range(study.images)
     ]
 
 
-def _fig14(rows: Sequence[Row]) -> list[Shown]:
-    cells = [
-        [
-            str(row["index"]),
-            *(
-                f"{value:.1f}"
-                for value in (row["right"], row["known mask"][-1], row["known mask, mean"])
-            ),
-        ]
-        for row in rows
+def _show(results: Results) -> list[Shown]:
+    records = results.records
+    first = [_grid(results, record) for record in records if record["index"] == 0]
+    lines = {
+        f"set {record['index']}": (list(_QUANTILES), record["known mask"]) for record in records
+    }
+    return [
+        _table(records),
+        *first,
+        Figure("Random keys, known mask", "share of wrong keys", "PSNR in dB at most", lines),
+        _outlines_table(records),
+        _ranks_table(records),
+        *_hill(records),
     ]
+
+
+def _table(records: Sequence[Record]) -> Table:
+    cells = []
+    for record in records:
+        values = (record["right"], record["known mask"][-1], record["known mask, mean"])
+        cells.append([str(record["index"]), *(f"{value:.1f}" for value in values)])
     years, passphrases = (
-        float(np.mean([row[f"years, {what}"] for row in rows]))
-        for what in ("all keys", "40-bit passphrase")
+        float(np.mean([record[name] for record in records]))
+        for name in ("years, all keys", "years, 40-bit passphrase")
     )
     notes = [
         "PSNR in dB against the secret picture; the attacker knows the mask, as in the paper.",
-        f"What protects is the number of keys: {years:.0e} years for all 2^256 at this machine's rate; {passphrases:,.0f} years "
-        "for a passphrase of 40 bits, each guess through Argon2id.",
+        f"What protects is the number of keys: {years:.0e} years for all 2^256 at this machine's "
+        f"rate; {passphrases:,.0f} years for a passphrase of 40 bits, each guess through Argon2id.",
     ]
     columns = ("set", "right key", f"best of {_WRONG_KEYS} wrong keys", "mean of wrong keys")
-    lines = {f"set {row['index']}": (list(_QUANTILES), row["known mask"]) for row in rows}
-    return [
-        Table("Figure 14: random keys", columns, cells, notes),
-        *(_renders(row) for row in rows if row["index"] == 0),
-        Figure("Random keys, known mask", "share of wrong keys", "PSNR in dB at most", lines),
-        _ghosts(rows),
-        _ranks(rows),
-        *_hill(rows),
-    ]
+    return Table("Figure 14: random keys", columns, cells, notes)
 
 
-def _renders(row: Row) -> Pictures:
-    whole = read_picture(row["pictures"]).pixels
+def _grid(results: Results, record: Record) -> PictureGrid:
+    whole = results.read_picture(record["pictures"])
     names = ("secret image", "right key", "best wrong key", *("a wrong key" for _ in range(_SHOWN)))
-    return Pictures(
-        "Renders of random keys, known mask", names, [Line("", np.hsplit(whole, len(names)))]
-    )
+    row = sheet.Row("", np.hsplit(whole, len(names)))
+    return PictureGrid("Renders of random keys, known mask", names, [row])
 
 
-def _ghosts(rows: Sequence[Row]) -> Table:
+def _outlines_table(records: Sequence[Record]) -> Table:
     cells = []
-    for selection in rows[0]["outlines"]:
-        means = np.mean([row["outlines"][selection] for row in rows], axis=0)
+    for selection in records[0]["outlines"]:
+        means = np.mean([record["outlines"][selection] for record in records], axis=0)
         cells.append([selection, *(f"{value + 0.0:.2f}" for value in means)])
     notes = [
-        f"Correlation of brightness gradients, mean over {_GHOSTS} wrong keys and {len(rows)} sets; an unrelated photograph says "
-        "what none is. PSNR does not see this: with one mask for all keys, what replaces the cover's largest weights is of less "
-        "account than that they are gone, and any key brings out all secrets' outlines at once."
+        f"Correlation of brightness gradients, mean over {_GHOSTS} wrong keys and {len(records)} "
+        "sets; an unrelated photograph says what none is. PSNR does not see this: with one mask "
+        "for all keys, what replaces the cover's largest weights is of less account than that they "
+        "are gone, and any key brings out all secrets' outlines at once."
     ]
     columns = ("selection", "cover", "secret 1", "secret 2", "an unrelated photograph")
-    return Table(
-        "Figure 14: outlines of the pictures in wrong keys' renders", columns, cells, notes
-    )
+    title = "Figure 14: outlines of the pictures in wrong keys' renders"
+    return Table(title, columns, cells, notes)
 
 
-def _ranks(rows: Sequence[Row]) -> Table:
-    names = [*rows[0]["ranks"]]
-    cells = [[str(row["index"]), *(str(row["ranks"][name]) for name in names)] for row in rows]
-    cells.append(
-        ["median", *(f"{np.median([row['ranks'][name] for row in rows]):g}" for name in names)]
-    )
-    notes = [
-        f"Rank of the right key's render among {_WRONG_KEYS} wrong keys' by how natural it looks (keyed selection). 1: who meets "
-        f"the right key knows it, as he also does by the slots; {_WRONG_KEYS // 2 + 1} would be guessing. The statistics are "
-        "general ones of photographs, and none was fitted to these functions."
+def _ranks_table(records: Sequence[Record]) -> Table:
+    names = list(records[0]["ranks"])
+    cells = [
+        [str(record["index"]), *(str(record["ranks"][name]) for name in names)]
+        for record in records
     ]
-    return Table(
-        "Figure 14: blind ranks of the right key, by statistic", ("set", *names), cells, notes
-    )
+    medians = [np.median([record["ranks"][name] for record in records]) for name in names]
+    cells.append(["median", *(f"{median:g}" for median in medians)])
+    notes = [
+        f"Rank of the right key's render among {_WRONG_KEYS} wrong keys' by how natural it looks "
+        "(keyed selection). 1: whoever meets the right key knows it, as they also do by the slots; "
+        f"{_WRONG_KEYS // 2 + 1} would be guessing. The statistics are general ones of "
+        "photographs, and none was fitted to these functions."
+    ]
+    title = "Figure 14: blind ranks of the right key, by statistic"
+    return Table(title, ("set", *names), cells, notes)
 
 
-def _hill(rows: Sequence[Row]) -> list[Shown]:
+def _hill(records: Sequence[Record]) -> list[Shown]:
     names = {"matrices": "whole matrices", "weights": "single weights"}
-    curves = {name: np.array([row["hill"][part] for row in rows]) for part, name in names.items()}
+    curves = {
+        name: np.array([record["hill"][part] for record in records]) for part, name in names.items()
+    }
     cells = []
     for place, share in enumerate(SHARES):
-        values = [
-            value
-            for curve in curves.values()
-            for value in (curve[:, place].mean(), curve[:, place].min())
-        ]
-        cells.append(
-            [f"{100 * share:.0f} %", *(f"{round(float(value), 1) + 0.0:+.1f}" for value in values)]
-        )
+        at_share = [curve[:, place] for curve in curves.values()]
+        values = [value for column in at_share for value in (column.mean(), column.min())]
+        rounded = [round(float(value), 1) + 0.0 for value in values]  # not -0.0
+        cells.append([f"{100 * share:.0f} %", *(f"{value:+.1f}" for value in rounded)])
     notes = [
-        f"Sum of the statistics, in standard deviations of {CLIMBERS} wrong keys' renders, each of which is mixed with the right "
-        f"one's; N = {len(rows)} sets. A share of matrices is rounded to whole ones. No key is partly right: another key is "
-        "another stream, right nowhere. The hill is for who searches the replaced weights themselves."
+        f"Sum of the statistics, in standard deviations of {CLIMBERS} wrong keys' renders, each of "
+        f"which is mixed with the right one's; N = {len(records)} sets. A share of matrices is "
+        "rounded to whole ones. No key is partly right: another key is another stream, right "
+        "nowhere. The hill is for those who search the replaced weights themselves."
     ]
-    columns = (
-        "right",
-        *(f"{name}, {what}" for name in names.values() for what in ("mean", "lowest set")),
-    )
+    columns = ["right"]
+    for name in names.values():
+        columns += [f"{name}, mean", f"{name}, lowest set"]
     lines = {name: (list(SHARES), curve.mean(0).tolist()) for name, curve in curves.items()}
     return [
         Table("Figure 14: how natural a partly right key looks", columns, cells, notes),
@@ -205,4 +203,4 @@ def _hill(rows: Sequence[Row]) -> list[Shown]:
     ]
 
 
-EXPERIMENTS = (Experiment("fig14", "4.10 (3)", _fig14_items, _fig14),)
+EXPERIMENTS = (Experiment("fig14", "4.10 (3)", _items, _show),)

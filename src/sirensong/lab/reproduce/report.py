@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sirensong.errors import MissingDependencyError
 from sirensong.files import write_bytes
-from sirensong.lab.reproduce.study import Figure, Pictures, Shown, Table
+from sirensong.lab.reproduce.study import Figure, PictureGrid, Shown, Table
 from sirensong.pictures.image import encode_picture
 from sirensong.pictures.sheet import contact_sheet
 
@@ -21,62 +21,74 @@ _STYLE = (
 )
 
 
-def write_report(folder: Path, heading: str, parts: Sequence[tuple[str, Sequence[Shown]]]) -> Path:
-    """Write report.md, report.html and a PNG a figure. parts: (name of the experiment, what it shows). Returns report.md."""
-    markdown, page = [f"# {heading}"], [f"<h1>{html.escape(heading)}</h1>"]
-    for name, shown in parts:
-        for part in shown:
-            if isinstance(part, Table):
-                markdown.append(_markdown(part))
-                page.append(_html(part))
+def write_report(
+    folder: Path, heading: str, sections: Sequence[tuple[str, Sequence[Shown]]]
+) -> Path:
+    """Write report.md, report.html and a PNG for each figure, beside each other.
+
+    Args:
+        folder: that they are written to; what is there is replaced.
+        heading: title of the report.
+        sections: the name of each experiment, and what it shows.
+
+    Returns:
+        The path of report.md.
+
+    Raises:
+        FileError: a file cannot be written.
+        MissingDependencyError: matplotlib is not installed.
+    """
+    title = html.escape(heading)
+    markdown, page = [f"# {heading}"], [f"<h1>{title}</h1>"]
+    for name, shown in sections:
+        for thing in shown:
+            if isinstance(thing, Table):
+                markdown.append(f"## {thing.title}\n\n{markdown_table(thing)}")
+                page.append(_html_table(thing))
             else:
-                image = f"{name}-{re.sub('[^a-z0-9]+', '-', part.title.lower())}.png"
-                write_bytes(
-                    folder / image,
-                    _curves(part) if isinstance(part, Figure) else _pictures(part),
-                    overwrite=True,
-                )
-                markdown.append(f"![{part.title}]({image})\n\n*{part.title}*")
-                page.append(_html_image(image, part.title))
-    document = (
-        f"<!doctype html><meta charset=utf-8><title>{html.escape(heading)}</title><style>{_STYLE}</style>"
-        + "\n".join(page)
-    )
-    write_bytes(folder / "report.html", document.encode(), overwrite=True)
+                image = _write_image(folder, name, thing)
+                markdown.append(f"![{thing.title}]({image})\n\n*{thing.title}*")
+                page.append(_html_image(image, thing.title))
+    head = f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{_STYLE}</style>"
+    write_bytes(folder / "report.html", (head + "\n".join(page)).encode(), overwrite=True)
     write_bytes(folder / "report.md", ("\n\n".join(markdown) + "\n").encode(), overwrite=True)
     return folder / "report.md"
 
 
-def _markdown(table: Table) -> str:
-    lines = [
-        f"## {table.title}",
-        "",
-        _line(table.columns),
-        _line(["---"] * len(table.columns)),
-        *map(_line, table.rows),
-    ]
+def markdown_table(table: Table) -> str:
+    """A table and its notes in Markdown, with columns that are aligned as plain text too."""
+    rows = [[cell.replace("|", "/") for cell in cells] for cells in (table.columns, *table.rows)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows.insert(1, ["-" * width for width in widths])
+    lines = ["| " + " | ".join(map(str.ljust, cells, widths)) + " |" for cells in rows]
     return "\n".join([*lines, *(f"\n{note}" for note in table.notes)])
 
 
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
-
-
-def _html(table: Table) -> str:
+def _html_table(table: Table) -> str:
     def row(cells: Sequence[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+        inner = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
+        return f"<tr>{inner}</tr>"
 
-    body = [row(table.columns, "th"), *(row(cells, "td") for cells in table.rows)]
+    rows = [row(table.columns, "th"), *(row(cells, "td") for cells in table.rows)]
     notes = [f"<p>{html.escape(note)}" for note in table.notes]
-    return f"<h2>{html.escape(table.title)}</h2><table>{''.join(body)}</table>{''.join(notes)}"
+    return f"<h2>{html.escape(table.title)}</h2><table>{''.join(rows)}</table>{''.join(notes)}"
 
 
 def _html_image(image: str, title: str) -> str:
     caption = html.escape(title)
-    return f'<figure><img src="{html.escape(image)}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
+    tag = f'<img src="{html.escape(image)}" alt="{caption}">'
+    return f"<figure>{tag}<figcaption>{caption}</figcaption></figure>"
 
 
-def _curves(figure: Figure) -> bytes:
+def _write_image(folder: Path, experiment: str, shown: Figure | PictureGrid) -> str:
+    """Draw curves or pictures to a file, and return its name."""
+    name = f"{experiment}-{re.sub('[^a-z0-9]+', '-', shown.title.lower())}.png"
+    data = _draw_curves(shown) if isinstance(shown, Figure) else _draw_grid(shown)
+    write_bytes(folder / name, data, overwrite=True)
+    return name
+
+
+def _draw_curves(figure: Figure) -> bytes:
     try:
         import matplotlib as mpl
     except ImportError as error:
@@ -97,5 +109,5 @@ def _curves(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _pictures(grid: Pictures) -> bytes:
+def _draw_grid(grid: PictureGrid) -> bytes:
     return bytes(encode_picture(contact_sheet(grid.columns, grid.rows, grid.cell), "grid.png"))

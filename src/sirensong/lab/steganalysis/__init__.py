@@ -1,1 +1,1 @@
-"""Steganalysis: what somebody without a key can measure, to find out whether something is hidden."""
+"""Steganalysis: what somebody without a key can measure, to find out what is hidden."""

@@ -1,8 +1,9 @@
-"""Can a key be guessed by looking at what it renders (section 4.10)? Blind: without the slot, which tells at once.
+"""Can a key be guessed by looking at what it renders (section 4.10)?
 
-A guesser renders the function with one key after another and asks which picture looks like one. How natural a render looks is
-judged by four statistics that photographs share. And if a key that is partly right looked a little more natural than a wrong
-one, the guesser could find the key piece by piece: there would be a hill to climb.
+Blind, that is: without the slots, which tell at once. A guesser renders the function with one key
+after another and asks which picture looks natural. Four statistics that photographs share judge
+that. And if a key that is partly right looked a little more natural than a wrong one, the guesser
+could find the key piece by piece: there would be a hill to climb.
 """
 
 from __future__ import annotations
@@ -24,17 +25,12 @@ from sirensong.reveal import SecretFunction, unlock
 
 Scores = npt.NDArray[np.float64]
 
-CLIMBERS = 20  # wrong keys that are mixed with the right one, which is enough for a mean
-SHARES = (
-    0.0,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    0.75,
-    0.9,
-    1.0,
-)  # of the key that are right: a hill counts where a climber begins
+CLIMBERS = 20
+"""Wrong keys that are mixed with the right one: enough for a mean."""
+
+SHARES = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+"""Shares of a key that are right: dense where a climber begins."""
+
 STATISTICS = ("total variation", "channel correlation", "saturation", "spectral slope")
 _SLOPE = -2.0  # of a photograph's power against frequency
 _SIZE = (64, 64)
@@ -45,9 +41,13 @@ _YEAR = 365.25 * 86400
 class Guess:
     """How the right key fared among wrong ones, and what guessing costs on this machine.
 
-    ranks: by each statistic and by their sum, 1 for the most natural of all; a tie counts against the right key. seconds_a_key: to
-    render and judge with one key. seconds_a_passphrase: to make a key of one (Argon2id), after which a slot tells whether it is
-    right.
+    Args:
+        wrong_keys: how many there were.
+        ranks: the right key's, by each statistic and by their sum; 1 is the most natural of all,
+            and a tie counts against the right key.
+        seconds_a_key: to render and judge with one key.
+        seconds_a_passphrase: to make a key of a passphrase (Argon2id), after which a slot tells
+            whether it is right.
     """
 
     wrong_keys: int
@@ -57,26 +57,31 @@ class Guess:
 
     @property
     def years_for_all_keys(self) -> float:
-        """To try 2^256 keys at this rate."""
+        """Years to try 2^256 keys at this rate."""
         return 2.0**256 * self.seconds_a_key / _YEAR
 
     def years_for_passphrases(self, bits: float) -> float:
-        """To try all passphrases of so many bits at this rate."""
+        """Years to try all passphrases of so many bits of entropy at this rate."""
         return float(2.0**bits) * self.seconds_a_passphrase / _YEAR
 
 
 def naturalness(picture: Pixels) -> Scores:
-    """The four statistics of a picture, each turned so that more is more natural. Returns (4,).
+    """Four statistics of a picture, each turned so that more is more natural.
 
-    Less variation between neighbours, more correlation between colour channels, fewer samples at an end of the range, and a power
-    spectrum whose slope is nearer to -2.
+    Less variation between neighbours, more correlation between colour channels, fewer samples at an
+    end of the range, and a power spectrum whose slope is nearer to -2.
+
+    Args:
+        picture: (height, width, 3) in [0, 1].
+
+    Returns:
+        The statistics in the order of STATISTICS, (4,).
     """
     grey = picture.astype(np.float64).mean(2)
     variation = np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()
     channels = picture.reshape(-1, 3).T.astype(np.float64)
-    channels += np.random.default_rng(0).normal(
-        0, 1e-6, channels.shape
-    )  # so that a flat channel correlates with none
+    # A flat channel correlates with none: a little noise makes that 0 instead of 0 / 0.
+    channels += np.random.default_rng(0).normal(0, 1e-6, channels.shape)
     correlation = np.asarray(np.corrcoef(channels))[np.triu_indices(3, 1)].mean()
     saturation = ((picture <= 0) | (picture >= 1)).mean()
     return np.array([-variation, correlation, -saturation, -abs(_slope(grey) - _SLOPE)])
@@ -91,50 +96,76 @@ def _slope(grey: Scores) -> float:
 
 
 def guess(stego: StegoFunction, key: SecretKey, wrong: Iterable[SecretKey]) -> Guess:
-    """Rank the right key's render among those of wrong keys, blind. Raises NoPictureError if the key is not right."""
+    """Rank the right key's render among those of wrong keys, blind.
+
+    Args:
+        stego: the function.
+        key: the right key.
+        wrong: at least two other keys.
+
+    Raises:
+        NoPictureError: the key is not right.
+    """
     begun = time.perf_counter()
-    others = np.stack([naturalness(_look(unlock(stego, other, force=True))) for other in wrong])
+    others = np.stack([_naturalness_of(unlock(stego, other, force=True)) for other in wrong])
     seconds = (time.perf_counter() - begun) / len(others)
-    mine = naturalness(_look(unlock(stego, key)))
+    right = _naturalness_of(unlock(stego, key))
     begun = time.perf_counter()
     Passphrase("a guess").bind(stego.nonce)
     argon2id = time.perf_counter() - begun
-    every = np.vstack([mine, others])
-    standard = (every - others.mean(0)) / np.maximum(others.std(0), 1e-12)
-    columns = dict(
-        zip((*STATISTICS, "sum of all"), np.column_stack([every, standard.sum(1)]).T, strict=True)
-    )
-    ranks = {name: 1 + int((values[1:] >= values[0]).sum()) for name, values in columns.items()}
+    every = np.vstack([right, others])
+    total = _standardise(every, others).sum(1)
+    ranks = {}
+    for name, values in zip((*STATISTICS, "sum of all"), [*every.T, total], strict=True):
+        ranks[name] = 1 + int((values[1:] >= values[0]).sum())
     return Guess(len(others), ranks, seconds, argon2id)
 
 
 def hill(
     stego: StegoFunction, key: SecretKey, wrong: Sequence[SecretKey], shares: Sequence[float]
 ) -> dict[str, Scores]:
-    """How natural a partly right key looks, in standard deviations of wrong keys' renders: the sum of the four statistics.
+    """How natural a partly right key looks.
 
-    A share of the matrices, or of the selected weights in each matrix, is the right key's, and the rest a wrong one's. Returns for
-    "matrices" and "weights" the mean over the wrong keys at each share. Raises NoPictureError if the key is not right.
+    A share of the matrices, or of the selected weights in each matrix, is the right key's, and the
+    rest a wrong key's.
+
+    Args:
+        stego: the function.
+        key: the right key.
+        wrong: other keys.
+        shares: those of the key that are right, in [0, 1].
+
+    Returns:
+        For "matrices" and "weights" a number for each share: the sum of the four statistics in
+        standard deviations of the wrong keys' renders, mean over the wrong keys.
+
+    Raises:
+        NoPictureError: the key is not right.
     """
     right = unlock(stego, key)
     others = [unlock(stego, other, force=True) for other in wrong]
-    base = np.stack([naturalness(_look(other)) for other in others])
+    base = np.stack([_naturalness_of(other) for other in others])
     curves = {}
     for part in ("matrices", "weights"):
-        looks = [
-            [
-                naturalness(_look(_Mixed(right, other, share, part, seed)))
+        means = []
+        for share in shares:
+            mixed = [
+                _naturalness_of(_Mixed(right, other, share, part, seed))
                 for seed, other in enumerate(others)
             ]
-            for share in shares
-        ]
-        standard = (np.array(looks) - base.mean(0)) / np.maximum(base.std(0), 1e-12)
-        curves[part] = standard.sum(2).mean(1)
+            means.append(_standardise(np.array(mixed), base).sum(1).mean())
+        curves[part] = np.array(means)
     return curves
 
 
-def _look(function: Function) -> Pixels:
-    return render(function, _SIZE)
+def _naturalness_of(function: Function) -> Scores:
+    return naturalness(render(function, _SIZE))
+
+
+def _standardise(values: Scores, base: Scores) -> Scores:
+    """Values in standard deviations of `base` from its mean, a statistic at a time."""
+    standard: Scores = (values - base.mean(0)) / np.maximum(base.std(0), 1e-12)
+    return standard
 
 
 @dataclass
@@ -157,12 +188,10 @@ class _Mixed:
         right, wrong = self.right.tiles(indices), self.wrong.tiles(indices)
         for place, index in enumerate(indices):
             rng = np.random.default_rng([self.seed, index])
-            chosen = rng.permutation(len(right)) < round(self.share * len(right))
-            for mine, other, whole in zip(right, wrong, chosen, strict=True):
-                taken = (
-                    whole
-                    if self.part == "matrices"
-                    else rng.random(mine.weight[place].shape) < self.share
-                )
+            whole = rng.permutation(len(right)) < round(self.share * len(right))
+            for layer, (mine, other) in enumerate(zip(right, wrong, strict=True)):
+                taken = whole[layer]
+                if self.part == "weights":
+                    taken = rng.random(mine.weight[place].shape) < self.share
                 mine.weight[place] = np.where(taken, mine.weight[place], other.weight[place])
         return right

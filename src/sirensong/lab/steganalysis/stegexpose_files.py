@@ -1,4 +1,4 @@
-"""StegExpose as a program: pictures' files as Java reads them, and the table that it prints."""
+"""StegExpose as a program: reads files as Java does, and prints the original's table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from sirensong.errors import FormatError, SettingError
-from sirensong.files import StrPath, read_bytes, told
+from sirensong.files import StrPath, file_errors, read_bytes
 from sirensong.lab.steganalysis.stegexpose import THRESHOLD, Samples, Verdict, analyse
 
 _LARGEST_BYTES = 1024**3
@@ -25,29 +25,44 @@ _HEADER = (
 
 
 def analyse_file(path: StrPath, *, fast: bool = False, threshold: float = THRESHOLD) -> Verdict:
-    """Run the detectors on a picture's file: see `analyse`. Alpha is ignored, and so is the orientation in EXIF.
+    """Run the detectors on a picture's file.
 
-    Raises FileError if it cannot be read, FormatError if it is no picture of 8 bits a sample, SettingError for another threshold.
+    Alpha is ignored, and so is the orientation in EXIF.
+
+    Args:
+        path: of the picture.
+        fast: as in `analyse`.
+        threshold: as in `analyse`.
+
+    Raises:
+        FileError: the file cannot be read.
+        FormatError: it is not an image of 8 bits a sample.
+        SettingError: the threshold is out of range.
     """
-    data = read_bytes(path, cap=_LARGEST_BYTES, what="a picture")
+    data = read_bytes(path, cap=_LARGEST_BYTES, what="an image")
     verdict = analyse(_decode(data, str(path)), fast=fast, threshold=threshold)
     return replace(verdict, name=Path(path).name, size=len(data))
 
 
 def _decode(data: bytes, name: str) -> Samples:
-    """A picture's samples, grey ones as they are; grey of a palette, as in GIF, or of fewer than 8 bits is colours to Java, too."""
+    """A picture's samples, grey ones as they are.
+
+    Grey of a palette, as in GIF, or of fewer than 8 bits is colours to Java, too.
+    """
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as opened:
             warnings.simplefilter("ignore")  # of odd metadata
-            deep = opened.mode.startswith(("I", "F")) or ";16" in str(opened.tile)
-            grey = (
-                opened.mode in ("L", "LA")
-                and opened.format != "GIF"
-                and ";" not in str(opened.tile)
-            )
-            samples = np.asarray(opened.getchannel("L") if grey else opened.convert("RGB"))
+            tile = str(opened.tile)
+            deep = opened.mode.startswith(("I", "F")) or ";16" in tile
+            whole_bytes = opened.format != "GIF" and ";" not in tile
+            if opened.mode in ("L", "LA") and whole_bytes:
+                samples = np.asarray(opened.getchannel("L"))
+            else:
+                samples = np.asarray(opened.convert("RGB"))
     except Exception as error:  # Pillow's decoders raise whatever the damage leads them into
-        raise FormatError(f"{name} is no picture that can be read, damaged or too large") from error
+        raise FormatError(
+            f"{name} is not an image that can be read: it is damaged or too large"
+        ) from error
     if deep:
         raise FormatError(
             f"{name} has more than 8 bits a sample, which StegExpose does not look at"
@@ -56,17 +71,28 @@ def _decode(data: bytes, name: str) -> Samples:
 
 
 def files_in(folder: StrPath) -> list[Path]:
-    """The files of a folder, sorted by name. Raises FileError if it cannot be read."""
-    with told("read", folder):
+    """The files of a folder, sorted by name.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    with file_errors("read", folder):
         return sorted(path for path in Path(folder).iterdir() if path.is_file())
 
 
 def analyse_files(
     paths: Iterable[Path], *, fast: bool = False, threshold: float = THRESHOLD
 ) -> list[Verdict]:
-    """Run the detectors on pictures; files in which `analyse_file` finds none are left out.
+    """Run the detectors on pictures. Files that are not images are left out.
 
-    Raises FileError if a file cannot be read, SettingError for another threshold.
+    Args:
+        paths: of the files.
+        fast: as in `analyse`.
+        threshold: as in `analyse`.
+
+    Raises:
+        FileError: a file cannot be read.
+        SettingError: the threshold is out of range.
     """
     verdicts = []
     for path in paths:
@@ -76,10 +102,16 @@ def analyse_files(
 
 
 def to_csv(verdicts: Sequence[Verdict]) -> str:
-    """Verdicts as the original writes them: an empty line, the header, a line a picture; names are not quoted.
+    """Write verdicts as the original does: an empty line, the header, a line a picture.
 
-    What failed or was skipped is `null`, as is the message's size without a file. Raises SettingError if some verdicts are of the
-    fast mode and some are not, which the header cannot say.
+    Names are not quoted. What failed or was skipped is `null`, as is the message's size without a
+    file.
+
+    Args:
+        verdicts: all of the fast mode, or all of the default mode.
+
+    Raises:
+        SettingError: some are of either, which the header cannot say.
     """
     modes = {verdict.fast for verdict in verdicts}
     if len(modes) > 1:
@@ -87,7 +119,8 @@ def to_csv(verdicts: Sequence[Verdict]) -> str:
             "one table holds verdicts of the fast mode or of the default mode, got both"
         )
     header = _HEADER.format(" & fast" if True in modes else "")
-    return "\n".join(["", header, *(",".join(_fields(verdict)) for verdict in verdicts), ""])
+    lines = [",".join(_fields(verdict)) for verdict in verdicts]
+    return "\n".join(["", header, *lines, ""])
 
 
 def _fields(verdict: Verdict) -> Iterator[str]:
@@ -105,7 +138,10 @@ def _fields(verdict: Verdict) -> Iterator[str]:
 
 
 def _java(value: float) -> str:
-    """A double in 0 to 1 as Java prints it: with an exponent below a thousandth, at least one digit behind the point."""
+    """A double in 0 to 1 as Java prints it.
+
+    With an exponent below a thousandth, and with at least one digit behind the point.
+    """
     if math.isnan(value):
         return "NaN"
     if 0 < value < 1e-3:

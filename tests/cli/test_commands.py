@@ -5,10 +5,7 @@ import json
 import os
 import pty
 import re
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,85 +13,9 @@ import pytest
 from PIL import Image
 
 import sirensong as ss
+from command import SMALL, failure, photograph, psnr, read, size_of
 from sirensong import cli
 from sirensong.lab.finetuning import finetune
-from sirensong.training import recipe as recipes
-
-SMALL = ["--hidden-features", "48", "--hidden-layers", "4", "--omega", "15"]
-QUICK = dataclasses.replace(
-    ss.FAST, cover_steps=40, joint_steps=120, cover_batch=0.25, batches=((0.0, 0.25),)
-)
-
-
-@pytest.fixture(autouse=True)
-def quick_recipes(monkeypatch):
-    """The recipes that the command knows, shortened."""
-    paper = dataclasses.replace(ss.PAPER, cover_steps=4, joint_steps=4)
-    monkeypatch.setitem(recipes.RECIPES, "fast", QUICK)
-    monkeypatch.setitem(recipes.RECIPES, "paper", paper)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Pictures, keys, and a song with two secrets, made by the command once for all tests that only look."""
-    folder = tmp_path_factory.mktemp("songs")
-    for seed, (name, size) in enumerate(
-        {"cover.png": (24, 24), "holiday.png": (24, 24), "map.png": (30, 20)}.items()
-    ):
-        photograph(seed, *size).save(folder / name)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(recipes.RECIPES, "fast", QUICK)
-        patch.chdir(folder)
-        for name in ("alice", "bob", "eve"):
-            assert cli.run(["keygen", "-o", f"{name}.key"]) == 0
-        secrets = ["--secret", "alice.key=holiday.png", "--secret", "bob.key=map.png"]
-        assert cli.run(["hide", "cover.png", *secrets, "-o", "song.safetensors", *SMALL]) == 0
-    return folder
-
-
-@pytest.fixture
-def at(folder, monkeypatch):
-    """Stand in the folder."""
-    monkeypatch.chdir(folder)
-    return folder
-
-
-def photograph(seed, width, height):
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:height, :width] / max(height, width)
-    waves = [
-        np.sin(rng.uniform(2, 9) * x + rng.uniform(2, 9) * y + rng.uniform(0, 6, 3)[:, None, None])
-        for _ in range(3)
-    ]
-    return Image.fromarray(
-        np.rint((np.moveaxis(sum(waves), 0, -1) / 6 + 0.5) * 255).astype(np.uint8)
-    )
-
-
-def read(path):
-    with Image.open(path) as image:
-        return np.asarray(image) / 255
-
-
-def size_of(path):
-    with Image.open(path) as image:
-        return image.size
-
-
-def psnr(one, other):
-    return -10 * np.log10(np.mean((one - other) ** 2))
-
-
-def failure(capsys, arguments, code=1):
-    """The error line of a command that must fail, checked for its form."""
-    assert cli.run(arguments) == code
-    printed = capsys.readouterr()
-    lines = printed.err.strip().splitlines()
-    errors = [line for line in lines if line.startswith("sirensong: error: ")]
-    assert len(errors) == 1
-    assert all(line.startswith(("sirensong: error: ", "hint: ", "note: ")) for line in lines)
-    assert printed.out == ""
-    return errors[0]
 
 
 def test_keygen_writes_a_private_file_and_prints_its_fingerprint(tmp_path, capsys):
@@ -119,12 +40,12 @@ def test_hide_reports_what_a_receiver_will_get(at, tmp_path, capsys):
     assert [picture["picture"] for picture in report["pictures"]] == ["cover.png", "holiday.png"]
     assert cli.run(["reveal", song, "--key", "alice.key", "-o", str(tmp_path / "holiday.png")]) == 0
     assert report["pictures"][1]["psnr"] == pytest.approx(
-        psnr(read(at / "holiday.png"), read(tmp_path / "holiday.png")), abs=1e-6
+        psnr(read(at / "holiday.png"), read(tmp_path / "holiday.png")), abs=1e-4
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["holiday.png", "song.safetensors"]
 
 
-def test_each_receiver_sees_his_own_picture_in_its_own_shape(at, tmp_path, capsys):
+def test_each_receiver_sees_their_own_picture_in_its_own_shape(at, tmp_path, capsys):
     for key, original in (("alice.key", "holiday.png"), ("bob.key", "map.png")):
         output = tmp_path / original
         assert cli.run(["reveal", "song.safetensors", "--key", key, "-o", str(output)]) == 0
@@ -159,7 +80,10 @@ def test_a_key_with_no_picture_is_exit_code_3_and_writes_nothing_unless_forced(
     assert not output.exists()
     assert cli.run([*arguments, "--force"]) == 0
     assert output.exists()
-    assert "noise" in capsys.readouterr().err
+    assert capsys.readouterr().err.splitlines() == [
+        "note: the key opens nothing in song.safetensors; this is what a wrong key makes of the "
+        "function: a distorted cover"
+    ]
 
 
 def test_changed_weights_still_reveal_with_a_note(at, tmp_path, capsys):
@@ -195,7 +119,8 @@ def test_inspect_says_no_word_of_secrets(at, tmp_path, capsys):
     for path in ("song.safetensors", str(plain)):
         assert cli.run(["inspect", path, "--json"]) == 0
         facts.append(json.loads(capsys.readouterr().out))
-    assert {**facts[0], "fingerprint": ""} == {**facts[1], "fingerprint": ""}
+    own = ("file", "fingerprint")
+    assert {**facts[0], **dict.fromkeys(own)} == {**facts[1], **dict.fromkeys(own)}
     assert facts[0]["parameters"] == 2 * 48 + 48 + 3 * (48 * 48 + 48) + 48 * 3 + 3
     assert facts[0]["bits_per_pixel"] == pytest.approx(
         8 * (at / "song.safetensors").stat().st_size / 576, abs=1e-3
@@ -227,7 +152,7 @@ def test_measure_prints_what_scikit_image_says(at, capsys, tmp_path):
         == 0
     )
     pair = read("map.png"), read(tmp_path / "map.png")
-    assert rows[1]["psnr"] == pytest.approx(peak_signal_noise_ratio(*pair, data_range=1), abs=1e-6)
+    assert rows[1]["psnr"] == pytest.approx(peak_signal_noise_ratio(*pair, data_range=1), abs=1e-4)
     assert set(rows[0]) == {"picture", "psnr", "ssim", "rmse", "mae"}
     assert cli.run(["measure", "song.safetensors", "--cover", "cover.png"]) == 0
     assert "PSNR" in capsys.readouterr().out
@@ -331,7 +256,7 @@ def test_a_passphrase_from_a_file(at, tmp_path):
 
 
 def test_a_passphrase_asked_for_on_a_terminal(at, tmp_path):
-    """Typed as a person would, on a pseudo-terminal: twice when hiding, once when revealing, never shown."""
+    """Typed as a person would: twice when hiding, once when revealing, never shown."""
     song, output = str(tmp_path / "song.safetensors"), str(tmp_path / "holiday.png")
     few = ["--hidden-features", "32", "--hidden-layers", "2", "--steps", "30"]
     shown = typed(
@@ -400,12 +325,13 @@ def test_a_dry_run_says_what_would_be_made_and_writes_nothing(at, tmp_path, caps
     assert "would be" in capsys.readouterr().out
     assert sorted(tmp_path.iterdir()) == before
 
-    assert cli.run([*command, "--steps", "2"]) == 0
+    assert cli.run(command) == 0
     capsys.readouterr()
     assert cli.run(["inspect", "new.safetensors", "--json"]) == 0
     made = json.loads(capsys.readouterr().out)
-    for name in ("tiles", "hidden_features", "hidden_layers", "parameters"):
+    for name in ("file", "width", "height", "tiles", "hidden_features", "parameters"):
         assert plan[name] == made[name]
+    assert plan["tiles"] == {"columns": 2, "rows": 2}
     assert plan["bytes"] == pytest.approx(made["bytes"], abs=1000)
     assert plan["seconds"] > 0
 
@@ -435,7 +361,7 @@ def test_attacks_change_a_carrier_and_tell_how_much(at, capsys, command, zeros):
     else:
         assert told["zero_weights"] == pytest.approx(zeros, abs=0.06)
     assert told["changed_weights"] > 0.2
-    assert 3 < told["cover_psnr"] < 70
+    assert 3 < told["pictures"][0]["psnr"] < 70
     assert cli.run(["reveal", name, "--key", "alice.key", "-o", f"{name}.png"]) == 0
     assert "weights of" in capsys.readouterr().err
     assert "exists" in failure(capsys, ["attack", *command[:1], "song.safetensors", "-o", name])
@@ -456,13 +382,22 @@ def test_finetuning_tells_what_each_secret_lost(at, capsys):
     ]
     assert cli.run([*command, "--cover", "cover.png", "-o", "photo.safetensors"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert set(told) == {"changed_weights", "zero_weights", "cover_psnr", "secret_1_psnr"}
+    assert set(told) == {
+        "name",
+        "version",
+        "carrier",
+        "output",
+        "bytes",
+        "changed_weights",
+        "zero_weights",
+        "pictures",
+    }
     assert told["changed_weights"] > 0.9
     before, after = (
         ss.reveal(ss.load(name), ss.read_key("alice.key"))
         for name in ("song.safetensors", "photo.safetensors")
     )
-    assert told["secret_1_psnr"] == round(ss.measure(before, after).psnr, 2)
+    assert told["pictures"][1]["psnr"] == round(ss.measure(before, after).psnr, 2)
     assert cli.run([*command, "-o", "own.safetensors"]) == 0
     capsys.readouterr()
     song = ss.load("song.safetensors")
@@ -492,8 +427,6 @@ def test_decoys_from_a_folder(at, tmp_path, capsys):
                 "d.safetensors",
                 "--decoys",
                 str(tmp_path / "others"),
-                "--steps",
-                "2",
                 *SMALL,
             ]
         )
@@ -536,14 +469,14 @@ BAD_COMMANDS = {
     "same key twice": ([*HIDE, "--secret", "alice.key=holiday.png"], "same key"),
     "no picture": (
         ["hide", "alice.key", "--secret", "alice.key=map.png", "-o", "x.safetensors"],
-        "no picture that can be read",
+        "alice.key is not an image",
     ),
     "output folder": (["fit", "cover.png", "-o", "nowhere/x.safetensors"], "no folder"),
-    "output is a folder": (["fit", "cover.png", "-o", "."], "folder"),
+    "output is a folder": (["fit", "cover.png", "-o", "dir.safetensors"], "it is a folder"),
     "output exists": (["fit", "cover.png", "-o", "song.safetensors"], "song.safetensors exists"),
     "recipe": (
         ["fit", "cover.png", "-o", "x.safetensors", "--recipe", "slow"],
-        "recipe is fast or paper",
+        "recipe must be one of fast, paper, got 'slow'",
     ),
     "selection": (
         [
@@ -556,7 +489,7 @@ BAD_COMMANDS = {
             "--selection",
             "best",
         ],
-        "selection is",
+        "selection must be one of keyed, magnitude, random, got 'best'",
     ),
     "ratio": (
         [
@@ -579,21 +512,24 @@ BAD_COMMANDS = {
         ["fit", "cover.png", "-o", "x.safetensors", "--seconds", "-2"],
         "seconds must be above 0",
     ),
-    "device": (["fit", "cover.png", "-o", "x.safetensors", "--device", "tpu"], "device is"),
+    "device": (
+        ["fit", "cover.png", "-o", "x.safetensors", "--device", "tpu"],
+        "device must be one of",
+    ),
     "features": (
-        ["fit", "cover.png", "-o", "x.safetensors", "--hidden-features", "0"],
+        ["fit", "cover.png", "-o", "x.safetensors", "--hidden-features", "-1"],
         "hidden features must be",
     ),
     "nothing to resume": (
         ["fit", "cover.png", "-o", "x.safetensors", "--resume"],
         "nothing to resume",
     ),
-    "no carrier": (["sample", "cover.png", "-o", "x.png"], "cover.png is no carrier"),
+    "no carrier": (["sample", "cover.png", "-o", "x.png"], "cover.png is not a carrier"),
     "missing carrier": (
         ["sample", "nowhere.safetensors", "-o", "x.png"],
         "cannot read nowhere.safetensors",
     ),
-    "empty carrier": (["inspect", "empty.safetensors"], "empty.safetensors is no carrier"),
+    "empty carrier": (["inspect", "empty.safetensors"], "empty.safetensors is not a carrier"),
     "picture's ending": (["sample", "song.safetensors", "-o", "x.docx"], "pictures end in"),
     "size": (
         ["sample", "song.safetensors", "-o", "x.png", "--size", "12"],
@@ -619,7 +555,7 @@ BAD_COMMANDS = {
     ),
     "no mask": (
         ["reveal", "song.safetensors", "-o", "x.png", "--key", "alice.key", "--mask", "cover.png"],
-        "no mask file",
+        "not a mask file",
     ),
     "nothing to measure": (["measure", "song.safetensors"], "nothing to measure"),
 }
@@ -628,10 +564,11 @@ BAD_COMMANDS = {
 @pytest.mark.parametrize("case", BAD_COMMANDS)
 def test_a_users_mistake_is_one_clear_line_and_leaves_nothing_behind(case, at, capsys):
     (at / "empty.safetensors").write_bytes(b"")
-    before = {path.name: path.read_bytes() for path in at.iterdir()}
+    (at / "dir.safetensors").mkdir(exist_ok=True)
+    before = {path.name: path.read_bytes() for path in at.iterdir() if path.is_file()}
     arguments, expected = BAD_COMMANDS[case]
     assert expected in failure(capsys, arguments)
-    assert {path.name: path.read_bytes() for path in at.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in at.iterdir() if path.is_file()} == before
 
 
 def test_a_mistyped_key_is_told_but_not_shown(at, tmp_path, capsys):
@@ -668,21 +605,6 @@ def test_wrong_usage_is_exit_code_2(arguments, at, capsys):
     )  # it says what is wrong with it
 
 
-@pytest.mark.parametrize(
-    "command", [[], ["hide"], ["fit"], ["sample"], ["reveal"], ["inspect"], ["measure"], ["demo"]]
-)
-def test_help_is_there(command, capsys):
-    assert cli.run([*command, "--help"]) == 0
-    assert "Usage" in capsys.readouterr().out
-
-
-def test_no_command_at_all_is_a_call_for_help(capsys):
-    assert cli.run([]) == 0
-    printed = capsys.readouterr()
-    assert "Commands" in printed.out
-    assert printed.err == ""
-
-
 def test_a_full_disk_is_told_and_leaves_nothing_behind(at, tmp_path, capsys, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
@@ -692,54 +614,6 @@ def test_a_full_disk_is_told_and_leaves_nothing_behind(at, tmp_path, capsys, mon
         capsys, ["sample", "song.safetensors", "-o", str(tmp_path / "cover.png")]
     )
     assert list(tmp_path.iterdir()) == []
-
-
-def test_interrupted_by_the_user(at, tmp_path):
-    """Ctrl-C in the middle of training: one line, exit code 130, no output; and the checkpoint, once written, is resumed from."""
-    song = tmp_path / "song.safetensors"
-    command = [
-        sys.executable,
-        "-c",
-        INTERRUPTIBLE,
-        "hide",
-        "cover.png",
-        "--secret",
-        "alice.key=holiday.png",
-        "-o",
-        str(song),
-    ]
-    command += [*SMALL, "--steps", "100000"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    checkpoint = tmp_path / "song.safetensors.checkpoint"
-    for _ in range(600):
-        if checkpoint.exists():
-            break
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert out == ""
-    assert err.splitlines() == [
-        "sirensong: error: interrupted",
-        "hint: the same command with --resume goes on from here",
-    ]
-    assert [path.name for path in tmp_path.iterdir()] == [checkpoint.name]
-
-    again = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert (again.returncode, again.stderr.splitlines()[0]) == (
-        1,
-        f"sirensong: error: {checkpoint} exists: an unfinished run",
-    )
-
-
-INTERRUPTIBLE = """
-import signal
-from sirensong.cli import main
-from sirensong.training import checkpoint
-signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background may have been told to ignore it
-checkpoint.INTERVAL = 0.2
-main()
-"""
 
 
 def test_the_demo_writes_a_contact_sheet(tmp_path, capsys):

@@ -1,0 +1,158 @@
+"""What a hide would make and take, said before it begins."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from sirensong.cli.console import duration, print_facts, print_note
+from sirensong.cli.reporting import network_facts, print_result
+from sirensong.errors import SirensongError
+from sirensong.hide import plan
+from sirensong.training.options import Options
+from sirensong.training.plan import Plan
+from sirensong.training.recipe import Recipe
+from sirensong.verify import Expected
+
+LARGE = 100 * 10**6
+"""Bytes of a carrier above which the user is asked."""
+LONG = 600.0
+"""Seconds of training above which the user is asked."""
+
+_WORTH_TIMING = 4 * 10**11  # operations of training; timing a second of fewer would be felt
+_WORTH_SAYING = 10.0  # seconds
+_HEADER = 4000  # bytes of a carrier that are not weights, about
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be made: a cover, its secrets, and how.
+
+    Args:
+        command: "hide" or "fit".
+        cover: the cover picture.
+        secrets: secret pictures with their keys.
+        recipe: how functions are trained.
+        decoys: pictures to take decoys from.
+        options: how the run is run.
+    """
+
+    command: str
+    cover: Expected
+    secrets: list[Expected]
+    recipe: Recipe
+    decoys: list[Path]
+    options: Options
+
+    @property
+    def pictures(self) -> list[Expected]:
+        """The cover, then the secrets."""
+        return [self.cover, *self.secrets]
+
+    def arguments(self) -> dict[str, Any]:
+        """What the library's `hide` and `plan` take, without options."""
+        pairs = [(secret.key, secret.rgb) for secret in self.secrets]
+        return {
+            "cover": self.cover.rgb,
+            "secrets": pairs,
+            "recipe": self.recipe,
+            "decoys": self.decoys,
+        }
+
+    def plan(self) -> Plan:
+        """Estimate what it makes and takes; a second's training is timed for that."""
+        return plan(**self.arguments(), options=self.options)
+
+
+def announce(request: Request, output: Path, *, ask: bool) -> float:
+    """Say how large the carrier will be and how long it takes, and ask if that is much.
+
+    Args:
+        request: what is to be made.
+        output: the carrier's name.
+        ask: whether the user may be asked at all; they are only where both standard input and
+            standard error are terminals.
+
+    Returns:
+        Seconds that the user took to answer.
+
+    Raises:
+        SirensongError: they said no.
+    """
+    height, width = request.cover.rgb.shape[:2]
+    grid = request.recipe.grid(height, width)
+    size = 4 * grid.tiles * request.recipe.architecture(height, width).parameters + _HEADER
+    seconds = _seconds(request)
+    text = f"{output} takes about {_bytes(size)}, in {grid.columns}x{grid.rows} tiles"
+    if seconds is not None and seconds >= _WORTH_SAYING:
+        text += f", and about {duration(seconds)}"
+    print_note(text)
+    much = size > LARGE or (seconds is not None and seconds > LONG)
+    if not (ask and much and sys.stdin.isatty() and sys.stderr.isatty()):
+        return 0.0
+    begun = time.monotonic()
+    if not typer.confirm("go on?", err=True):
+        raise SirensongError(
+            "nothing was made", hint="a smaller --size makes a smaller carrier in less time"
+        )
+    return time.monotonic() - begun
+
+
+def print_plan(request: Request, output: Path, *, json: bool) -> None:
+    """Print what would be made, as a table or as JSON."""
+    planned = request.plan()
+    if json:
+        height, width = request.cover.rgb.shape[:2]
+        facts = {
+            "file": str(output),
+            "bytes": planned.carrier_bytes,
+            "width": width,
+            "height": height,
+            **network_facts(planned.grid, planned.architecture),
+            "memory_bytes": planned.memory_bytes,
+            "seconds": planned.seconds,
+        }
+        print_result(request.command, facts)
+        return
+    network = planned.architecture
+    shown = {
+        "tiles": f"{planned.grid.columns}x{planned.grid.rows}",
+        "network": f"{network.hidden_layers} layers of {network.hidden_features} features",
+        "parameters": planned.parameters,
+        "bytes": planned.carrier_bytes,
+        "memory": f"about {_bytes(planned.memory_bytes)}",
+        "time": f"about {duration(planned.seconds)}",
+    }
+    print_facts(f"{output} would be", shown, json=False)
+
+
+def _seconds(request: Request) -> float | None:
+    """How long training will take; None if that is not worth finding out."""
+    if request.options.seconds is not None:
+        return request.options.seconds
+    if request.options.resume or _operations(request) < _WORTH_TIMING:
+        return None
+    return request.plan().seconds
+
+
+def _operations(request: Request) -> float:
+    """Floating-point operations of training, about: six a weight, for each pixel looked at."""
+    recipe, (height, width) = request.recipe, request.cover.rgb.shape[:2]
+    functions = 1 + max(len(request.secrets), recipe.functions)
+    pixels = max(picture.rgb.size // 3 for picture in request.pictures)
+    looks: float = recipe.cover.epochs()[-1] * height * width
+    looks += recipe.joint.epochs()[-1] * functions * pixels
+    return 6.0 * looks * recipe.architecture(height, width).parameters
+
+
+def _bytes(count: int) -> str:
+    if count < 10**6:
+        return f"{count / 10**3:.0f} kB"
+    if count < 10**9:
+        return f"{count / 10**6:.0f} MB"
+    return f"{count / 10**9:.1f} GB"
