@@ -43,6 +43,9 @@ def published(recipe=QUICK, secrets=1, decoys=(), **options):
     return ss.hide(picture(0, 16, 24), pairs, recipe=recipe, options=options, decoys=decoys)
 
 
+PAIRS = "secrets must be a dictionary of pictures by their keys, or (key, picture) pairs"
+
+
 # Slots.
 
 
@@ -119,13 +122,14 @@ def test_what_is_hidden_does_not_show_its_mask():
 
 def test_the_psnr_is_that_of_the_cover_and_of_secrets_over_all_tiles(monkeypatch):
     """Groups of four tiles and of two count as one of all six does; decoys do not count."""
-    recipe = dataclasses.replace(STILL, functions=3, joint=ss.Phase(1))
-    heard = []
-    whole = published(recipe, secrets=2, on_progress=heard.append).psnr
-    assert whole == pytest.approx(heard[-1].psnr[:3])
-    assert len(set(whole)) == 3
+    recipe, heard = dataclasses.replace(STILL, functions=3), []
+    hidden = published(recipe, secrets=2, on_progress=heard.append)
+    assert len(set(hidden.psnr)) == len(hidden.psnr) == 3
+    cover, render = picture(0, 16, 24), ss.render_uint8(hidden.stego, (16, 24))
+    assert hidden.psnr[0] == pytest.approx(ss.measure(cover, render).psnr, abs=0.2)  # unblended
     monkeypatch.setattr("sirensong.training.device._FEATURES_AT_ONCE", {"cpu": 16 * 4 * 4})
-    assert published(recipe, secrets=2, on_progress=heard.append).psnr == pytest.approx(whole)
+    apart = published(recipe, secrets=2, on_progress=heard.append)
+    assert apart.psnr == pytest.approx(hidden.psnr)
     assert {event.tiles_at_once for event in heard} == {6, 4, 2}
 
 
@@ -185,6 +189,22 @@ def test_secrets_come_as_a_mapping_or_as_pairs():
         for secrets in (pairs, dict(pairs))
     )
     assert (one.nonce, one.slots) == (other.nonce, other.slots)
+
+
+@pytest.mark.parametrize(
+    ("secrets", "message"),
+    [
+        (7, f"{PAIRS}, got int"),
+        ([key(1)], f"{PAIRS}, got list"),
+        ([(key(1), picture(1), 3)], f"{PAIRS}, got list"),
+        ({"a key's text": key(1)}, f"{PAIRS}; a key stands where a picture should"),
+        ([(key(1), ss.Passphrase("x"))], f"{PAIRS}; a key stands where a picture should"),
+    ],
+)
+def test_secrets_of_another_shape_are_refused_and_not_quoted(secrets, message):
+    with pytest.raises(SettingError) as caught:
+        ss.hide(picture(0), secrets, recipe=QUICK)
+    assert str(caught.value) == message
 
 
 def test_a_plan_looks_at_no_checkpoint(tmp_path):

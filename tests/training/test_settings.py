@@ -97,6 +97,8 @@ def test_phases_that_are_refused_are_named(change, message):
         {"functions": 0},
         {"functions": 64},
         {"stego_weight": 0.01},
+        {"hidden_features": 1},
+        {"omega": 1e-3},
         {"stego_weight": 0.99},
         {"optimizer": "adam"},
         {"optimizer": "muon"},
@@ -113,6 +115,9 @@ def test_recipes_at_their_limits_are_taken(change):
     [
         ({"optimizer": "sgd"}, "optimizer must be muon or adam, got 'sgd'"),
         ({"tile": 0}, "tile must be at least 1, got 0"),
+        ({"hidden_features": 0}, "hidden features must be at least 1, got 0"),
+        ({"omega": 0.0}, "omega must be above 0, got 0"),
+        ({"omega": float("nan")}, "omega must be above 0, got nan"),
         ({"functions": 65}, "functions must be 0 to 64, got 65"),
         ({"functions": -1}, "functions must be 0 to 64, got -1"),
         ({"decoys": "cats"}, "decoys must be one of photographs, cover, leaves, noise, got 'cats'"),
