@@ -11,8 +11,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from sirensong.pictures.image import fill, read_picture, to_pil
+from sirensong.pictures.image import fill, to_pil
 from sirensong.pictures.photographs import NAMES, photograph
+from sirensong.pictures.reading import read_picture
 
 SIDE = 128
 

@@ -22,7 +22,7 @@ import torch
 
 import sirensong as ss
 from sirensong import cli
-from sirensong.pictures.image import write_picture
+from sirensong.pictures.writing import write_picture
 from sirensong.training import checkpoint, recipe, steps, train
 
 GROUPS = (0, 16, 32)

@@ -17,8 +17,9 @@ from sirensong.errors import FormatError, NoPictureError, SettingError, StoppedE
 from sirensong.lab.robustness import prune, quantise
 from sirensong.network.mask import mask_to_bytes
 from sirensong.network.tiles import Grid
-from sirensong.pictures.image import fill, resize, to_uint8, write_picture
+from sirensong.pictures.image import fill, resize, to_uint8
 from sirensong.pictures.photographs import photograph as photograph_of
+from sirensong.pictures.writing import write_picture
 from sirensong.training import checkpoint as checkpoints
 from sirensong.training import device as devices
 from sirensong.training import job as jobs

@@ -9,9 +9,10 @@ from sirensong.carrier.file import load, save
 from sirensong.files import file_errors, refuse_existing
 from sirensong.hide import hide
 from sirensong.keys.secret import SecretKey, read_key, write_key
-from sirensong.pictures.image import RGB, Pixels, fill, from_uint8, write_picture
+from sirensong.pictures.image import RGB, Pixels, fill, from_uint8
 from sirensong.pictures.photographs import photograph
 from sirensong.pictures.sheet import Row, contact_sheet, difference
+from sirensong.pictures.writing import write_picture
 from sirensong.reveal import reveal, sample
 from sirensong.training.options import OnProgress, Options
 from sirensong.training.recipe import FAST

@@ -21,8 +21,8 @@ from sirensong.network.mask import CARRIER_BYTES, Mask, mask_path, write_mask
 from sirensong.network.siren import Architecture, Layer, Weights
 from sirensong.network.substitution import Positions, Selection
 from sirensong.network.tiles import Grid
-from sirensong.pictures.image import ImageLike, read_picture
 from sirensong.pictures.metrics import psnr_of
+from sirensong.pictures.reading import ImageLike, read_picture
 from sirensong.training.loading import loading
 from sirensong.training.options import Options
 from sirensong.training.plan import Plan, plan_for

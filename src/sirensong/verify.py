@@ -10,8 +10,9 @@ from sirensong.carrier.stego import StegoFunction
 from sirensong.keys.secret import Key
 from sirensong.network.mask import Mask
 from sirensong.network.rendering import render_uint8
-from sirensong.pictures.image import RGB, ImageLike, fit_within, read_picture, resize
+from sirensong.pictures.image import RGB, fit_within, resize
 from sirensong.pictures.metrics import Quality, measure
+from sirensong.pictures.reading import ImageLike, read_picture
 from sirensong.reveal import SecretFunction, unlock
 
 TOLERANCE = 3.0

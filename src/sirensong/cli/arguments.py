@@ -15,7 +15,8 @@ from sirensong.cli.console import print_note, set_quiet
 from sirensong.errors import SettingError
 from sirensong.files import STANDARD, refuse_existing, write_output
 from sirensong.keys.secret import Key
-from sirensong.pictures.image import RGB, check_ending, encode_picture
+from sirensong.pictures.image import RGB
+from sirensong.pictures.writing import check_ending, encode_picture
 from sirensong.verify import Expected, expect
 
 RUNNING = "Running"

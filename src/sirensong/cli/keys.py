@@ -14,7 +14,7 @@ from sirensong.cli.console import out
 from sirensong.errors import FormatError, SettingError
 from sirensong.files import read_bytes
 from sirensong.keys.secret import Key, Passphrase, SecretKey, read_key, write_key
-from sirensong.pictures.image import PICTURE_ENDINGS
+from sirensong.pictures.writing import PICTURE_ENDINGS
 from sirensong.verify import Expected
 
 WHAT = "What to hide"

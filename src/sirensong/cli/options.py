@@ -13,7 +13,7 @@ import typer
 from sirensong.cli.arguments import RUNNING, Json, Overwrite, Quiet
 from sirensong.errors import FileError, SettingError
 from sirensong.pictures.decoys import KINDS
-from sirensong.pictures.image import PICTURE_ENDINGS
+from sirensong.pictures.writing import PICTURE_ENDINGS
 from sirensong.training.options import DEVICES
 from sirensong.training.recipe import RECIPES, Recipe, find_recipe
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import SettingError
 from sirensong.hide import empty_weights, put_weights
-from sirensong.pictures.image import ImageLike, read_picture
+from sirensong.pictures.reading import ImageLike, read_picture
 from sirensong.training.loading import loading
 from sirensong.training.options import OnProgress
 from sirensong.training.recipe import FINETUNING

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from sirensong.errors import MissingDependencyError, SettingError
-from sirensong.pictures.image import RGB, ImageLike, read_picture
+from sirensong.pictures.image import RGB
+from sirensong.pictures.reading import ImageLike, read_picture
 
 SSIM_WINDOW = 11  # pixels a side: a Gaussian of sigma 1.5 cut at 3.5 sigma, as Wang et al. have it
 _BAND = 2**18  # pixels, about

@@ -20,7 +20,8 @@ from sirensong.network.siren import Architecture
 from sirensong.network.substitution import check_selects
 from sirensong.network.tiles import Grid
 from sirensong.pictures.decoys import decoy
-from sirensong.pictures.image import RGB, ImageLike, digest, fill, read_picture
+from sirensong.pictures.image import RGB, digest, fill
+from sirensong.pictures.reading import ImageLike, read_picture
 from sirensong.training.checkpoint import Checkpoint, read_nonce
 from sirensong.training.device import find_device, groups_of_tiles
 from sirensong.training.options import Options

@@ -18,8 +18,8 @@ from sirensong import cli
 from sirensong.errors import FormatError
 from sirensong.lab.reproduce import ablations, attacks, functions, random_keys, sizes, study, visual
 from sirensong.lab.steganalysis import guessing
-from sirensong.pictures.image import read_picture
 from sirensong.pictures.metrics import measure
+from sirensong.pictures.reading import read_picture
 from sirensong.training import recipe as recipes
 from sirensong.training.options import Options
 

@@ -25,8 +25,9 @@ from sirensong.lab.reproduce.study import (
 from sirensong.lab.steganalysis.guessing import CLIMBERS, SHARES, Scores, guess, hill
 from sirensong.network.substitution import Selection
 from sirensong.pictures import sheet
-from sirensong.pictures.image import Pixels, write_picture
+from sirensong.pictures.image import Pixels
 from sirensong.pictures.metrics import measure
+from sirensong.pictures.writing import write_picture
 from sirensong.reveal import reveal
 
 _WRONG_KEYS = 1000

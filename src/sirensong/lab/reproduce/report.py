@@ -11,8 +11,8 @@ from pathlib import Path
 from sirensong.errors import MissingDependencyError
 from sirensong.files import write_bytes
 from sirensong.lab.reproduce.study import Figure, PictureGrid, Shown, Table
-from sirensong.pictures.image import encode_picture
 from sirensong.pictures.sheet import contact_sheet
+from sirensong.pictures.writing import encode_picture
 
 _STYLE = (
     "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto}"

@@ -22,8 +22,9 @@ from sirensong.lab.reproduce.study import (
     Table,
 )
 from sirensong.pictures import sheet
-from sirensong.pictures.image import Pixels, from_uint8, to_pil, write_picture
+from sirensong.pictures.image import Pixels, from_uint8, to_pil
 from sirensong.pictures.metrics import measure
+from sirensong.pictures.writing import write_picture
 
 _SIDES = (64, 128, 256, 512)
 _NAMES = ("stego image", "secret 1", "secret 2")

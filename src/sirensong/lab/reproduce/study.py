@@ -17,8 +17,9 @@ import sirensong
 from sirensong.errors import FormatError
 from sirensong.files import file_errors, read_bytes, write_bytes
 from sirensong.pictures import sheet
-from sirensong.pictures.image import RGB, Pixels, fill, from_uint8, read_picture
+from sirensong.pictures.image import RGB, Pixels, fill, from_uint8
 from sirensong.pictures.photographs import NAMES, photograph
+from sirensong.pictures.reading import read_picture
 from sirensong.training.recipe import Recipe
 from sirensong.workers import spread
 

@@ -30,8 +30,9 @@ from sirensong.lab.reproduce.study import (
 )
 from sirensong.network.siren import Layer, Weights
 from sirensong.pictures import sheet
-from sirensong.pictures.image import Pixels, write_picture
+from sirensong.pictures.image import Pixels
 from sirensong.pictures.metrics import measure
+from sirensong.pictures.writing import write_picture
 
 _TABLE_1 = {  # the paper's PSNR, SSIM of stego image, secret 1, secret 2
     "celebahq": ((46.86, 0.9990), (44.55, 0.9969), (45.42, 0.9985)),
