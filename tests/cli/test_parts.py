@@ -1,8 +1,10 @@
 """Parts of the command by themselves: sizes, words, bars, prompts, what is asked and planned."""
 
+import contextlib
 import dataclasses
 import inspect
 import io
+import signal
 import sys
 import time
 from pathlib import Path
@@ -13,13 +15,27 @@ import pytest
 import typer
 
 import sirensong as ss
-from sirensong.cli import arguments, console, inspecting, keys, options, planning, receiving
+from sirensong.batch import Order, Outcome
+from sirensong.cli import (
+    arguments,
+    batching,
+    console,
+    inspecting,
+    keys,
+    options,
+    planning,
+    receiving,
+    running,
+    sending,
+)
 from sirensong.cli.console import duration, print_facts, print_json
 from sirensong.cli.parsing import with_options
+from sirensong.cli.paths import Files
 from sirensong.errors import SettingError, SirensongError
+from sirensong.pictures.metrics import Quality
 from sirensong.training.options import Progress
 from sirensong.training.plan import Plan
-from sirensong.verify import Expected
+from sirensong.verify import Expected, Measured
 
 # Sizes.
 
@@ -428,3 +444,187 @@ def test_time_is_found_out_where_it_is_worth_it(monkeypatch):
     monkeypatch.setattr(planning, "_WORTH_TIMING", 1.0)
     assert planning._seconds(request()) == 75.0
     assert planning._seconds(request(resume=True, checkpoint="x")) is None
+
+
+# Tables, keys, and what becomes of a run.
+
+
+def test_quality_is_a_table_with_a_row_for_the_original_where_it_was_larger(capsys, monkeypatch):
+    monkeypatch.setattr(console, "out", console.Console(file=sys.stdout, width=80))
+    small, nan = Quality(30.125, 0.91237, 7.954, 5.0), Quality(20.0, float("nan"), 25.5, 1.0)
+    console.quality_table(
+        [Measured("[a].png", small, original=nan), Measured("b.png", small)], "[song]"
+    )
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    numbers = ["30.12", "0.9124", "7.95", "5.00"]
+    assert lines[0] == ["[song]"]
+    assert [word for word in lines[2] if word.isalpha()] == [
+        "picture",
+        "PSNR",
+        "dB",
+        "SSIM",
+        "RMSE",
+        "MAE",
+    ]
+    rows = [[word for word in line if word != "│"] for line in lines[4:7]]
+    assert rows == [
+        ["[a].png", *numbers],
+        ["against", "the", "original,", "enlarged", "back", "20.00", "-", "25.50", "1.00"],
+        ["b.png", *numbers],
+    ]
+
+
+@pytest.mark.parametrize("twice", [True, False])
+def test_what_locks_a_picture_is_read_or_asked_for(twice, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        keys, "ask_passphrase", lambda prompt, *, twice: asked.append((prompt, twice))
+    )
+    ss.write_key(tmp_path / "alice.key", ss.SecretKey(bytes(32)))
+    (tmp_path / "phrase").write_text("one two\n")
+    picture = tmp_path / "a.png"
+    by_key = keys.Locked(picture, key_file=tmp_path / "alice.key")
+    by_file = keys.Locked(picture, passphrase_file=tmp_path / "phrase")
+    assert by_key.key(twice=twice) == ss.SecretKey(bytes(32))
+    assert by_file.key(twice=twice) == ss.Passphrase("one two")
+    assert asked == []
+    keys.Locked(picture).key(twice=twice)
+    assert asked == [(f"passphrase for {picture}", twice)]
+    assert by_key.files() == [
+        ("a secret picture", picture),
+        ("a key file", tmp_path / "alice.key"),
+    ]
+    assert by_file.files() == [
+        ("a secret picture", picture),
+        ("a passphrase file", tmp_path / "phrase"),
+    ]
+
+
+def test_the_demo_is_run_as_asked_for_and_shows_its_progress(monkeypatch, tmp_path):
+    asked, told = [], []
+
+    @contextlib.contextmanager
+    def bar(secrets):
+        yield f"bar of {secrets}"
+
+    def run(output, **named):
+        asked.append((output, named))
+        return output / "sheet.png", ["measured"]
+
+    monkeypatch.setattr(sending, "training_bar", bar)
+    monkeypatch.setattr(sending, "run_demo", run)
+    monkeypatch.setattr(sending, "load", lambda path: f"read from {path.name}")
+    monkeypatch.setattr(sending, "report", lambda *a, **k: told.append((a, k)))
+    sending.demo(tmp_path, steps=7, overwrite=True, json=True)
+    named = {"steps": 7, "overwrite": True, "on_progress": "bar of 2"}
+    assert asked == [(tmp_path, named)]
+    ((given, more),) = told
+    song = tmp_path / "song.safetensors"
+    assert given == ("demo", song, "read from song.safetensors", ["measured"])
+    assert (more["json"], more["sheet"]) == (True, str(tmp_path / "sheet.png"))
+
+
+def files_in(folder):
+    return Files(folder / "song.safetensors", None, False, False, False)
+
+
+@pytest.mark.parametrize(
+    ("last", "message"),
+    [
+        (None, "interrupted: kept in {}"),
+        (event(done=4, at_once=3, tiles=9), "4 of 9 tiles are done and 3 under way, kept in {}"),
+        (event(done=8, at_once=3, tiles=9), "8 of 9 tiles are done and 1 under way, kept in {}"),
+    ],
+)
+def test_an_interrupted_run_says_what_is_kept(last, message, tmp_path):
+    files = files_in(tmp_path)
+    nothing = running._interrupted(files, last)
+    assert (nothing.message, nothing.hint) == ("interrupted: nothing is kept", None)
+    files.checkpoint.write_text("kept")
+    kept = running._interrupted(files, last)
+    assert kept.message.removeprefix("interrupted: ") == (
+        message.format(files.checkpoint).removeprefix("interrupted: ")
+    )
+    assert kept.hint == "the same command with --resume goes on from here"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_a_wish_and_the_second_an_order(number):
+    before = signal.getsignal(number)
+    with running.stoppable() as stopped:
+        assert not stopped()
+        signal.raise_signal(number)
+        assert stopped()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_was_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with running.stoppable() as stopped:
+            signal.raise_signal(signal.SIGINT)
+            assert not stopped()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+# Batches.
+
+
+@pytest.fixture
+def batched(monkeypatch, capsys):
+    """A batch of three jobs that are not done: what was asked for, and the outcomes to be."""
+    quality = Quality(30.125, 0.9, 7.0, 5.0)
+    pictures = (Measured("a.png", quality), Measured("b.png", Quality(41.0, 0.9, 7.0, 5.0)))
+    outcomes = [
+        Outcome("x.safetensors", pictures, seconds=2.5, notes=("made smaller",)),
+        Outcome("[y].safetensors", error="no [such] file"),
+        Outcome("z.safetensors", done_before=True),
+    ]
+    asked = []
+
+    def run(jobs, order, **named):
+        asked.append((jobs, order, named))
+        yield from outcomes
+
+    monkeypatch.setattr(batching, "read_jobs", lambda path, folder: (["jobs", path, folder], []))
+    monkeypatch.setattr(batching, "run_jobs", run)
+    monkeypatch.setattr(batching, "err", console.Console(file=sys.stderr, soft_wrap=True))
+    monkeypatch.setattr(batching, "out", console.Console(file=sys.stdout, soft_wrap=True))
+    return asked, outcomes
+
+
+def test_a_batch_tells_what_became_of_each_job(batched, tmp_path, capsys):
+    asked, _ = batched
+    options = batching.BatchOptions(tmp_path / "jobs.csv", workers=2, cluster="tcp://there")
+    order = Order(ss.FAST)
+    with pytest.raises(SirensongError) as caught:
+        batching.run_batch(options, tmp_path, order, json=False)
+    assert str(caught.value) == "1 of 3 jobs failed"
+    assert asked == [
+        (["jobs", tmp_path / "jobs.csv", tmp_path], order, {"workers": 2, "cluster": "tcp://there"})
+    ]
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == [
+        "x.safetensors: PSNR 30.12 / 41.00 dB",
+        "z.safetensors: done before",
+    ]
+    assert "[y].safetensors: failed: no [such] file" in printed.err.splitlines()
+
+
+def test_a_batch_without_failures_is_no_error(batched, tmp_path):
+    _, outcomes = batched
+    del outcomes[1]
+    options = batching.BatchOptions(tmp_path / "jobs.csv")
+    assert batching.run_batch(options, tmp_path, Order(ss.FAST), json=False) is None
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_there_must_be_a_worker(workers):
+    with pytest.raises(SettingError, match=f"workers must be at least 1, got {workers}"):
+        batching.check_workers(workers)
+    batching.check_workers(1)
+    batching.check_workers(None)
