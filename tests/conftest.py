@@ -15,7 +15,8 @@ from sirensong.keys.secret import SecretKey
 from sirensong.network.siren import Architecture, Layer
 from sirensong.network.tiles import Grid
 
-# The networks here are so small that a second thread costs more than it does; also in the processes that tests start.
+# The networks here are so small that a second thread costs more than it gains; in the processes
+# that tests start too.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 GRID = Grid()  # of one tile
@@ -27,7 +28,7 @@ settings.load_profile("tests")
 
 @pytest.fixture(scope="session")
 def golden():
-    """Values that no release may change: what was hidden with one must be revealed with the next."""
+    """Values that no release may change: what one has hidden the next must reveal."""
     return json.loads((Path(__file__).parent / "golden" / "keys.json").read_text(encoding="utf-8"))
 
 
@@ -61,7 +62,7 @@ def weights(architecture):
 
 @pytest.fixture(scope="session")
 def make_stego(architecture, weights, nonce):
-    """Build a small stego function whose slots hold `entries`, pairs of a key and a slot. weights: of each tile."""
+    """Build a small stego function. entries: (key, slot) pairs. weights: of each tile."""
 
     def make(entries=(), *, weights=(weights,), grid=GRID, entropy=bytes(range(50, 82))):
         return StegoFunction(

@@ -1,4 +1,4 @@
-"""Single functions for tests: the library always has several, with a first axis that counts them."""
+"""Single functions for tests: the library always has several, counted by a first axis."""
 
 import numpy as np
 

@@ -276,7 +276,7 @@ def test_listeners_hear_of_both_stages(pictures, keys):
 
 
 def test_a_budget_of_seconds_ends_annealed(pictures, keys, monkeypatch):
-    """On a clock that a tenth of a second passes on at every look, so that the number of steps does not hang on the machine."""
+    """A tenth of a second passes at each look at the clock, so that the machine does not matter."""
     looks = itertools.count()
     monkeypatch.setattr(time, "monotonic", lambda: next(looks) / 10)
     heard = []
@@ -368,7 +368,7 @@ def test_tiles_of_pictures_of_other_shapes(keys):
 
 @pytest.mark.parametrize("selection", ["keyed", "magnitude"])
 def test_finished_tiles_are_not_done_again(selection, tmp_path, keys, monkeypatch, torch_threads):
-    """One tile at a time: a run that is killed in the third goes on there, and gives what an undisturbed one gives."""
+    """One tile at a time: a run that is stopped in the third goes on there."""
     torch_threads(1)
     monkeypatch.setattr(devices, "_FEATURES_AT_ONCE", {"cpu": 1})
     pictures = [photograph(seed, 32, 48) for seed in range(2)]
@@ -582,7 +582,7 @@ def test_what_cannot_be_is_refused_before_training(pictures, keys):
 
 @pytest.mark.slow
 def test_full_size_quality_and_resumption(tmp_path, monkeypatch):
-    """Real photographs at 128x128 with the default recipe; a run that was stopped ends within 0.3 dB of one that was not."""
+    """Photographs at 128x128, by default; a stopped run ends as well as an undisturbed one."""
     names = ("astronaut", "chelsea", "coffee")
     pictures, keys = (
         [fill(photograph_of(name), 128, 128) for name in names],

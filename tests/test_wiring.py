@@ -259,7 +259,7 @@ def test_what_the_paper_keeps_of_the_cover_stage_is_its_best_epoch(slow_clock):
 
 
 def test_the_last_progress_is_the_quality_that_is_measured(slow_clock):
-    """Of steps on whole pictures, one harder than the other, at a rate that has fallen to nothing."""
+    """Steps on whole pictures, one harder than the other, at a rate that has fallen to nothing."""
     heard, pictures = Listener(), [smooth(1), picture(1) // 4 * 3 + 32, smooth(2) // 8 + 112]
     secrets = [(key(1), pictures[1]), (key(2), pictures[2])]
     recipe = small(cover_steps=30, joint_steps=120, hold=0.0)

@@ -1,4 +1,4 @@
-"""The function itself: its shape, its initial weights, and its forward pass against other ways to compute it."""
+"""The function: its shape, its initial weights, its values."""
 
 import math
 

@@ -1,1 +1,1 @@
-"""The engine: trains the N+1 functions of one stego function at once (section 3.5). The only part that needs torch, with `hide`."""
+"""The engine: settings and progress without torch; all else needs it."""
