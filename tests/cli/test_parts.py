@@ -185,7 +185,7 @@ def test_the_time_for_all_tiles_is_guessed_from_those_that_were_done_meanwhile(c
 
 
 def test_lines_come_ten_seconds_apart(clock, monkeypatch, capsys):
-    monkeypatch.setattr(console, "_notes", console.Console(file=sys.stderr, soft_wrap=True))
+    monkeypatch.setattr(console, "_notes", console.Console(stderr=True, soft_wrap=True))
     show = console._line_by_line(["stego"])
     for seconds in (0.0, 9.5, 0.5, 9.0, 1.0):
         clock[0] += seconds
@@ -205,7 +205,7 @@ def test_lines_come_ten_seconds_apart(clock, monkeypatch, capsys):
     ("secrets", "names"), [(0, "cover 30.0"), (2, "stego 30.0, secret 1 25.1, secret 2 1.0")]
 )
 def test_pictures_are_named_in_order(secrets, names, clock, capsys, monkeypatch):
-    monkeypatch.setattr(console, "_notes", console.Console(file=sys.stderr, soft_wrap=True))
+    monkeypatch.setattr(console, "_notes", console.Console(stderr=True, soft_wrap=True))
     with console.training_bar(secrets) as show:
         clock[0] += 10.0
         show(event(left=None))
@@ -213,7 +213,7 @@ def test_pictures_are_named_in_order(secrets, names, clock, capsys, monkeypatch)
 
 
 def test_things_are_tracked_as_they_are_taken(clock, capsys, monkeypatch):
-    monkeypatch.setattr(console, "_notes", console.Console(file=sys.stderr, soft_wrap=True))
+    monkeypatch.setattr(console, "_notes", console.Console(stderr=True, soft_wrap=True))
     taken = []
     for thing in console.tracked("abc", "letters"):
         taken.append(thing)
@@ -226,7 +226,7 @@ def test_things_are_tracked_as_they_are_taken(clock, capsys, monkeypatch):
 
 
 def test_facts_are_a_table_with_large_numbers_in_groups(capsys, monkeypatch):
-    monkeypatch.setattr(console, "out", console.Console(file=sys.stdout, width=80))
+    monkeypatch.setattr(console, "out", console.Console(width=80))
     print_facts("[a] title", {"two_words": 9999, "large": 10_000, "text": "x"}, json=False)
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines == [["[a]", "title"], ["two", "words", "9999"], ["large", "10,000"], ["text", "x"]]
@@ -240,7 +240,7 @@ def test_facts_are_json_for_machines(capsys):
 
 
 def test_the_text_of_a_key_is_never_printed(capsys, monkeypatch):
-    monkeypatch.setattr(console, "err", console.Console(file=sys.stderr, soft_wrap=True))
+    monkeypatch.setattr(console, "err", console.Console(stderr=True, soft_wrap=True))
     text = ss.SecretKey(bytes(range(32))).to_text()
     console.print_error(f"not found: {text} and {text.upper()}", "look [there]")
     shown = capsys.readouterr().err
@@ -356,7 +356,7 @@ PLANNED = Plan(ss.Grid(2, 3), ss.Architecture(16, 3, 10.0), 12_345, 5 * 10**6, 2
 
 def test_a_plan_is_printed_as_a_table(monkeypatch, capsys):
     monkeypatch.setattr(planning, "plan", lambda **_: PLANNED)
-    monkeypatch.setattr(console, "out", console.Console(file=sys.stdout, width=80))
+    monkeypatch.setattr(console, "out", console.Console(width=80))
     planning.print_plan(request(), Path("song"), json=False)
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines == [
@@ -450,7 +450,7 @@ def test_time_is_found_out_where_it_is_worth_it(monkeypatch):
 
 
 def test_quality_is_a_table_with_a_row_for_the_original_where_it_was_larger(capsys, monkeypatch):
-    monkeypatch.setattr(console, "out", console.Console(file=sys.stdout, width=80))
+    monkeypatch.setattr(console, "out", console.Console(width=80))
     small, nan = Quality(30.125, 0.91237, 7.954, 5.0), Quality(20.0, float("nan"), 25.5, 1.0)
     console.quality_table(
         [Measured("[a].png", small, original=nan), Measured("b.png", small)], "[song]"
@@ -575,7 +575,7 @@ def test_a_signal_that_was_ignored_stays_ignored():
 
 
 @pytest.fixture
-def batched(monkeypatch, capsys):
+def batched(monkeypatch):
     """A batch of three jobs that are not done: what was asked for, and the outcomes to be."""
     quality = Quality(30.125, 0.9, 7.0, 5.0)
     pictures = (Measured("a.png", quality), Measured("b.png", Quality(41.0, 0.9, 7.0, 5.0)))
@@ -592,8 +592,6 @@ def batched(monkeypatch, capsys):
 
     monkeypatch.setattr(batching, "read_jobs", lambda path, folder: (["jobs", path, folder], []))
     monkeypatch.setattr(batching, "run_jobs", run)
-    monkeypatch.setattr(batching, "err", console.Console(file=sys.stderr, soft_wrap=True))
-    monkeypatch.setattr(batching, "out", console.Console(file=sys.stdout, soft_wrap=True))
     return asked, outcomes
 
 
