@@ -626,3 +626,22 @@ def test_there_must_be_a_worker(workers):
         batching.check_workers(workers)
     batching.check_workers(1)
     batching.check_workers(None)
+
+
+def test_secrets_are_opened_with_their_keys(monkeypatch):
+    """A new passphrase is asked for twice, one that is there already once."""
+    opened = []
+
+    class Named(keys.Locked):
+        def key(self, *, twice):
+            return f"key of {self.picture}, twice {twice}"
+
+    monkeypatch.setattr(
+        keys, "open_picture", lambda path, *, within, key: opened.append((path, within, key))
+    )
+    for twice in (True, False):
+        keys.open_secrets([Named(Path("a.png"))], within="5x5", twice=twice)
+    assert opened == [
+        (Path("a.png"), "5x5", "key of a.png, twice True"),
+        (Path("a.png"), "5x5", "key of a.png, twice False"),
+    ]
