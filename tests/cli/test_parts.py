@@ -645,3 +645,44 @@ def test_secrets_are_opened_with_their_keys(monkeypatch):
         (Path("a.png"), "5x5", "key of a.png, twice True"),
         (Path("a.png"), "5x5", "key of a.png, twice False"),
     ]
+
+
+def test_a_batch_counts_carriers(batched, monkeypatch, tmp_path):
+    counted = []
+
+    @contextlib.contextmanager
+    def counting():
+        yield lambda *count: counted.append(count)
+
+    monkeypatch.setattr(batching, "counting", counting)
+    options = batching.BatchOptions(tmp_path / "jobs.csv")
+    with pytest.raises(SirensongError):
+        batching.run_batch(options, tmp_path, Order(ss.FAST), json=False)
+    assert counted == [("carriers", done, 3) for done in range(4)]
+
+
+def test_names_in_brackets_are_shown_as_they_are(tmp_path, capsys, clock, monkeypatch):
+    """They would be markup."""
+    path = tmp_path / "[bold]alice.key"
+    keys.keygen(path)
+    assert capsys.readouterr().out == (f"{path}: fingerprint {ss.read_key(path).fingerprint}\n")
+    monkeypatch.setattr(console, "_notes", console.Console(stderr=True, soft_wrap=True))
+    lines = console._Lines()
+    clock[0] += 10.0
+    lines.show("[bold]x: 1 of 2")
+    console.print_note("[bold]y")
+    assert capsys.readouterr().err == "[bold]x: 1 of 2\nnote: [bold]y\n"
+
+
+@pytest.mark.parametrize(("pixels", "noted"), [(3, False), (4, True)])
+def test_a_secret_of_more_than_one_and_a_half_covers_is_noted(pixels, noted, monkeypatch):
+    """For the network is sized for the cover; unless its width is given."""
+    notes = []
+    monkeypatch.setattr(sending, "print_note", notes.append)
+    own = request(1, 2, secret=(1, pixels, 3))
+    sending._note_larger_secrets(own)
+    assert notes == []
+    grown = dataclasses.replace(own.recipe, hidden_features=None)
+    sending._note_larger_secrets(dataclasses.replace(own, recipe=grown))
+    assert bool(notes) == noted
+    assert all(note.startswith("secret.png has more pixels than the cover") for note in notes)
