@@ -15,6 +15,7 @@ import pytest
 import typer
 
 import sirensong as ss
+from sirensong import cli
 from sirensong.batch import Order, Outcome
 from sirensong.cli import (
     arguments,
@@ -313,7 +314,7 @@ def test_a_groups_fields_are_options_and_the_command_gets_the_group():
     got = []
 
     @with_options
-    def command(path: Annotated[str, "a path"], group: Group, flag: Annotated[bool, "f"] = False):
+    def command(path: "Annotated[str, 'a path']", group: Group, flag: Annotated[bool, "f"] = False):
         """What it does."""
         got.append((path, group, flag))
 
@@ -331,6 +332,12 @@ def test_a_groups_fields_are_options_and_the_command_gets_the_group():
     assert (command.__name__, command.__doc__) == ("command", "What it does.")
     command(path="x", one=5, two="c", flag=True)
     assert got == [("x", Group(5, "c"), True)]
+
+
+@pytest.mark.parametrize("words", [[], ["--help"]])
+def test_help_calls_the_command_by_its_name(words, capsys):
+    assert cli.run(words) == 0
+    assert "Usage: sirensong [OPTIONS]" in capsys.readouterr().out
 
 
 # What is said before a run.
@@ -550,14 +557,17 @@ def test_an_interrupted_run_says_what_is_kept(last, message, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_is_a_wish_and_the_second_an_order(number):
-    before = signal.getsignal(number)
-    with running.stoppable() as stopped:
-        assert not stopped()
-        signal.raise_signal(number)
-        assert stopped()
-        with pytest.raises(KeyboardInterrupt):
+    before = signal.signal(number, signal.default_int_handler)  # a shell's job ignores SIGINT
+    try:
+        with running.stoppable() as stopped:
+            assert not stopped()
             signal.raise_signal(number)
-    assert signal.getsignal(number) is before
+            assert stopped()
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(number)
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, before)
 
 
 def test_a_signal_that_was_ignored_stays_ignored():
