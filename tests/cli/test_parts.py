@@ -32,7 +32,7 @@ from sirensong.cli import (
 from sirensong.cli.console import duration, print_facts, print_json
 from sirensong.cli.parsing import with_options
 from sirensong.cli.paths import Files
-from sirensong.errors import SettingError, SirensongError
+from sirensong.errors import NoPictureError, SettingError, SirensongError, StoppedError
 from sirensong.pictures.metrics import Quality
 from sirensong.training.options import Progress
 from sirensong.training.plan import Plan
@@ -696,3 +696,41 @@ def test_a_secret_of_more_than_one_and_a_half_covers_is_noted(pixels, noted, mon
     sending._note_larger_secrets(dataclasses.replace(own, recipe=grown))
     assert bool(notes) == noted
     assert all(note.startswith("secret.png has more pixels than the cover") for note in notes)
+
+
+# How the command ends.
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "lines"),
+    [
+        (SirensongError("wrong", hint="do that"), 1, ["wrong", "do that"]),
+        (NoPictureError("none", hint="ask"), 3, ["none", "ask"]),
+        (StoppedError("interrupted: kept", hint="go on"), 130, ["interrupted: kept", "go on"]),
+        (typer.Abort(), 130, ["interrupted"]),
+        (
+            MemoryError(),
+            1,
+            ["not enough memory", "smaller pictures or fewer hidden features need less"],
+        ),
+    ],
+)
+def test_each_error_has_its_code_its_line_and_its_hint(error, code, lines, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(cli, "app", fail)
+    assert cli.run(["hide"]) == code
+    message, *hint = capsys.readouterr().err.splitlines()
+    assert message == f"sirensong: error: {lines[0]}"
+    assert hint == [f"hint: {line}" for line in lines[1:]]
+
+
+@pytest.mark.parametrize(
+    ("returned", "code", "printed"),
+    [(None, 0, ""), (0, 0, ""), (130, 130, "sirensong: error: interrupted\n"), (1, 1, "")],
+)
+def test_an_interrupted_command_says_so(returned, code, printed, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "app", lambda *_, **__: returned)
+    assert cli.run(["hide"]) == code
+    assert capsys.readouterr().err == printed
