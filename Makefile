@@ -30,6 +30,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 
 kill-test: $(INSTALLED)
+	rm -rf build/kills
 	$(BIN)/python tests/kills.py build/kills --random 100
 
 mutants: $(INSTALLED)

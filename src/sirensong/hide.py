@@ -85,7 +85,8 @@ def hide(
     The four steps are those of section 3 of the paper, on a few tiles at a time.
 
     Args:
-        cover: the picture that anybody sees, of any size: a path, a PIL image or an array.
+        cover: the picture that anybody sees, of any size: a path, bytes, an open file, a PIL image
+            or an array.
         secrets: up to 64 pictures by their keys, or (key, picture) pairs; pictures of any sizes,
             each with a key of its own.
         recipe: FAST, PAPER, their names, or a recipe made from them with `dataclasses.replace`.

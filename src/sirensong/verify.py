@@ -10,7 +10,7 @@ from sirensong.carrier.stego import StegoFunction
 from sirensong.keys.secret import Key
 from sirensong.network.mask import Mask
 from sirensong.network.rendering import render_uint8
-from sirensong.pictures.image import RGB, fit_within, resize
+from sirensong.pictures.image import RGB, fit_within, resize, size_text
 from sirensong.pictures.metrics import Quality, measure
 from sirensong.pictures.reading import ImageLike, read_picture
 from sirensong.reveal import SecretFunction, unlock
@@ -85,7 +85,7 @@ def expect(
     size = picture.size if within is None else fit_within(picture.size, within)
     notes = picture.notes
     if size != picture.size:
-        notes += (f"{name}: made smaller from {_text(picture.size)} to {_text(size)}",)
+        notes += (f"{name}: made smaller from {size_text(picture.size)} to {size_text(size)}",)
     return Expected(name, resize(picture.rgb, *size), picture.rgb, key, notes)
 
 
@@ -139,7 +139,3 @@ def _measure(stego: StegoFunction, picture: Expected, mask: Mask | None) -> Meas
         return Measured(picture.name, measure(wanted, render))
     enlarged = resize(render, *original.shape[:2])
     return Measured(picture.name, measure(wanted, render), measure(original, enlarged))
-
-
-def _text(size: tuple[int, int]) -> str:
-    return f"{size[1]}x{size[0]}"

@@ -626,3 +626,12 @@ def test_the_demo_writes_a_contact_sheet(tmp_path, capsys):
     capsys.readouterr()
     assert "exists" in failure(capsys, ["demo", "-o", str(folder), "--steps", "3"])
     assert cli.run(["demo", "-o", str(folder), "--steps", "3", "--overwrite"]) == 0
+
+
+def test_what_a_key_reveals_is_for_its_holder_alone(at, tmp_path, set_umask):
+    set_umask(0)
+    secret, cover = tmp_path / "secret.png", tmp_path / "cover.png"
+    reveal = ["reveal", "song.safetensors", "--key", "alice.key", "-o", str(secret)]
+    assert cli.run(reveal) == 0
+    assert cli.run(["sample", "song.safetensors", "-o", str(cover)]) == 0
+    assert [path.stat().st_mode & 0o777 for path in (secret, cover)] == [0o600, 0o666]

@@ -477,43 +477,13 @@ class TestSides:
             (tmp_path / "a.png", str(tmp_path / "a.png")),
         ):
             with pytest.raises(FormatError) as caught:
-                read_picture(source, within=(64, 64))
+                read_picture(source)
             assert caught.value.message == (
                 f"{name} is {size[1]}x{size[0]}, expected sides of 1 to 65535 pixels"
             )
 
     def test_the_longest_is_fine(self):
         assert read_picture(np.zeros((1, 65_535, 3), np.uint8)).size == (1, 65_535)
-
-
-class TestWithin:
-    def test_what_is_made_smaller_is_noted(self, tmp_path):
-        Image.new("RGB", (320, 200), "red").save(tmp_path / "a.png")
-        picture = read_picture(tmp_path / "a.png", within=(128, 128))
-        assert picture.notes == (f"{tmp_path / 'a.png'}: made smaller from 320x200 to 128x80",)
-        assert picture.size == (80, 128)
-        assert picture.original_size == (200, 320)
-        assert_picture(picture, np.broadcast_to([1.0, 0, 0], (80, 128, 3)), ["320x200 to 128x80"])
-
-    @pytest.mark.parametrize("within", [None, (5, 7), (100, 100), (5, 100)])
-    def test_what_is_not_is_not(self, within):
-        picture = read_picture(RGB, within=within)
-        assert picture.notes == ()
-        assert picture.original_size == picture.size == (5, 7)
-        assert picture.rgb is RGB
-
-    def test_it_is_noted_after_what_was_lost_before(self):
-        picture = read_picture(np.zeros((9, 9), np.uint16), within=(3, 3))
-        assert picture.notes == (
-            "the image: 16-bit colours reduced to 8 bits",
-            "the image: made smaller from 9x9 to 3x3",
-        )
-
-    def test_the_original_size_is_that_of_the_upright_image(self):
-        exif = Image.Exif()
-        exif[0x0112] = 6
-        data = encoded(Image.fromarray(RGB), "PNG", exif=exif)
-        assert read_picture(data, within=(4, 4)).original_size == (7, 5)
 
 
 class TestDamaged:

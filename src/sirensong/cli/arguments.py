@@ -155,12 +155,18 @@ def check_picture_output(path: Path, *, overwrite: bool) -> None:
     refuse_existing(path, overwrite=overwrite)
 
 
-def write_picture_output(path: Path, picture: RGB, *, overwrite: bool) -> None:
+def write_picture_output(path: Path, picture: RGB, *, overwrite: bool, secret: bool) -> None:
     """Write a picture to a file, or as a PNG to standard output.
+
+    Args:
+        path: of the file, or - for standard output.
+        picture: what is written.
+        overwrite: replace what is there.
+        secret: let its owner alone read the file (0600).
 
     Raises:
         FileError: it cannot be written.
         SettingError: it is too large for its format.
     """
     form = Path("standard output.png") if str(path) == STANDARD else path
-    write_output(path, encode_picture(picture, form), overwrite=overwrite)
+    write_output(path, encode_picture(picture, form), overwrite=overwrite, secret=secret)

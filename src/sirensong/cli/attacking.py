@@ -166,8 +166,8 @@ def _attack(
         overwrite: replace the output if it exists.
         json: print JSON.
     """
-    check_carrier_ending(output)
     refuse_same([("the output", output)], [("the carrier", carrier), *read])
+    check_carrier_ending(output)
     refuse_existing(output, overwrite=overwrite)
     before = open_carrier(carrier)
     after = change(before)

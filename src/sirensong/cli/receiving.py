@@ -45,7 +45,7 @@ def sample(
     check_picture_output(output, overwrite=overwrite)
     stego = open_carrier(carrier)
     picture = render_uint8(stego, render_size((stego.height, stego.width), size, scale))
-    _write(output, picture, overwrite)
+    _write(output, picture, overwrite=overwrite, secret=False)
 
 
 @with_options
@@ -88,10 +88,10 @@ def reveal(
             "the picture may have suffered"
         )
     picture = render_uint8(secret, render_size((secret.height, secret.width), size, scale))
-    _write(output, picture, overwrite)
+    _write(output, picture, overwrite=overwrite, secret=True)
 
 
-def _write(output: Path, picture: RGB, overwrite: bool) -> None:
-    write_picture_output(output, picture, overwrite=overwrite)
+def _write(output: Path, picture: RGB, *, overwrite: bool, secret: bool) -> None:
+    write_picture_output(output, picture, overwrite=overwrite, secret=secret)
     if str(output) != STANDARD:
         out.print(f"{output}: {picture.shape[1]}x{picture.shape[0]}", markup=False)

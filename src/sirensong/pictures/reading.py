@@ -19,11 +19,8 @@ from sirensong.pictures.image import (
     RGB,
     Pixels,
     bands,
-    fit_within,
     from_uint8,
-    resize,
     size_of,
-    size_text,
     to_uint8,
 )
 from sirensong.pictures.opening import decoding, open_image
@@ -49,12 +46,10 @@ class Picture:
 
     Attributes:
         rgb: The colours, (height, width, 3).
-        original_size: (height, width) before it was made smaller.
         notes: What was lost, a line each, such as "a.png: transparency dropped, laid on white".
     """
 
     rgb: RGB
-    original_size: tuple[int, int]
     notes: tuple[str, ...] = ()
 
     @property
@@ -68,7 +63,7 @@ class Picture:
         return size_of(self.rgb)
 
 
-def read_picture(image: ImageLike, *, within: tuple[int, int] | None = None) -> Picture:
+def read_picture(image: ImageLike) -> Picture:
     """Take an image from a file, from bytes, from PIL or from an array.
 
     EXIF orientation is applied, and grey is repeated in three channels. Transparency is laid on
@@ -78,7 +73,6 @@ def read_picture(image: ImageLike, *, within: tuple[int, int] | None = None) -> 
         image: A path; the bytes of a file, or an open binary file (JPEG, PNG, WebP, TIFF, BMP, GIF,
             AVIF, and HEIC with pillow-heif); a PIL image; or an array, (height, width), (height,
             width, 3) or (height, width, 4), uint8, uint16, or floating in [0, 1].
-        within: (height, width) to make it smaller to, keeping its shape.
 
     Returns:
         The picture. The array of 8-bit colours that was given is used as it is, not copied.
@@ -92,12 +86,7 @@ def read_picture(image: ImageLike, *, within: tuple[int, int] | None = None) -> 
     """
     name = os.fsdecode(image) if isinstance(image, str | os.PathLike) else "the image"
     rgb, lost = _colours(image, name)
-    original_size = size_of(rgb)
-    size = original_size if within is None else fit_within(original_size, within)
-    if size != original_size:
-        lost.append(f"made smaller from {size_text(original_size)} to {size_text(size)}")
-        rgb = resize(rgb, *size)
-    return Picture(rgb, original_size, tuple(f"{name}: {what}" for what in lost))
+    return Picture(rgb, tuple(f"{name}: {what}" for what in lost))
 
 
 def _colours(image: ImageLike, name: str) -> tuple[RGB, list[str]]:
