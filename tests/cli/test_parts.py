@@ -270,13 +270,13 @@ def test_a_picture_on_standard_output_is_not_told_there_too(monkeypatch):
     monkeypatch.setattr(receiving, "write_picture_output", lambda *a, **k: written.append((a, k)))
     monkeypatch.setattr(receiving.out, "print", lambda text, **_: told.append(text))
     picture = np.zeros((4, 6, 3), np.uint8)
-    receiving._write(Path("-"), picture, False)
+    receiving._write(Path("-"), picture, overwrite=False, secret=True)
     assert told == []
-    receiving._write(Path("x.png"), picture, True)
+    receiving._write(Path("x.png"), picture, overwrite=True, secret=False)
     assert told == ["x.png: 6x4"]
-    assert [(path, named["overwrite"]) for (path, _), named in written] == [
-        (Path("-"), False),
-        (Path("x.png"), True),
+    assert [(path, named) for (path, _), named in written] == [
+        (Path("-"), {"overwrite": False, "secret": True}),
+        (Path("x.png"), {"overwrite": True, "secret": False}),
     ]
 
 
