@@ -49,4 +49,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo build dist site
+	rm -rf $(VENV) demo build dist site mutants

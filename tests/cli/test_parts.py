@@ -25,6 +25,7 @@ from sirensong.cli import (
     keys,
     options,
     planning,
+    progress,
     receiving,
     running,
     sending,
@@ -158,7 +159,7 @@ def clock(monkeypatch):
 
 def test_a_bar_shows_each_stage_and_all_tiles(clock):
     bar = Bar()
-    show = console._on_bar(bar, ["stego", "secret 1"])
+    show = progress._on_bar(bar, ["stego", "secret 1"])
     show(event("cover"))
     show(event())
     detail = "step 3 of 9, stego 30.0, secret 1 25.1 dB, about 1 min 05 s left"
@@ -173,12 +174,12 @@ def test_a_bar_shows_each_stage_and_all_tiles(clock):
 
 def test_a_bar_of_no_steps_is_not_divided_by_them():
     bar = Bar()
-    console._on_bar(bar, [])(dataclasses.replace(event(), steps=0))
+    progress._on_bar(bar, [])(dataclasses.replace(event(), steps=0))
     assert bar.shown["all functions"][:2] == (3, 1)
 
 
 def test_the_time_for_all_tiles_is_guessed_from_those_that_were_done_meanwhile(clock):
-    tiles = console._AllTiles()
+    tiles = progress._AllTiles()
     assert tiles.text(event(done=4, tiles=16)) == "4 of 16"
     clock[0] += 10.0
     assert tiles.text(event(done=4, tiles=16)) == "4 of 16"
@@ -187,7 +188,7 @@ def test_the_time_for_all_tiles_is_guessed_from_those_that_were_done_meanwhile(c
 
 def test_lines_come_ten_seconds_apart(clock, monkeypatch, capsys):
     monkeypatch.setattr(console, "_notes", console.Console(stderr=True, soft_wrap=True))
-    show = console._line_by_line(["stego"])
+    show = progress._line_by_line(["stego"])
     for seconds in (0.0, 9.5, 0.5, 9.0, 1.0):
         clock[0] += seconds
         show(event(step=int(clock[0]), left=None))
@@ -207,7 +208,7 @@ def test_lines_come_ten_seconds_apart(clock, monkeypatch, capsys):
 )
 def test_pictures_are_named_in_order(secrets, names, clock, capsys, monkeypatch):
     monkeypatch.setattr(console, "_notes", console.Console(stderr=True, soft_wrap=True))
-    with console.training_bar(secrets) as show:
+    with progress.training_bar(secrets) as show:
         clock[0] += 10.0
         show(event(left=None))
     assert f"step 3 of 9, {names} dB\n" in capsys.readouterr().err
@@ -422,7 +423,7 @@ def test_only_much_is_asked_about(seconds, limit, asked, monkeypatch, clock):
     waited = planning.announce(request(seconds=seconds), Path("song"), ask=True)
     assert (questions, waited) == ((["go on?"], 7.0) if asked else ([], 0.0))
     assert planning.announce(request(seconds=seconds), Path("song"), ask=False) == 0.0
-    size = "9 kB"  # 2 tiles of 643 weights, and the header
+    size = "8 kB"  # 2 tiles of 643 weights, and the header
     time_text = f", and about {duration(seconds)}" if seconds >= 10 else ""
     assert told == [f"song takes about {size}, in 2x1 tiles{time_text}"] * 2
     assert len(questions) == asked
@@ -677,7 +678,7 @@ def test_names_in_brackets_are_shown_as_they_are(tmp_path, capsys, clock, monkey
     keys.keygen(path)
     assert capsys.readouterr().out == (f"{path}: fingerprint {ss.read_key(path).fingerprint}\n")
     monkeypatch.setattr(console, "_notes", console.Console(stderr=True, soft_wrap=True))
-    lines = console._Lines()
+    lines = console.Lines()
     clock[0] += 10.0
     lines.show("[bold]x: 1 of 2")
     console.print_note("[bold]y")

@@ -16,7 +16,7 @@ import pytest
 import sirensong as ss
 from command import QUICK, SMALL, failure
 from sirensong import cli
-from sirensong.cli import console, planning, running
+from sirensong.cli import console, planning, progress, running
 from sirensong.cli.planning import Request, announce
 from sirensong.training.step import TrainingPass
 from sirensong.verify import expect
@@ -252,7 +252,7 @@ def event(step, **changes):
 
 
 def test_a_line_of_progress_every_ten_seconds_where_no_terminal_is(clock, capsys):
-    with console.training_bar(1) as show:
+    with progress.training_bar(1) as show:
         for clock[0] in (101.0, 109.0, 110.0, 119.0, 121.0):
             show(event(int(clock[0]) - 100))
     assert capsys.readouterr().err.splitlines() == [
@@ -262,7 +262,7 @@ def test_a_line_of_progress_every_ten_seconds_where_no_terminal_is(clock, capsys
 
 
 def test_lines_tell_of_tiles_and_the_time_that_all_of_them_take(clock, capsys):
-    with console.training_bar(0) as show:
+    with progress.training_bar(0) as show:
         show(event(1, tiles=9, tiles_at_once=2, tiles_done=1))
         clock[0] += 30
         show(event(2, stage="cover", tiles=9, tiles_at_once=2, tiles_done=3, seconds_left=None))

@@ -38,8 +38,15 @@ def test_a_plan_counts_the_weights_of_all_tiles():
     assert plan.grid == ss.Grid(2, 4)
     assert plan.architecture == ss.Architecture(16, 3, 10.0)
     assert plan.parameters == 8 * WEIGHTS
-    assert plan.carrier_bytes == 4 * 8 * WEIGHTS + 4000
     assert plan.seconds == 12.5
+
+
+def test_a_plan_has_the_length_of_the_carrier():
+    key, options = ss.SecretKey(bytes(32)), ss.Options(seed=1)
+    secrets = [(key, black(10, 10))]
+    stego = ss.hide(black(16, 32), secrets, recipe=RECIPE.with_steps(1, cover=1)).stego
+    plan = ss.plan(black(16, 32), secrets, recipe=RECIPE, options=options)
+    assert plan.carrier_bytes == len(ss.dumps(stego))
 
 
 def test_memory_is_the_program_pictures_weights_and_what_a_step_works_on(monkeypatch):

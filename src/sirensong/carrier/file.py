@@ -203,11 +203,9 @@ def _parse(data: npt.NDArray[np.uint8], name: str) -> StegoFunction:
             f"{name} is a pickle, not a carrier", hint="it was not opened: a pickle can run code"
         )
     header = read_header(start, name)
-    body = data[len(header.to_bytes()) :]
-    tensors = header.tensors
-    if len(body) != tensors["slots"].end:
-        size = len(data) - len(body) + tensors["slots"].end
-        raise FormatError(f"{name} is damaged: expected {size} bytes, got {len(data)}")
+    if len(data) != header.file_bytes:
+        raise FormatError(f"{name} is damaged: expected {header.file_bytes} bytes, got {len(data)}")
+    body, tensors = data[len(header.to_bytes()) :], header.tensors
 
     def floats(tensor: str) -> npt.NDArray[np.float32]:
         _, shape, start, end = tensors[tensor]

@@ -70,6 +70,11 @@ class Header:
             tensors[name] = Tensor("U8", shape, start, end)
         return tensors
 
+    @property
+    def file_bytes(self) -> int:
+        """Length of the whole file, header and numbers."""
+        return len(self.to_bytes()) + self.tensors["slots"].end
+
     def to_bytes(self) -> bytes:
         """Write the header, with its length in front, as the safetensors library does."""
         fields = {

@@ -24,8 +24,9 @@ from sirensong.cli.arguments import (
     open_carrier,
     open_picture,
 )
-from sirensong.cli.console import print_facts, training_bar
+from sirensong.cli.console import print_facts
 from sirensong.cli.paths import Named, check_carrier_ending, refuse_same
+from sirensong.cli.progress import training_bar
 from sirensong.cli.reporting import print_result
 from sirensong.files import refuse_existing
 from sirensong.keys.secret import SecretKey, read_key

@@ -17,8 +17,6 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from sirensong.keys.secret import PREFIX
-from sirensong.training.options import OnProgress
-from sirensong.training.options import Progress as TrainingProgress
 from sirensong.verify import Measured
 
 LINE_EVERY = 10.0
@@ -29,7 +27,6 @@ err = Console(highlight=False, soft_wrap=True, stderr=True)
 _notes = Console(highlight=False, soft_wrap=True, stderr=True)
 
 _KEY_TEXT = re.compile(f"{PREFIX}[a-z2-7]+", re.IGNORECASE)
-_STAGES = {"cover": "cover function", "joint": "all functions"}
 
 Advance = Callable[[str, int, int], None]
 """Called with (what is counted, how many are done, how many there are)."""
@@ -39,6 +36,11 @@ def set_quiet(quiet: bool) -> bool:
     """Print no notes and no progress from now on, or do again. Returns what was given."""
     _notes.quiet = quiet
     return quiet
+
+
+def shows_bars() -> bool:
+    """Whether progress is shown as bars: on a terminal, unless the user wants it quiet."""
+    return err.is_terminal and not _notes.quiet
 
 
 def print_error(message: str, hint: str | None) -> None:
@@ -112,8 +114,8 @@ def counting() -> Iterator[Advance]:
     Yields:
         What is to be called whenever something is done.
     """
-    if not err.is_terminal or _notes.quiet:
-        lines = _Lines()
+    if not shows_bars():
+        lines = Lines()
         yield lambda what, done, total: lines.show(f"{what}: {done} of {total}")
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[detail]}"))
@@ -128,100 +130,17 @@ def counting() -> Iterator[Advance]:
         yield advance
 
 
-@contextmanager
-def training_bar(secrets: int) -> Iterator[OnProgress]:
-    """Show training: stage, step, PSNR of each picture, time left.
-
-    Live on a terminal, as a line every 10 seconds elsewhere.
-
-    Args:
-        secrets: how many secret pictures there are.
-
-    Yields:
-        What training is to call.
-    """
-    names = ["stego" if secrets else "cover", *(f"secret {n}" for n in range(1, secrets + 1))]
-    if not err.is_terminal or _notes.quiet:
-        yield _line_by_line(names)
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[detail]}"),
-    )
-    with Progress(*columns, console=err, transient=True) as bar:
-        yield _on_bar(bar, names)
-
-
-class _Lines:
-    """Prints a line where the last one is 10 seconds old."""
+class Lines:
+    """Prints a note where the last one is 10 seconds old."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
 
     def show(self, line: str) -> None:
+        """Print the line if it is time for one."""
         if time.monotonic() - self._last >= LINE_EVERY:
             self._last = time.monotonic()
             _notes.print(line, markup=False)
-
-
-class _AllTiles:
-    """Guesses when all tiles will be done, from those that were done since it first looked."""
-
-    def __init__(self) -> None:
-        self._first: tuple[int, float] | None = None
-
-    def text(self, event: TrainingProgress) -> str:
-        """Tiles that are done of all, and the time left."""
-        now = time.monotonic()
-        if self._first is None:
-            self._first = event.tiles_done, now
-        before, started = self._first
-        done = event.tiles_done - before
-        left = None
-        if done:
-            left = (now - started) / done * (event.tiles - event.tiles_done)
-        return f"{event.tiles_done} of {event.tiles}{_left(left)}"
-
-
-def _line_by_line(names: list[str]) -> OnProgress:
-    lines, all_tiles = _Lines(), _AllTiles()
-
-    def show(event: TrainingProgress) -> None:
-        line = f"{_STAGES[event.stage]}: {_detail(event, names)}"
-        if event.tiles_at_once < event.tiles:
-            line = f"tiles {all_tiles.text(event)}; {line}"
-        lines.show(line)
-
-    return show
-
-
-def _on_bar(bar: Progress, names: list[str]) -> OnProgress:
-    tasks: dict[str, TaskID] = {}
-    all_tiles = _AllTiles()
-
-    def update(name: str, done: int, total: int, detail: str) -> None:
-        if name not in tasks:
-            tasks[name] = bar.add_task(name, detail="")
-        bar.update(tasks[name], completed=done, total=max(total, 1), detail=detail)
-
-    def show(event: TrainingProgress) -> None:
-        if event.tiles_at_once < event.tiles:
-            update("all tiles", event.tiles_done, event.tiles, all_tiles.text(event))
-        update(_STAGES[event.stage], event.step, event.steps, _detail(event, names))
-
-    return show
-
-
-def _detail(event: TrainingProgress, names: list[str]) -> str:
-    """Step and quality of the stage under way; decoys, which have no name, are left out."""
-    pairs = zip(names, event.psnr, strict=False)
-    psnr = ", ".join(f"{name} {value:.1f}" for name, value in pairs)
-    return f"step {event.step} of {event.steps}, {psnr} dB{_left(event.seconds_left)}"
-
-
-def _left(seconds: float | None) -> str:
-    return "" if seconds is None else f", about {duration(seconds)} left"
 
 
 def duration(seconds: float) -> str:

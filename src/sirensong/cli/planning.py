@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from sirensong.carrier.header import Header
 from sirensong.cli.console import duration, print_facts, print_note
 from sirensong.cli.reporting import network_facts, print_result
 from sirensong.errors import SirensongError
@@ -26,7 +27,6 @@ LONG = 600.0
 
 _WORTH_TIMING = 4 * 10**11  # operations of training; timing a second of fewer would be felt
 _WORTH_SAYING = 10.0  # seconds
-_HEADER = 4000  # bytes of a carrier that are not weights, about
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def announce(request: Request, output: Path, *, ask: bool) -> float:
     """
     height, width = request.cover.rgb.shape[:2]
     grid = request.recipe.grid(height, width)
-    size = 4 * grid.tiles * request.recipe.architecture(height, width).parameters + _HEADER
+    size = Header(request.recipe.architecture(height, width), grid, height, width).file_bytes
     seconds = _seconds(request)
     text = f"{output} takes about {_bytes(size)}, in {grid.columns}x{grid.rows} tiles"
     if seconds is not None and seconds >= _WORTH_SAYING:

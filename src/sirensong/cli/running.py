@@ -10,9 +10,10 @@ from dataclasses import replace
 from types import FrameType
 
 from sirensong.cli.arguments import open_carrier
-from sirensong.cli.console import print_note, training_bar
+from sirensong.cli.console import print_note
 from sirensong.cli.paths import Files
 from sirensong.cli.planning import Request
+from sirensong.cli.progress import training_bar
 from sirensong.cli.reporting import report
 from sirensong.errors import SirensongError, StoppedError
 from sirensong.hide import Hidden, discard_checkpoint

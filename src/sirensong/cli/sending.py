@@ -13,7 +13,7 @@ from sirensong.batch import Order
 from sirensong.carrier.file import load
 from sirensong.cli.arguments import Json, Overwrite, Quiet, open_picture, parse_size
 from sirensong.cli.batching import BatchOptions, refuse_single, run_batch
-from sirensong.cli.console import out, print_note, training_bar
+from sirensong.cli.console import out, print_note
 from sirensong.cli.keys import WHAT, Locked, SecretOptions, open_secrets
 from sirensong.cli.options import (
     DecoyOptions,
@@ -25,6 +25,7 @@ from sirensong.cli.options import (
 from sirensong.cli.parsing import with_options
 from sirensong.cli.paths import Files
 from sirensong.cli.planning import Request, announce, print_plan
+from sirensong.cli.progress import training_bar
 from sirensong.cli.reporting import report
 from sirensong.cli.running import make
 from sirensong.demo import run_demo

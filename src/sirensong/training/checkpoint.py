@@ -68,7 +68,7 @@ class Checkpoint:
             FileError: there is another file of that name, or it cannot be deleted.
         """
         discard(self._path)
-        self._header = {"entropy": entropy.hex(), "elapsed": 0.0}
+        self._header = {"entropy": entropy.hex()}
 
     def resume(self) -> tuple[bytes, float]:
         """Read what an interrupted run has left.
@@ -95,10 +95,10 @@ class Checkpoint:
             best = _parameters(groups["best"], device), float(header["best"])
         return State(
             shared=_parameters(groups["shared"], device),
-            sampler=Sampler(rng, _tensors(groups["order"]), header["drawn"]),
+            sampler=Sampler(rng, _tensors(groups.get("order", [])), header["drawn"]),
             step=header["step"],
             spent=header["spent"],
-            moments=_tensors(groups["moments"]),
+            moments=_tensors(groups.get("moments", [])),
             best=best,
             errors=header["errors"],
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sirensong.carrier.header import Header
 from sirensong.carrier.mapped import IN_MEMORY
 from sirensong.network.siren import Architecture
 from sirensong.network.tiles import Grid
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from sirensong.training.job import Job
 
 _PROGRAM = 300 * 10**6  # bytes that the program takes by itself, PyTorch above all
-_HEADER = 4000  # bytes of a carrier that are not weights, about
 _COPIES = 12  # of a function's weights and gradients that a step works on, about
 _DECODED = 8  # bytes for each pixel that Pillow needs to decode a picture, turned perhaps
 
@@ -63,7 +63,7 @@ def plan_for(job: Job, seconds: float) -> Plan:
         grid=grid,
         architecture=architecture,
         parameters=parameters,
-        carrier_bytes=4 * parameters + _HEADER,
+        carrier_bytes=Header(architecture, grid, *job.cover.shape[:2]).file_bytes,
         memory_bytes=_PROGRAM + pictures_kept + weights_kept + working,
         seconds=seconds,
     )
