@@ -35,8 +35,7 @@ from sirensong.reveal import SecretFunction, reveal, sample, unlock
 from sirensong.training.options import Options, Progress
 from sirensong.training.plan import Plan
 from sirensong.training.recipe import FAST, PAPER, Phase, Recipe
-
-__version__ = "0.1.0"
+from sirensong.version import __version__ as __version__
 
 __all__ = [
     "FAST",

@@ -31,8 +31,8 @@ from sirensong.cli import (
     sending,
 )
 from sirensong.cli.console import duration, print_facts, print_json
+from sirensong.cli.outputs import Files
 from sirensong.cli.parsing import with_options
-from sirensong.cli.paths import Files
 from sirensong.errors import NoPictureError, SettingError, SirensongError, StoppedError
 from sirensong.pictures.metrics import Quality
 from sirensong.training.options import Progress

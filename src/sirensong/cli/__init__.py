@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from sirensong import __version__
 from sirensong.cli import (
     attacking,
     inspecting,
@@ -23,6 +22,7 @@ from sirensong.cli import (
 from sirensong.cli.console import out, print_error, set_quiet
 from sirensong.cli.reporting import JSON_SHAPE
 from sirensong.errors import NoPictureError, SirensongError, StoppedError
+from sirensong.version import __version__
 
 EXIT_ERROR = 1
 EXIT_USAGE = 2

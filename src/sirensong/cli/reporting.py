@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sirensong import __version__
 from sirensong.carrier.file import VERSION, dumps
 from sirensong.carrier.stego import StegoFunction
 from sirensong.cli.console import print_json, quality_table
@@ -14,6 +13,7 @@ from sirensong.files import STANDARD, file_errors
 from sirensong.network.siren import Architecture
 from sirensong.network.tiles import Grid
 from sirensong.verify import Measured
+from sirensong.version import __version__
 
 JSON_SHAPE = (
     "--json prints an object with name (of the command), version, file, bytes, width, height, "

@@ -11,7 +11,7 @@ from types import FrameType
 
 from sirensong.cli.arguments import open_carrier
 from sirensong.cli.console import print_note
-from sirensong.cli.paths import Files
+from sirensong.cli.outputs import Files
 from sirensong.cli.planning import Request
 from sirensong.cli.progress import training_bar
 from sirensong.cli.reporting import report

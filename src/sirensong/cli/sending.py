@@ -22,8 +22,8 @@ from sirensong.cli.options import (
     SelectionOptions,
     build_recipe,
 )
+from sirensong.cli.outputs import Files
 from sirensong.cli.parsing import with_options
-from sirensong.cli.paths import Files
 from sirensong.cli.planning import Request, announce, print_plan
 from sirensong.cli.progress import training_bar
 from sirensong.cli.reporting import report

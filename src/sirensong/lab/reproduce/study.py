@@ -13,7 +13,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import sirensong
 from sirensong.errors import FormatError
 from sirensong.files import file_errors, read_bytes, write_bytes
 from sirensong.pictures import sheet
@@ -21,6 +20,7 @@ from sirensong.pictures.image import RGB, Pixels, fill, from_uint8
 from sirensong.pictures.photographs import NAMES, photograph
 from sirensong.pictures.reading import read_picture
 from sirensong.training.recipe import Recipe
+from sirensong.version import __version__
 from sirensong.workers import spread
 
 SIDE = 128
@@ -168,7 +168,7 @@ class Study:
     def settings(self) -> Record:
         """What a result depends on besides its item's key, as JSON reads it back."""
         settings = {
-            "sirensong": sirensong.__version__,
+            "sirensong": __version__,
             "recipe": asdict(self.recipe),
             "data": None if self.data is None else str(self.data),
         }
