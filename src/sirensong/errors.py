@@ -39,3 +39,7 @@ class StoppedError(SirensongError):
 
 class MissingDependencyError(SirensongError):
     """A part of Sirensong needs a package that is not installed."""
+
+
+class TrainingDivergedError(SirensongError):
+    """Training diverged: the weights are no longer finite."""

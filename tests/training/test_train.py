@@ -9,10 +9,11 @@ import torch
 
 import sirensong as ss
 from functions import alone, initial
+from sirensong.errors import TrainingDivergedError
 from sirensong.network.siren import evaluate, initial_weights
 from sirensong.network.substitution import magnitude_positions
 from sirensong.training.problem import Parameters, Problem, Tile, targets_of
-from sirensong.training.train import Schedule, State, TrainingDivergedError, train
+from sirensong.training.train import Schedule, State, train
 
 ARCHITECTURE = ss.Architecture(hidden_features=16, hidden_layers=2, omega=10)
 CPU, ONE_TILE = torch.device("cpu"), ss.Grid()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from sirensong.errors import SirensongError
+from sirensong.errors import TrainingDivergedError
 from sirensong.pictures.metrics import psnr_of
 from sirensong.training.batches import Batches, Sampler
 from sirensong.training.device import backward_dtype, replayed, tf32_products
@@ -21,10 +21,6 @@ from sirensong.training.step import TrainingPass
 
 _REPORT_EVERY = 0.2  # seconds
 _EVEN = 16  # points of a batch come in multiples of this, so that threads can share them
-
-
-class TrainingDivergedError(SirensongError):
-    """The weights are no longer finite."""
 
 
 @dataclass
