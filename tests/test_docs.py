@@ -35,7 +35,8 @@ COMMAND_LINES = [
 
 def parse(line):
     """Parse a command line as the command does, without doing what it says."""
-    command, arguments = COMMAND, shlex.split(line, comments=True)[1:]
+    typed, _, _ = line.partition(" <")  # what follows is for the shell
+    command, arguments = COMMAND, shlex.split(typed, comments=True)[1:]
     while hasattr(command, "commands"):
         command = command.commands[arguments.pop(0)]
     return command.make_context("sirensong", arguments)
