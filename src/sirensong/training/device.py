@@ -47,8 +47,11 @@ def find_device(name: str) -> torch.device:
 @contextlib.contextmanager
 def use_threads(threads: int | None) -> Iterator[None]:
     """Have torch use this many threads of the processor meanwhile; None leaves it as it is."""
+    if threads is None:
+        yield
+        return
     before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
+    torch.set_num_threads(threads)
     try:
         yield
     finally:
