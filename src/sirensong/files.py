@@ -33,11 +33,11 @@ def file_errors(verb: str, path: StrPath) -> Iterator[None]:
     """Turn an error of the operating system into a FileError.
 
     Args:
-        verb: What is done with the file, such as "read".
-        path: The file, for the message.
+        verb: what is done with the file, such as "read".
+        path: the file, for the message.
 
     Raises:
-        FileError: The system refused, or no file can have this name: too long, or with a NUL byte.
+        FileError: the system refused, or no file can have this name: too long, or with a NUL byte.
     """
     try:
         yield
@@ -50,13 +50,13 @@ def file_size(path: StrPath) -> int:
     """Look up the size of a regular file without opening it: opening a pipe waits.
 
     Args:
-        path: The file.
+        path: the file.
 
     Returns:
         Its size in bytes.
 
     Raises:
-        FileError: There is none, or it is a folder, a pipe or a device.
+        FileError: there is none, or it is a folder, a pipe or a device.
     """
     with file_errors("read", path):
         found = Path(path).stat()
@@ -69,16 +69,16 @@ def read_bytes(path: StrPath, *, cap: int, what: str) -> bytes:
     """Read a whole regular file.
 
     Args:
-        path: The file.
-        cap: The most bytes it may have.
-        what: The kind of file, for the messages, such as "a key file".
+        path: the file.
+        cap: the most bytes it may have.
+        what: the kind of file, for the messages, such as "a key file".
 
     Returns:
         Its bytes, 1 to `cap`.
 
     Raises:
-        FileError: It cannot be read, or it is not a regular file.
-        FormatError: It is empty, or larger than `cap`.
+        FileError: it cannot be read, or it is not a regular file.
+        FormatError: it is empty, or larger than `cap`.
     """
     file_size(path)
     with file_errors("read", path), Path(path).open("rb") as file:
@@ -89,16 +89,16 @@ def read_input(path: StrPath, *, cap: int, what: str) -> bytes:
     """Read a whole file, or standard input where the name is "-".
 
     Args:
-        path: A regular file, or "-".
-        cap: The most bytes it may have.
-        what: The kind of file, for the messages.
+        path: a regular file, or "-".
+        cap: the most bytes it may have.
+        what: the kind of file, for the messages.
 
     Returns:
         Its bytes, 1 to `cap`.
 
     Raises:
-        FileError: It cannot be read, or it is not a regular file.
-        FormatError: It is empty, or larger than `cap`.
+        FileError: it cannot be read, or it is not a regular file.
+        FormatError: it is empty, or larger than `cap`.
     """
     if os.fspath(path) != STANDARD:
         return read_bytes(path, cap=cap, what=what)
@@ -110,10 +110,10 @@ def read_whole(file: Readable, name: StrPath, *, cap: int, what: str) -> bytes:
     """Read what is left of an open file.
 
     Args:
-        file: An open binary file.
-        name: What to call it in the messages.
-        cap: The most bytes that may be left.
-        what: The kind of file, for the messages.
+        file: an open binary file.
+        name: what to call it in the messages.
+        cap: the most bytes that may be left.
+        what: the kind of file, for the messages.
 
     Returns:
         Its bytes, 1 to `cap`.
@@ -138,11 +138,11 @@ def refuse_existing(path: StrPath, *, overwrite: bool) -> None:
     """Refuse a name under which a file could not be written, before the work for it begins.
 
     Args:
-        path: The file to be.
-        overwrite: Whether it may replace a regular file.
+        path: the file to be.
+        overwrite: whether it may replace a regular file.
 
     Raises:
-        FileError: It exists and `overwrite` is false, it is a folder, a pipe or a device, it has no
+        FileError: it exists and `overwrite` is false, it is a folder, a pipe or a device, it has no
             folder, or no file can have its name.
     """
     target = Path(path)
@@ -163,13 +163,13 @@ def write_bytes(
     """Write a file in one stroke: to a temporary file beside it, then renamed.
 
     Args:
-        path: The file to be. A link of this name is replaced, not followed.
-        data: Its bytes, whole or in parts.
-        overwrite: Whether it may replace a regular file.
-        secret: Whether its owner alone may read it (mode 0600), from the first byte on.
+        path: the file to be. A link of this name is replaced, not followed.
+        data: its bytes, whole or in parts.
+        overwrite: whether it may replace a regular file.
+        secret: whether its owner alone may read it (mode 0600), from the first byte on.
 
     Raises:
-        FileError: The name is refused (`refuse_existing`), also where it was taken only a moment
+        FileError: the name is refused (`refuse_existing`), also where it was taken only a moment
             ago, or the disk is full. Nothing is left behind then.
     """
     refuse_existing(path, overwrite=overwrite)
@@ -198,13 +198,13 @@ def write_output(
     """Write a file in one stroke, or to standard output where the name is "-".
 
     Args:
-        path: The file to be, or "-".
-        data: Its bytes, whole or in parts.
-        overwrite: Whether it may replace a regular file.
-        secret: Whether its owner alone may read it (mode 0600).
+        path: the file to be, or "-".
+        data: its bytes, whole or in parts.
+        overwrite: whether it may replace a regular file.
+        secret: whether its owner alone may read it (mode 0600).
 
     Raises:
-        FileError: It cannot be written, or the other end of a pipe is closed.
+        FileError: it cannot be written, or the other end of a pipe is closed.
     """
     if os.fspath(path) != STANDARD:
         write_bytes(path, data, overwrite=overwrite, secret=secret)

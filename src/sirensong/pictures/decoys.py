@@ -26,7 +26,7 @@ def transformed_cover(cover: RGB, rng: np.random.Generator) -> RGB:
 
     Args:
         cover: (height, width, 3).
-        rng: Source of the choices.
+        rng: source of the choices.
 
     Returns:
         A picture of the cover's shape.
@@ -44,7 +44,7 @@ def other_photographs(cover: RGB, rng: np.random.Generator) -> RGB:
 
     Args:
         cover: (height, width, 3).
-        rng: Source of the choices.
+        rng: source of the choices.
 
     Returns:
         A picture of the cover's shape.
@@ -72,7 +72,7 @@ def dead_leaves(cover: RGB, rng: np.random.Generator) -> RGB:
 
     Args:
         cover: (height, width, 3).
-        rng: Source of the discs.
+        rng: source of the discs.
 
     Returns:
         A picture of the cover's shape.
@@ -107,7 +107,7 @@ def spectral_noise(cover: RGB, rng: np.random.Generator) -> RGB:
 
     Args:
         cover: (height, width, 3).
-        rng: Source of the noise.
+        rng: source of the noise.
 
     Returns:
         A picture of the cover's shape.
@@ -130,14 +130,14 @@ def decoy(kind: str, cover: RGB, rng: np.random.Generator) -> RGB:
     Args:
         kind: "photographs", "cover", "leaves" or "noise".
         cover: (height, width, 3).
-        rng: Source of all that is left to chance.
+        rng: source of all that is left to chance.
 
     Returns:
         A picture of the cover's shape.
 
     Raises:
-        SettingError: There is no such kind.
-        MissingDependencyError: Photographs are asked for, and scikit-image is not installed.
+        SettingError: there is no such kind.
+        MissingDependencyError: photographs are asked for, and scikit-image is not installed.
     """
     if kind not in KINDS:
         raise SettingError(f"decoys are {', '.join(KINDS)}, got {kind}")

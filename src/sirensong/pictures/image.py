@@ -34,8 +34,8 @@ def bands(height: int, width: int) -> Iterator[slice]:
     """Cut an image into bands, so that what is made of each on the way stays small.
 
     Args:
-        height: Rows of the image.
-        width: Columns of the image.
+        height: rows of the image.
+        width: columns of the image.
 
     Returns:
         Slices of rows, top to bottom, of about a megapixel each.
@@ -48,7 +48,7 @@ def from_uint8(rgb: RGB) -> Pixels:
     """Convert 8-bit colours to floating-point ones.
 
     Args:
-        rgb: Colours of any shape, 0 to 255.
+        rgb: colours of any shape, 0 to 255.
 
     Returns:
         A new float32 array of the same shape in [0, 1].
@@ -82,7 +82,7 @@ def to_pil(pixels: Pixels | RGB) -> Image.Image:
     """Convert a picture to a PIL image.
 
     Args:
-        pixels: Colours, (height, width, 3), in [0, 1] or in 8 bits.
+        pixels: colours, (height, width, 3), in [0, 1] or in 8 bits.
 
     Returns:
         An 8-bit RGB image.
@@ -104,8 +104,8 @@ def digest(pictures: Sequence[Pixels | RGB], settings: object) -> bytes:
     """SHA-256 over picture pixels and `repr(settings)`; identifies a run's input.
 
     Args:
-        pictures: The pictures, in order.
-        settings: Anything whose repr says all that matters.
+        pictures: the pictures, in order.
+        settings: anything whose repr says all that matters.
 
     Returns:
         32 bytes.
@@ -123,8 +123,8 @@ def resize(rgb: RGB, height: int, width: int) -> RGB:
 
     Args:
         rgb: (height, width, 3).
-        height: Rows of the result.
-        width: Columns of the result.
+        height: rows of the result.
+        width: columns of the result.
 
     Returns:
         The resampled image; the same array if it has that size.
@@ -139,8 +139,8 @@ def fill(rgb: RGB, height: int, width: int) -> RGB:
 
     Args:
         rgb: (height, width, 3).
-        height: Rows of the result.
-        width: Columns of the result.
+        height: rows of the result.
+        width: columns of the result.
 
     Returns:
         (height, width, 3), uint8.

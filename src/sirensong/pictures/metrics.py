@@ -24,10 +24,10 @@ class Quality:
     """How far one render is from its picture.
 
     Attributes:
-        psnr: Peak signal-to-noise ratio in dB, infinite for identical images (Eq. 13).
-        ssim: Structural similarity, up to 1, nan below 11 pixels a side (Eq. 14, 15).
-        rmse: Root mean square error, 0 to 255 (Eq. 16).
-        mae: Mean absolute error, 0 to 255 (Eq. 17).
+        psnr: peak signal-to-noise ratio in dB, infinite for identical images (Eq. 13).
+        ssim: structural similarity, up to 1, nan below 11 pixels a side (Eq. 14, 15).
+        rmse: root mean square error, 0 to 255 (Eq. 16).
+        mae: mean absolute error, 0 to 255 (Eq. 17).
     """
 
     psnr: float
@@ -50,17 +50,17 @@ def measure(picture: ImageLike, render: ImageLike) -> Quality:
     """Compare a render with the picture that it stands for.
 
     Args:
-        picture: A path, a PIL image or an array; colours in [0, 1] are rounded to 8 bits here.
-        render: A picture of the same size, in any of these forms.
+        picture: a path, a PIL image or an array; colours in [0, 1] are rounded to 8 bits here.
+        render: a picture of the same size, in any of these forms.
 
     Returns:
         PSNR, RMSE and MAE over all samples, and SSIM with Wang et al.'s Gaussian window as the mean
         over the channels.
 
     Raises:
-        SettingError: The sizes differ, or an argument is not an image.
-        FileError: A file cannot be read.
-        FormatError: A file is not an image.
+        SettingError: the sizes differ, or an argument is not an image.
+        FileError: a file cannot be read.
+        FormatError: a file is not an image.
         MissingDependencyError: scikit-image is not installed.
 
     Example:
@@ -126,7 +126,7 @@ def psnr_of(squared_error: float) -> float:
     """Convert a mean squared error to PSNR (Eq. 13).
 
     Args:
-        squared_error: Of colours in [0, 1].
+        squared_error: of colours in [0, 1].
 
     Returns:
         PSNR in dB, infinite for 0.

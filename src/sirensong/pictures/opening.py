@@ -38,7 +38,7 @@ def pixel_limit(length: int) -> int:
     what a page of black text on white reaches in lossless WebP (2,500); photographs have 1 to 20.
 
     Args:
-        length: Length of the file in bytes.
+        length: length of the file in bytes.
 
     Returns:
         The most pixels, up to `LARGEST_PIXELS`.
@@ -54,16 +54,16 @@ def open_image(data: bytes, name: str) -> Iterator[Image.Image]:
     may be inside.
 
     Args:
-        data: The whole file.
-        name: What to call it in messages.
+        data: the whole file.
+        name: what to call it in messages.
 
     Yields:
         The image, on its first frame.
 
     Raises:
-        FormatError: The file is damaged, of no format that is read, or claims more pixels than
+        FormatError: the file is damaged, of no format that is read, or claims more pixels than
             `pixel_limit` allows.
-        MissingDependencyError: It is HEIC, and pillow-heif is not installed.
+        MissingDependencyError: it is HEIC, and pillow-heif is not installed.
     """
     with decoding(name), _limit(pixel_limit(len(data))), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of half the limit, and of odd metadata
@@ -76,10 +76,10 @@ def decoding(name: str) -> Iterator[None]:
     """Turn what Pillow raises on a damaged image into a FormatError: it may be anything.
 
     Args:
-        name: What to call the image in messages.
+        name: what to call the image in messages.
 
     Raises:
-        FormatError: Something other than a SirensongError was raised.
+        FormatError: something other than a SirensongError was raised.
     """
     try:
         yield

@@ -14,7 +14,7 @@ def photograph(name: str) -> RGB:
     """Load one of them, whole.
 
     Args:
-        name: One of `NAMES`.
+        name: one of `NAMES`.
 
     Returns:
         (height, width, 3), uint8.

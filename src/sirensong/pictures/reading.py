@@ -45,8 +45,8 @@ class Picture:
     """An image as 8-bit colours, and what was lost on the way.
 
     Attributes:
-        rgb: The colours, (height, width, 3).
-        notes: What was lost, a line each, such as "a.png: transparency dropped, laid on white".
+        rgb: the colours, (height, width, 3).
+        notes: what was lost, a line each, such as "a.png: transparency dropped, laid on white".
     """
 
     rgb: RGB
@@ -70,7 +70,7 @@ def read_picture(image: ImageLike) -> Picture:
     white, and all else becomes 8-bit RGB; the notes say what that lost.
 
     Args:
-        image: A path; the bytes of a file, or an open binary file (JPEG, PNG, WebP, TIFF, BMP, GIF,
+        image: a path; the bytes of a file, or an open binary file (JPEG, PNG, WebP, TIFF, BMP, GIF,
             AVIF, and HEIC with pillow-heif); a PIL image; or an array, (height, width), (height,
             width, 3) or (height, width, 4), uint8, uint16, or floating in [0, 1].
 
@@ -78,11 +78,11 @@ def read_picture(image: ImageLike) -> Picture:
         The picture. The array of 8-bit colours that was given is used as it is, not copied.
 
     Raises:
-        FileError: A file cannot be read.
-        FormatError: The file is not an image, is damaged, or claims too many pixels
+        FileError: a file cannot be read.
+        FormatError: the file is not an image, is damaged, or claims too many pixels
             (`sirensong.pictures.opening.pixel_limit`); a side is longer than `LARGEST_SIDE`.
-        SettingError: An array has another form, or `image` is of another type.
-        MissingDependencyError: It is HEIC, and pillow-heif is not installed.
+        SettingError: an array has another form, or `image` is of another type.
+        MissingDependencyError: it is HEIC, and pillow-heif is not installed.
     """
     name = os.fsdecode(image) if isinstance(image, str | os.PathLike) else "the image"
     rgb, lost = _colours(image, name)

@@ -20,8 +20,8 @@ class Row:
     """A row of a sheet.
 
     Attributes:
-        caption: What the row shows.
-        pictures: One a column, (height, width, 3) in [0, 1], or None for an empty place.
+        caption: what the row shows.
+        pictures: one a column, (height, width, 3) in [0, 1], or None for an empty place.
     """
 
     caption: str
@@ -32,9 +32,9 @@ def difference(original: Pixels, render: Pixels, magnified: float) -> Pixels:
     """Show how two pictures differ.
 
     Args:
-        original: Colours in [0, 1].
-        render: Colours of the same shape.
-        magnified: Factor by which the difference is multiplied.
+        original: colours in [0, 1].
+        render: colours of the same shape.
+        magnified: factor by which the difference is multiplied.
 
     Returns:
         The absolute difference, magnified, and clipped to white.
@@ -48,8 +48,8 @@ def contact_sheet(columns: Sequence[str], rows: Sequence[Row], cell: int = CELL)
 
     Args:
         columns: Names of the columns.
-        rows: Its rows, top to bottom.
-        cell: Side of the square that each picture is fitted into, in pixels.
+        rows: its rows, top to bottom.
+        cell: side of the square that each picture is fitted into, in pixels.
 
     Returns:
         (height, width, 3) in [0, 1].

@@ -37,13 +37,13 @@ def check_ending(path: StrPath) -> str:
     """Find the format that a file name asks for by its ending.
 
     Args:
-        path: The file to be.
+        path: the file to be.
 
     Returns:
         Pillow's name of the format.
 
     Raises:
-        SettingError: No image can be written under this ending.
+        SettingError: no image can be written under this ending.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in _WRITTEN:
@@ -58,14 +58,14 @@ def encode_picture(pixels: Pixels | RGB, path: StrPath) -> memoryview:
     """Encode a picture in the format that a file name asks for by its ending.
 
     Args:
-        pixels: Colours, (height, width, 3), in [0, 1] or in 8 bits.
-        path: The file to be. PNG, WebP, BMP and TIFF keep 8 bits exactly, JPEG and AVIF do not.
+        pixels: colours, (height, width, 3), in [0, 1] or in 8 bits.
+        path: the file to be. PNG, WebP, BMP and TIFF keep 8 bits exactly, JPEG and AVIF do not.
 
     Returns:
         The bytes of the file.
 
     Raises:
-        SettingError: Another ending, or a side that is longer than the format allows.
+        SettingError: another ending, or a side that is longer than the format allows.
     """
     form = check_ending(path)
     options: dict[str, Any] = _OPTIONS.get(form, {})
@@ -86,13 +86,13 @@ def write_picture(
     """Write a picture to a file, whole or not at all.
 
     Args:
-        path: The file to be; its ending gives the format (`encode_picture`).
-        pixels: Colours, (height, width, 3), in [0, 1] or in 8 bits.
-        overwrite: Whether it may replace a file.
-        secret: Whether its owner alone may read it (mode 0600).
+        path: the file to be; its ending gives the format (`encode_picture`).
+        pixels: colours, (height, width, 3), in [0, 1] or in 8 bits.
+        overwrite: whether it may replace a file.
+        secret: whether its owner alone may read it (mode 0600).
 
     Raises:
-        FileError: It exists and `overwrite` is false, or it cannot be written.
-        SettingError: Another ending, or a side that is longer than the format allows.
+        FileError: it exists and `overwrite` is false, or it cannot be written.
+        SettingError: another ending, or a side that is longer than the format allows.
     """
     write_bytes(path, encode_picture(pixels, path), overwrite=overwrite, secret=secret)
