@@ -10,13 +10,13 @@ import pytest
 import typer
 
 import sirensong as ss
-from sirensong.cli import app
+from sirensong.cli import make_app
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
 )
-COMMAND = typer.main.get_command(app)
+COMMAND = typer.main.get_command(make_app())
 
 
 def code(page):

@@ -123,3 +123,18 @@ def test_measuring_says_what_is_missing():
             print(error.message, "|", error.hint)
     """
     assert run(script) == "measuring needs scikit-image | pip install 'sirensong[hide]'\n"
+
+
+def test_receivers_commands_load_nothing_of_the_lab(tmp_path, package):
+    carrier, key_file, *_ = package
+    script = """
+        import sys
+        from sirensong import cli
+
+        carrier, key_file, output = sys.argv[1:]
+        code = cli.run(["reveal", str(carrier), "--key", str(key_file), "-o", str(output)])
+        lab = [name for name in sys.modules if name.startswith("sirensong.lab")]
+        print(code, lab, "sirensong.cli.sending" in sys.modules)
+    """
+    told = run(script, carrier, key_file, tmp_path / "secret.png")
+    assert told.splitlines()[-1] == "0 [] False"

@@ -17,7 +17,7 @@ NO_DEFAULT = {"--output", "--secret", "--passphrase", "--passphrase-file", "--ba
 
 
 def parameters(name):
-    return typer.main.get_command(cli.app).commands[name].params
+    return typer.main.get_command(cli.make_app()).commands[name].params
 
 
 def help_of(name, monkeypatch, capsys):

@@ -720,7 +720,7 @@ def test_each_error_has_its_code_its_line_and_its_hint(error, code, lines, monke
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(cli, "make_app", lambda _: fail)
     assert cli.run(["hide"]) == code
     message, *hint = capsys.readouterr().err.splitlines()
     assert message == f"sirensong: error: {lines[0]}"
@@ -732,6 +732,6 @@ def test_each_error_has_its_code_its_line_and_its_hint(error, code, lines, monke
     [(None, 0, ""), (0, 0, ""), (130, 130, "sirensong: error: interrupted\n"), (1, 1, "")],
 )
 def test_an_interrupted_command_says_so(returned, code, printed, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "app", lambda *_, **__: returned)
+    monkeypatch.setattr(cli, "make_app", lambda _: lambda *_, **__: returned)
     assert cli.run(["hide"]) == code
     assert capsys.readouterr().err == printed

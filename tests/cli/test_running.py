@@ -461,6 +461,6 @@ def test_ctrl_c_that_comes_before_the_command_has_begun_is_one_line(monkeypatch,
     def interrupted(*arguments, **named):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "app", interrupted)
+    monkeypatch.setattr(cli, "make_app", interrupted)
     assert cli.run(["keygen", "-o", "a.key"]) == 130
     assert capsys.readouterr().err == "sirensong: error: interrupted\n"

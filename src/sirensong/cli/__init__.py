@@ -10,15 +10,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from sirensong.cli import (
-    attacking,
-    inspecting,
-    keys,
-    measuring,
-    receiving,
-    reproducing,
-    sending,
-)
+from sirensong.cli import inspecting, keys, measuring, receiving
 from sirensong.cli.console import out, print_error, set_quiet
 from sirensong.cli.reporting import JSON_SHAPE
 from sirensong.errors import NoPictureError, SirensongError, StoppedError
@@ -29,22 +21,39 @@ EXIT_USAGE = 2
 EXIT_NO_PICTURE = 3
 EXIT_INTERRUPTED = 130
 
-app = typer.Typer(
-    name="sirensong",
-    help="Hide several pictures in one small neural function, and reveal each with its own key.",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(keys.keygen)
-app.command(epilog=JSON_SHAPE)(sending.hide)
-app.command(epilog=JSON_SHAPE)(sending.fit)
-app.command()(receiving.sample)
-app.command()(receiving.reveal)
-app.command(name="inspect", epilog=JSON_SHAPE)(inspecting.inspect)
-app.command(epilog=JSON_SHAPE)(measuring.measure)
-app.command(epilog=JSON_SHAPE)(sending.demo)
-app.command()(reproducing.reproduce)
-app.add_typer(attacking.app, name="attack")
+RECEIVERS = ("keygen", "sample", "reveal", "inspect", "measure")
+"""Commands that need nothing of training and of the lab."""
+
+
+def make_app(first: str | None = None) -> typer.Typer:
+    """Put the command together.
+
+    Args:
+        first: the command that is to run. For a receiver's the others are left out, since a fifth
+            of a reveal's time would be spent on importing them.
+    """
+    app = typer.Typer(
+        name="sirensong",
+        help="Hide several pictures in one small neural function, reveal each with its own key.",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_of_all)
+    app.command()(keys.keygen)
+    app.command()(receiving.sample)
+    app.command()(receiving.reveal)
+    app.command(name="inspect", epilog=JSON_SHAPE)(inspecting.inspect)
+    app.command(epilog=JSON_SHAPE)(measuring.measure)
+    if first in RECEIVERS:
+        return app
+    from sirensong.cli import attacking, reproducing, sending
+
+    app.command(epilog=JSON_SHAPE)(sending.hide)
+    app.command(epilog=JSON_SHAPE)(sending.fit)
+    app.command(epilog=JSON_SHAPE)(sending.demo)
+    app.command()(reproducing.reproduce)
+    app.add_typer(attacking.app, name="attack")
+    return app
 
 
 def _show_version(wanted: bool) -> None:
@@ -53,7 +62,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _of_all(
     version: Annotated[
         bool,
@@ -87,6 +95,7 @@ def run(arguments: list[str]) -> int:
     """
     set_quiet(False)
     try:
+        app = make_app(arguments[0] if arguments else None)
         code = int(app(arguments or ["--help"], prog_name="sirensong", standalone_mode=False) or 0)
         if code == EXIT_INTERRUPTED:  # typer's way to tell of Ctrl-C
             print_error("interrupted", None)
