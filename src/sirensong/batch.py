@@ -187,6 +187,9 @@ def _make(job: Job, order: Order) -> Outcome:
     known = None if mask is None else read_mask(mask)
     measured = measure_all(load(job.output), pictures, known)
     lost = shortfalls(measured, hidden.psnr)
+    if lost:  # the same list, run again, must not take it for done
+        job.output.unlink()
+        mask_path(job.output).unlink(missing_ok=True)
     return Outcome(
         job.output.name,
         pictures=tuple(measured),

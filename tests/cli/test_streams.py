@@ -110,3 +110,14 @@ def test_a_pipeline_from_carrier_to_picture(at):
     assert (result.returncode, result.stderr) == (0, b"")
     with Image.open(io.BytesIO(result.stdout)) as image:
         assert image.size == (30, 20)
+
+
+def test_a_passphrase_comes_from_standard_input(at, tmp_path, monkeypatch):
+    song, output = str(tmp_path / "song.safetensors"), str(tmp_path / "holiday.png")
+    with_input(monkeypatch, b"correct horse\nbattery staple\n")
+    hide = ["hide", "cover.png", "--passphrase-file", "-=holiday.png", "-o", song]
+    assert cli.run([*hide, *SMALL, "--steps", "2"]) == 0
+    for words, code in ((b"correct horse", 0), (b"another horse", 3)):
+        with_input(monkeypatch, words)
+        reveal = ["reveal", song, "--passphrase-file", "-", "-o", output, "--overwrite"]
+        assert cli.run(reveal) == code

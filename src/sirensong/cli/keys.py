@@ -12,7 +12,7 @@ import typer
 from sirensong.cli.arguments import Output, open_picture
 from sirensong.cli.console import out
 from sirensong.errors import FormatError, SettingError
-from sirensong.files import read_bytes
+from sirensong.files import read_input
 from sirensong.keys.secret import Key, Passphrase, SecretKey, read_key, write_key
 from sirensong.pictures.writing import PICTURE_ENDINGS
 from sirensong.verify import Expected
@@ -97,7 +97,8 @@ class SecretOptions:
         typer.Option(
             "--passphrase-file",
             metavar="FILE=PICTURE",
-            help="a secret picture under the passphrase in a file; may be repeated",
+            help="a secret picture under the passphrase in a file, or - for standard "
+            "input; may be repeated",
             show_default=False,
             rich_help_panel=WHAT,
         ),
@@ -185,14 +186,14 @@ def ask_passphrase(prompt: str, *, twice: bool) -> Passphrase:
 
 
 def read_passphrase(path: Path) -> Passphrase:
-    """Read the first line of a file.
+    """Read the first line of a file, or of standard input where its name is "-".
 
     Raises:
         FileError: it cannot be read.
         FormatError: it is not text.
         SettingError: the line is empty.
     """
-    data = read_bytes(path, cap=_LARGEST_PASSPHRASE_FILE, what="a passphrase file")
+    data = read_input(path, cap=_LARGEST_PASSPHRASE_FILE, what="a passphrase file")
     try:
         return Passphrase(data.decode().split("\n", 1)[0].removesuffix("\r"))
     except UnicodeDecodeError:
@@ -210,7 +211,9 @@ class KeyOptions:
     passphrase_file: Annotated[
         Path | None,
         typer.Option(
-            "--passphrase-file", help="read the passphrase from a file", show_default=False
+            "--passphrase-file",
+            help="read the passphrase from a file, or - for standard input",
+            show_default=False,
         ),
     ] = None
 
