@@ -1,0 +1,1 @@
+"""What a carrier gives away, measured by whoever attacks it."""
