@@ -1,10 +1,12 @@
 """What does one published carrier give away, to whom? Adversaries of sirensong.lab.secrecy at work.
 
-`python benchmarks/secrecy.py --data DIR -o FOLDER [--sets 10] [--first 0] [--side 64] [--method M]
-[--sections traces positions search insiders]` hides, set by set, one picture from DIR/coco and one
-from DIR/div2k in a cover from DIR/celebahq, lets each adversary look for them, and prints a table
-for each section. Carriers and findings are kept in FOLDER and not made again; FOLDER/METHOD-SIDE
-also gets tables.json. Control pictures are of the secret's own data set.
+`python benchmarks/secrecy.py --data DIR -o FOLDER [--sets 10] [--first 0] [--side 64] [--secrets 2]
+[--method M] [--steps N] [--sections traces positions search insiders]` hides, set by set, pictures
+from DIR/coco and DIR/div2k in a cover from DIR/celebahq, lets each adversary look for them, and
+prints a table for each section. Carriers and findings are kept in FOLDER and not made again; a
+folder there, named after the settings, also gets tables.json. Control pictures are of the secret's
+own data set. What adversaries learn, they learn from carriers of their own (sets 80 and on) and
+from photographs of their own (the last of each data set).
 """
 
 from __future__ import annotations
@@ -13,15 +15,55 @@ import argparse
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 import sirensong as ss
 from pictures import square
 from sirensong.keys.stream import derive
-from sirensong.lab.secrecy.traces import Finding, Insertion, Knowledge, find, interval, renders_of
+from sirensong.lab.secrecy.insiders import Holder, View, view
+from sirensong.lab.secrecy.objectives import Objective, likeness, search_of, variation
+from sirensong.lab.secrecy.positions import (
+    OF_COVER,
+    OF_WEIGHTS,
+    Labels,
+    Scores,
+    Table,
+    area,
+    areas,
+    confirmation,
+    features,
+    learn,
+    replaced_weights,
+)
+from sirensong.lab.secrecy.prior import PatchPrior, fit_prior
+from sirensong.lab.secrecy.search import (
+    Budget,
+    Climbed,
+    Sets,
+    climb,
+    learn_objective,
+    right_share,
+    slope,
+)
+from sirensong.lab.secrecy.supermask import Descent, influence, optimize, true_sets
+from sirensong.lab.secrecy.traces import (
+    Finding,
+    Insertion,
+    Knowledge,
+    find,
+    interval,
+    renders_of,
+    replacements,
+    with_key,
+)
+from sirensong.network.rendering import render
+from sirensong.network.siren import Layer, Weights
+from sirensong.network.substitution import selected_count
 from sirensong.pictures.image import Pixels, from_uint8
 from sirensong.reveal import SecretFunction, unlock
 
@@ -31,7 +73,15 @@ METHODS: dict[str, dict[str, Any]] = {"before": {}}
 """Changes to the recipe, by the method's name."""
 
 CONTROLS = 19
-SECRETS = ("coco", "div2k")
+SECRETS = (("coco", 0), ("div2k", 0), ("coco", 50))
+"""Data set of each secret, and how far its index is from the set's."""
+
+KNOWN_FROM, LAST = 80, 15
+"""First set that adversaries learn from; photographs of each data set that they learn from."""
+
+RESTARTS = 3  # of each search, whose renders are averaged
+SHARES = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)
+WRONG = 20  # keys against which a right one is confirmed
 KNOWN = {
     "another key": Knowledge(0, Insertion.RANDOM),
     "all positions, random values": Knowledge(1, Insertion.RANDOM),
@@ -61,24 +111,37 @@ class Bench:
         folder: of carriers and findings.
         side: of all pictures, in pixels.
         recipe: how carriers are trained.
+        secrets: how many each carrier has.
+        known: carriers that adversaries have made themselves, to learn from.
     """
 
     data: Path
     folder: Path
     side: int
     recipe: ss.Recipe
+    secrets: int
+    known: int
 
     def picture(self, name: str, index: int) -> Pixels:
         """A picture of a data set; indices begin anew at its end."""
         paths = sorted((self.data / name).glob("*.png"))
         return from_uint8(np.asarray(square(paths[index % len(paths)], self.side)))
 
-    def controls(self, name: str, index: int) -> list[Pixels]:
+    def secret(self, place: int, index: int) -> Pixels:
+        """A secret of a set of pictures."""
+        name, shift = SECRETS[place]
+        return self.picture(name, index + shift)
+
+    def controls(self, place: int, index: int) -> list[Pixels]:
         """Other pictures of a secret's data set."""
-        return [self.picture(name, index + step) for step in range(1, CONTROLS + 1)]
+        return [self.secret(place, index + step) for step in range(1, CONTROLS + 1)]
+
+    def cases(self) -> list[Case]:
+        """Carriers that adversaries have made themselves."""
+        return [case_of(self, KNOWN_FROM + place) for place in range(self.known)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """A carrier with its keys and pictures.
 
@@ -99,6 +162,11 @@ class Case:
         """What each key makes of the function."""
         return [unlock(self.stego, key) for key in self.keys]
 
+    def holders_but(self, place: int) -> list[Holder]:
+        """All who hold a key, except for one."""
+        pairs = zip(self.secrets, self.pictures[1:], strict=True)
+        return [Holder(*pair) for other, pair in enumerate(pairs) if other != place]
+
 
 def case_of(bench: Bench, index: int) -> Case:
     """Hide a set of pictures, unless that is done.
@@ -108,16 +176,17 @@ def case_of(bench: Bench, index: int) -> Case:
         index: of the set.
     """
     path = bench.folder / "carriers" / f"{index:03}.safetensors"
-    pictures = tuple(bench.picture(name, index) for name in ("celebahq", *SECRETS))
+    secrets = [bench.secret(place, index) for place in range(bench.secrets)]
+    pictures = (bench.picture("celebahq", index), *secrets)
     keys = tuple(
         ss.SecretKey(derive(index.to_bytes(8), b"", f"secrecy/{place}"))
-        for place in range(len(SECRETS))
+        for place in range(bench.secrets)
     )
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        secrets = list(zip(keys, pictures[1:], strict=True))
+        pairs = list(zip(keys, secrets, strict=True))
         options = ss.Options(threads=1)
-        ss.hide(pictures[0], secrets, recipe=bench.recipe, options=options).save(path)
+        ss.hide(pictures[0], pairs, recipe=bench.recipe, options=options).save(path)
     return Case(index, ss.load(path), keys, pictures)
 
 
@@ -142,7 +211,7 @@ def traces(bench: Bench, case: Case) -> Record:
 
 def judged(bench: Bench, case: Case, place: int, renders: Sequence[Pixels]) -> Record:
     """Look for a secret, and for control pictures, in an adversary's renders."""
-    controls = bench.controls(SECRETS[place], case.index)
+    controls = bench.controls(place, case.index)
     return as_record(find(renders, case.pictures[1 + place], controls, case.stego))
 
 
@@ -198,9 +267,273 @@ def tell_found(name: str, records: Sequence[Record]) -> Record:
     return line
 
 
+@cache
+def prior_of(bench: Bench) -> PatchPrior:
+    """What adversaries have learned of photographs."""
+    names = ("celebahq", "coco", "div2k")
+    return fit_prior([bench.picture(name, -1 - step) for name in names for step in range(LAST)])
+
+
+@cache
+def learned_objective(bench: Bench) -> Objective:
+    """What adversaries have learned of sets of positions that are partly right, set to zero."""
+    secrets = [secret for case in bench.cases()[:6] for secret in case.secrets]
+    return learn_objective(prior_of(bench), secrets, Insertion.ZEROS)
+
+
+def table_of(bench: Bench, case: Case) -> Table:
+    """Features of a carrier's weights: of themselves, of the cover, of gradients of searches."""
+    columns = [features(case.stego, case.pictures[0])]
+    for objective in objectives_of(bench).values():
+        found = influence(case.stego, search_of(case.stego, objective), bench.recipe.ratio)
+        columns.append(found[:, None].astype(np.float32))
+    return np.concatenate(columns, axis=1)
+
+
+def objectives_of(bench: Bench) -> dict[str, Objective]:
+    """What searches look for, by name."""
+    return {
+        "variation": variation,
+        "patches": likeness(prior_of(bench)),
+        "learned": learned_objective(bench),
+    }
+
+
+LEARNED = {
+    "learned from weights": len(OF_WEIGHTS),
+    "learned from weights, cover known": len(OF_WEIGHTS) + len(OF_COVER),
+    "learned from weights, cover known, searches' gradients": None,
+}
+"""Detectors of positions, and how many of the features they know."""
+
+
+@cache
+def known_tables(bench: Bench) -> tuple[list[Table], list[Labels]]:
+    """What detectors of positions learn from."""
+    cases = bench.cases()
+    labels = [replaced_weights(case.secrets) for case in cases]
+    return [table_of(bench, case) for case in cases], labels
+
+
+@cache
+def scores_of(bench: Bench, index: int) -> dict[str, Scores]:
+    """What each detector of positions says of a carrier's weights."""
+    known, labels = known_tables(bench)
+    table = table_of(bench, case_of(bench, index))
+    scores = {
+        "size": table[:, OF_WEIGHTS.index("rank in matrix")].astype(np.float64),
+        "gradient of the cover's error, negative": -table[:, len(OF_WEIGHTS)].astype(np.float64),
+    }
+    for name, width in LEARNED.items():
+        own = [each[:, :width] for each in known]
+        scores[name] = learn(own, labels, [table[:, :width]])[0]
+    return scores
+
+
+def positions(bench: Bench, case: Case) -> Record:
+    """How well detectors find replaced weights, and whether their size confirms a key."""
+    labels = replaced_weights(case.secrets)
+    matrices = features(case.stego)[:, 0]
+    scores = scores_of(bench, case.index)
+    wrong = [with_key(case.secrets[0], seed) for seed in range(WRONG)]
+    return {
+        "areas": {name: areas(own, labels, matrices) for name, own in scores.items()},
+        "right keys": [confirmation(secret) for secret in case.secrets],
+        "wrong keys": [confirmation(other) for other in wrong],
+    }
+
+
+def tell_positions(records: Sequence[Record]) -> Record:
+    """Print the table of detectors of positions."""
+    tables: Record = {}
+    for name, found in records[0]["areas"].items():
+        line = {}
+        for part in found:
+            line[part] = interval([record["areas"][name][part] for record in records])
+        tables[name] = line
+        whole = f"{line['all'].mean:.3f} [{line['all'].low:.3f}, {line['all'].high:.3f}]"
+        parts = " ".join(f"{value.mean:.3f}" for part, value in line.items() if part != "all")
+        print(f"  {name:56} AUC {whole}  by matrix {parts}", flush=True)
+    right = [value for record in records for value in record["right keys"]]
+    wrong = [value for record in records for value in record["wrong keys"]]
+    print(
+        f"  z of |w|: right keys {min(right):.1f} to {max(right):.1f},"
+        f" mean {np.mean(right):.1f}; wrong keys at most {max(wrong):.1f}"
+    )
+    return tables | {"right keys": right, "wrong keys": wrong}
+
+
+def search(bench: Bench, case: Case) -> Record:
+    """What searches without a key find, and what they would find if they were right."""
+    found: Record = {"slope": {}}
+    for name, objective in objectives_of(bench).items():
+        looking = search_of(case.stego, objective)
+        for insertion in (Insertion.ZEROS, Insertion.RANDOM, Insertion.RIGHT):
+            known = [Knowledge(share, insertion) for share in SHARES]
+            found["slope"][f"{name}, {insertion}"] = [
+                slope(looking, secret, known, 8, case.index) for secret in case.secrets
+            ]
+        descend = partial(optimize, case.stego, looking, bench.recipe.ratio, Descent())
+        found[f"mask, {name}"] = _blind(bench, case, descend)
+        found[f"ORACLE of positions, {name}"] = _oracle(bench, case, descend)
+    for name in ("variation", "learned"):
+        looking = search_of(case.stego, objectives_of(bench)[name])
+        seek = partial(climb, case.stego, looking, bench.recipe.ratio, Budget(zeros=True))
+        found[f"climb, zeros, {name}"] = _blind(bench, case, seek, restarts=1)
+    detected = _largest(case, next(reversed(scores_of(bench, case.index).values())), bench)
+    looking = search_of(case.stego, objectives_of(bench)["patches"])
+    found["detected positions, patches"] = _blind(
+        bench,
+        case,
+        partial(optimize, case.stego, looking, bench.recipe.ratio, Descent(), given=detected),
+    )
+    found["insider's start, patches"] = _from_own(bench, case)
+    return found
+
+
+Seek = Callable[..., Climbed]
+
+
+def _blind(bench: Bench, case: Case, seek: Seek, restarts: int = RESTARTS) -> list[Record]:
+    """Search without a key, and look for each secret in what is found."""
+    ends = [seek(seed=seed) for seed in range(restarts)]
+    return [_judged(bench, case, place, ends) for place in range(bench.secrets)]
+
+
+def _oracle(bench: Bench, case: Case, seek: Seek) -> list[Record]:
+    """Search with a key's positions given."""
+    records = []
+    for place, secret in enumerate(case.secrets):
+        ends = [seek(seed=seed, given=true_sets(secret)) for seed in range(RESTARTS)]
+        records.append(_judged(bench, case, place, ends))
+    return records
+
+
+def _from_own(bench: Bench, case: Case) -> list[Record]:
+    """Each secret is sought by another's holder, who begins with their own function."""
+    records = []
+    for place in range(bench.secrets):
+        own = _in_carriers_order(case.secrets[place - 1])
+        looking = search_of(case.stego, likeness(prior_of(bench)), [own])
+        ends = [
+            optimize(case.stego, looking, bench.recipe.ratio, Descent(), seed, start=own)
+            for seed in range(RESTARTS)
+        ]
+        records.append(_judged(bench, case, place, ends))
+    return records
+
+
+def _in_carriers_order(secret: SecretFunction) -> Weights:
+    """A secret's SIRENs, those of the carrier's first tile first."""
+    order = np.argsort([own.tile for own in replacements(secret)])
+    return secret.tiles([int(place) for place in order])
+
+
+def _judged(bench: Bench, case: Case, place: int, ends: Sequence[Climbed]) -> Record:
+    """Judge ends of a search, shown as the secret's key shuffles the tiles."""
+    secret, size = case.secrets[place], (bench.side, bench.side)
+    order = [own.tile for own in replacements(secret)]
+    renders = [render(replace(end, order=order), size) for end in ends]
+    share = float(np.mean([right_share(end.sets, secret) for end in ends]))
+    return judged(bench, case, place, renders) | {"right": share}
+
+
+def _largest(case: Case, scores: Scores, bench: Bench) -> Sets:
+    """The weights that score most, as many in each matrix as a key replaces."""
+    stego = case.stego
+    sizes = [out * into for out, into in stego.architecture.shapes]
+    tiles = scores.reshape(stego.grid.tiles, -1)
+    sets: Sets = []
+    for part, shape in zip(
+        np.split(tiles, np.cumsum(sizes)[:-1], axis=1), stego.architecture.shapes, strict=True
+    ):
+        count = selected_count(bench.recipe.ratio, part.shape[1])
+        chosen = np.zeros(part.shape, bool)
+        np.put_along_axis(chosen, np.argsort(-part, axis=1)[:, :count], True, axis=1)
+        sets.append(chosen.reshape(-1, *shape))
+    return sets
+
+
+def tell_search(records: Sequence[Record]) -> Record:
+    """Print the tables of searches."""
+    print(f"  objective for {', '.join(f'{share:.0%}' for share in SHARES)} of positions right,")
+    print("  in standard deviations of none, a tile and draw:")
+    tables: Record = {"slope": {}}
+    for name in records[0]["slope"]:
+        means = np.mean([record["slope"][name] for record in records], axis=1)
+        line = [interval(list(column)) for column in means.T]
+        tables["slope"][name] = line
+        text = "  ".join(f"{own.mean:+.2f} +- {own.high - own.mean:.2f}" for own in line)
+        print(f"  {name:24} {text}")
+    for name in records[0]:
+        if name != "slope":
+            tables[name] = tell_found(name, records)
+            shares = [np.mean([found["right"] for found in record[name]]) for record in records]
+            tables[name]["right"] = own = interval(shares)
+            print(f"  {'':48} positions right {own.mean:.3f} [{own.low:.3f}, {own.high:.3f}]")
+    return tables
+
+
+def insiders(bench: Bench, case: Case) -> Record:
+    """How well all holders of keys but one find the other's positions, and see its picture."""
+    found: Record = {"rest": [], "learned": [], "size": [], "detected, zeros": []}
+    known, labels = known_views(bench)
+    for place, secret in enumerate(case.secrets):
+        seen = view(case.stego, case.pictures[0], case.holders_but(place))
+        own = replaced_weights([secret])[seen.open]
+        scores = learn(known, labels, [seen.table])[0]
+        size = seen.table[:, OF_WEIGHTS.index("rank in matrix")].astype(np.float64)
+        found["rest"].append(area(seen.rest, own))
+        found["learned"].append(area(scores, own))
+        found["size"].append(area(size, own))
+        whole = np.full(len(seen.open), -np.inf)
+        whole[seen.open] = scores
+        found["detected, zeros"].append(_zeroed(bench, case, place, _largest(case, whole, bench)))
+    return found
+
+
+@cache
+def known_views(bench: Bench) -> tuple[list[Table], list[Labels]]:
+    """What insiders learn from: carriers of their own, seen by all holders but one."""
+    tables, labels = [], []
+    for case in bench.cases():
+        for place, secret in enumerate(case.secrets):
+            seen: View = view(case.stego, case.pictures[0], case.holders_but(place))
+            tables.append(seen.table)
+            labels.append(replaced_weights([secret])[seen.open])
+    return tables, labels
+
+
+def _zeroed(bench: Bench, case: Case, place: int, sets: Sets) -> Record:
+    """Set detected positions to zero, and look for a secret."""
+    weights = tuple(
+        Layer(np.where(chosen, np.float32(0), layer.weight), layer.bias)
+        for layer, chosen in zip(case.stego.weights, sets, strict=True)
+    )
+    end = Climbed(case.stego.grid, weights, sets, range(case.stego.grid.tiles), 0.0)
+    return _judged(bench, case, place, [end])
+
+
+def tell_insiders(records: Sequence[Record]) -> Record:
+    """Print the table of insiders."""
+    tables: Record = {}
+    for name in ("size", "rest", "learned"):
+        tables[name] = own = interval([float(np.mean(record[name])) for record in records])
+        print(f"  {name:12} AUC {own.mean:.3f} [{own.low:.3f}, {own.high:.3f}]")
+    name = "detected, zeros"
+    shares = [np.mean([found["right"] for found in record[name]]) for record in records]
+    print(f"  positions right among those detected: {interval(shares).mean:.3f}")
+    return tables | {name: tell_found(name, records)}
+
+
 SECTIONS: dict[
     str, tuple[Callable[[Bench, Case], Record], Callable[[Sequence[Record]], Record]]
-] = {"traces": (traces, tell_traces)}
+] = {
+    "traces": (traces, tell_traces),
+    "positions": (positions, tell_positions),
+    "search": (search, tell_search),
+    "insiders": (insiders, tell_insiders),
+}
 """What is measured on a carrier, and what is told of all carriers."""
 
 
@@ -223,6 +556,8 @@ def main() -> None:
     parser.add_argument("--sets", type=int, default=10)
     parser.add_argument("--first", type=int, default=0, help="index of the first set")
     parser.add_argument("--side", type=int, default=64)
+    parser.add_argument("--secrets", type=int, default=2, choices=range(1, len(SECRETS) + 1))
+    parser.add_argument("--known", type=int, default=10, help="carriers to learn from")
     parser.add_argument("--method", choices=METHODS, default="before")
     parser.add_argument("--steps", type=int, help="joint steps, the recipe's by default")
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
@@ -232,7 +567,13 @@ def main() -> None:
     name = f"{arguments.method}-{arguments.side}"
     if arguments.steps:
         name += f"-{arguments.steps}"
-    bench = Bench(arguments.data, arguments.output / name, arguments.side, recipe)
+    if arguments.secrets != 2:
+        name += f"-{arguments.secrets}"
+    folder = arguments.output / name
+    bench = Bench(
+        arguments.data, folder, arguments.side, recipe, arguments.secrets, arguments.known
+    )
+    torch.set_num_threads(1)
     tables = {}
     for section in arguments.sections:
         indices = range(arguments.first, arguments.first + arguments.sets)
