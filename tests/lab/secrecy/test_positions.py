@@ -1,10 +1,8 @@
 """Which weights are replaced: features of weights, and detectors that learn from them."""
 
 import numpy as np
-import pytest
 import torch
 
-from sirensong.carrier.slots import Slot
 from sirensong.lab.secrecy.positions import (
     OF_COVER,
     OF_WEIGHTS,
@@ -16,15 +14,7 @@ from sirensong.lab.secrecy.positions import (
     replaced_weights,
 )
 from sirensong.network.siren import evaluate
-from sirensong.network.substitution import Selection, keyed_positions
-from sirensong.network.tiles import Grid
-from sirensong.reveal import unlock
-
-
-@pytest.fixture
-def secret(make_stego, weights, key):
-    entries = [(key, Slot(Selection.KEYED, 0.1, 6, 9, bytes(6)))]
-    return unlock(make_stego(entries, weights=[weights] * 2, grid=Grid(1, 2)), key)
+from sirensong.network.substitution import keyed_positions
 
 
 def test_labels_are_the_positions_of_the_keys_stream(secret, key):

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sirensong.carrier.slots import Slot
 from sirensong.lab.secrecy.traces import (
     Insertion,
     Knowledge,
@@ -20,15 +19,7 @@ from sirensong.lab.secrecy.traces import (
     with_key,
 )
 from sirensong.network.rendering import render
-from sirensong.network.substitution import Selection, key_weights, keyed_positions
-from sirensong.network.tiles import Grid
-from sirensong.reveal import unlock
-
-
-@pytest.fixture
-def secret(make_stego, weights, key):
-    entries = [(key, Slot(Selection.KEYED, 0.1, 6, 9, bytes(6)))]
-    return unlock(make_stego(entries, weights=[weights] * 2, grid=Grid(1, 2)), key)
+from sirensong.network.substitution import key_weights, keyed_positions
 
 
 def known(secret, share, values, seed=3):

@@ -108,14 +108,10 @@ class Search:
         Returns:
             (SIRENs,).
         """
-        colours = self._colours(layers).transpose(1, 2).unsqueeze(-1)
+        colours = _colours(layers, self.coords).transpose(1, 2).unsqueeze(-1)
         basis = self.known[list(tiles)]
         left = (colours - basis @ (basis.transpose(2, 3) @ colours)).squeeze(-1)
         return self.objective(left.transpose(1, 2).reshape(-1, self.side, self.side, 3))
-
-    def _colours(self, layers: Layers) -> Tensor:
-        coords = self.coords.expand(len(layers[0][0]), -1, -1)
-        return evaluate(layers, coords).clamp(-1.5, 1.5)
 
 
 def search_of(stego: StegoFunction, objective: Objective, others: Sequence[Weights] = ()) -> Search:
@@ -132,14 +128,16 @@ def search_of(stego: StegoFunction, objective: Objective, others: Sequence[Weigh
     line = (2 * np.arange(side, dtype=np.float32) + 1) / side - 1
     coords = torch.from_numpy(np.stack(np.meshgrid(line, line), -1).reshape(-1, 2))
     published = stego.tiles(range(stego.grid.tiles))
-    pictures = []
-    for weights in (published, *others):
-        layers = layers_of(weights)
-        pictures.append(evaluate(layers, coords.expand(stego.grid.tiles, -1, -1)))
+    pictures = [_colours(layers_of(weights), coords) for weights in (published, *others)]
     constant = torch.ones_like(pictures[0])
     known = torch.stack([constant, *pictures], -1).transpose(1, 2)
     basis = torch.linalg.qr(known).Q
     return Search(layers_of(published), coords, side, basis, objective)
+
+
+def _colours(layers: Layers, coords: Tensor) -> Tensor:
+    """Render tiles, (SIRENs, pixels, 3), within bounds that leave a slope beyond full light."""
+    return evaluate(layers, coords.expand(len(layers[0][0]), -1, -1)).clamp(-1.5, 1.5)
 
 
 def layers_of(weights: Weights) -> Layers:
