@@ -133,11 +133,12 @@ def test_an_objective_that_knows_the_secret_leads_to_it(secret):
     ]
     target = left_over(search_of(stego, variation), wanted, [0])
     search = search_of(stego, negative_distance(target))
-    found = climb(stego, search, 0.1, Budget(200, 32, zeros=True), seed=2)
+    found = climb(stego, search, 0.1, Budget(100, 32, zeros=True), seed=2)
     first = [chosen[:1] for chosen in found.sets]
     right = sum(int((mine & true[:1]).sum()) for mine, true in zip(first, zeroed, strict=True))
     total = sum(int(true[:1].sum()) for true in zeroed)
-    assert right / total > 0.4  # chance is 0.1
+    assert right / total > 0.25  # chance is 0.1
+    assert found.gain > 2
 
 
 def test_a_keys_own_sets_are_all_right(secret):
