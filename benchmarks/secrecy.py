@@ -30,7 +30,7 @@ from sirensong.lab.secrecy.objectives import Objective, likeness, search_of, var
 from sirensong.lab.secrecy.positions import (
     OF_COVER,
     OF_WEIGHTS,
-    Labels,
+    Detector,
     Scores,
     Table,
     area,
@@ -308,25 +308,25 @@ LEARNED = {
 
 
 @cache
-def known_tables(bench: Bench) -> tuple[list[Table], list[Labels]]:
-    """What detectors of positions learn from."""
-    cases = bench.cases()
-    labels = [replaced_weights(case.secrets) for case in cases]
-    return [table_of(bench, case) for case in cases], labels
+def detectors(bench: Bench) -> dict[str, Detector]:
+    """Detectors of positions, which have learned from the adversaries' own carriers."""
+    labels = [replaced_weights(case.secrets) for case in bench.cases()]
+    tables = [table_of(bench, case) for case in bench.cases()]
+    return {
+        name: learn([table[:, :width] for table in tables], labels)
+        for name, width in LEARNED.items()
+    }
 
 
-@cache
-def scores_of(bench: Bench, index: int) -> dict[str, Scores]:
-    """What each detector of positions says of a carrier's weights."""
-    known, labels = known_tables(bench)
-    table = table_of(bench, case_of(bench, index))
+def scores_of(bench: Bench, case: Case) -> dict[str, Scores]:
+    """What each detector of positions says of a carrier's weights; the strongest is the last."""
+    table = table_of(bench, case)
     scores = {
         "size": table[:, OF_WEIGHTS.index("rank in matrix")].astype(np.float64),
         "gradient of the cover's error, negative": -table[:, len(OF_WEIGHTS)].astype(np.float64),
     }
-    for name, width in LEARNED.items():
-        own = [each[:, :width] for each in known]
-        scores[name] = learn(own, labels, [table[:, :width]])[0]
+    for name, detector in detectors(bench).items():
+        scores[name] = detector(table[:, : LEARNED[name]])
     return scores
 
 
@@ -334,7 +334,7 @@ def positions(bench: Bench, case: Case) -> Record:
     """How well detectors find replaced weights, and whether their size confirms a key."""
     labels = replaced_weights(case.secrets)
     matrices = features(case.stego)[:, 0]
-    scores = scores_of(bench, case.index)
+    scores = scores_of(bench, case)
     wrong = [with_key(case.secrets[0], seed) for seed in range(WRONG)]
     return {
         "areas": {name: areas(own, labels, matrices) for name, own in scores.items()},
@@ -380,7 +380,7 @@ def search(bench: Bench, case: Case) -> Record:
         looking = search_of(case.stego, objectives_of(bench)[name])
         seek = partial(climb, case.stego, looking, bench.recipe.ratio, Budget(zeros=True))
         found[f"climb, zeros, {name}"] = _blind(bench, case, seek, restarts=1)
-    detected = _largest(case, next(reversed(scores_of(bench, case.index).values())), bench)
+    detected = _largest(case, [*scores_of(bench, case).values()][-1], bench)
     looking = search_of(case.stego, objectives_of(bench)["patches"])
     found["detected positions, patches"] = _blind(
         bench,
@@ -477,11 +477,11 @@ def tell_search(records: Sequence[Record]) -> Record:
 def insiders(bench: Bench, case: Case) -> Record:
     """How well all holders of keys but one find the other's positions, and see its picture."""
     found: Record = {"rest": [], "learned": [], "size": [], "detected, zeros": []}
-    known, labels = known_views(bench)
+    detector = insiders_detector(bench)
     for place, secret in enumerate(case.secrets):
         seen = view(case.stego, case.pictures[0], case.holders_but(place))
         own = replaced_weights([secret])[seen.open]
-        scores = learn(known, labels, [seen.table])[0]
+        scores = detector(seen.table)
         size = seen.table[:, OF_WEIGHTS.index("rank in matrix")].astype(np.float64)
         found["rest"].append(area(seen.rest, own))
         found["learned"].append(area(scores, own))
@@ -493,15 +493,15 @@ def insiders(bench: Bench, case: Case) -> Record:
 
 
 @cache
-def known_views(bench: Bench) -> tuple[list[Table], list[Labels]]:
-    """What insiders learn from: carriers of their own, seen by all holders but one."""
+def insiders_detector(bench: Bench) -> Detector:
+    """What insiders have learned from carriers of their own, seen by all holders but one."""
     tables, labels = [], []
     for case in bench.cases():
         for place, secret in enumerate(case.secrets):
             seen: View = view(case.stego, case.pictures[0], case.holders_but(place))
             tables.append(seen.table)
             labels.append(replaced_weights([secret])[seen.open])
-    return tables, labels
+    return learn(tables, labels)
 
 
 def _zeroed(bench: Bench, case: Case, place: int, sets: Sets) -> Record:

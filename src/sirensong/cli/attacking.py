@@ -13,7 +13,7 @@ import typer
 
 from sirensong.carrier.file import save
 from sirensong.carrier.stego import StegoFunction
-from sirensong.cli import detecting
+from sirensong.cli import auditing, detecting
 from sirensong.cli.arguments import (
     Carrier,
     Json,
@@ -204,6 +204,7 @@ def _lost(name: str, before: Pixels, after: Pixels) -> dict[str, Any]:
     return {"picture": name, "psnr": None if math.isinf(psnr) else round(psnr, 2)}
 
 
+app.command("all")(auditing.audit)
 app.command()(detecting.weights)
 app.command()(detecting.guess)
 app.command()(detecting.stegexpose)

@@ -88,9 +88,9 @@ def test_a_detector_finds_what_differs_and_nothing_where_nothing_does():
     rng = np.random.default_rng(2)
     tables = [rng.normal(size=(3000, 4)).astype(np.float32) for _ in range(4)]
     labels = [rng.random(3000) < 0.1 for _ in tables]
-    clean = learn(tables[:3], labels[:3], tables[3:])[0]
+    clean = learn(tables[:3], labels[:3])(tables[3])
     assert abs(area(clean, labels[3]) - 0.5) < 0.05
     for table, own in zip(tables, labels, strict=True):
         table[own, 1] *= 3
-    found = learn(tables[:3], labels[:3], tables[3:])[0]
+    found = learn(tables[:3], labels[:3])(tables[3])
     assert area(found, labels[3]) > 0.7

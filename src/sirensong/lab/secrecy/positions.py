@@ -7,7 +7,7 @@ detector learns that from carriers whose keys it knows, and judges the weights o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,9 @@ Scores = npt.NDArray[np.float64]
 
 Labels = npt.NDArray[np.bool_]
 """For each weight whether a key replaces it."""
+
+Detector = Callable[[Table], Scores]
+"""Judges the weights of a carrier by their features."""
 
 _Matrix = npt.NDArray[np.float64]
 
@@ -248,19 +251,16 @@ def _forward(weights: Weights, coords: _Matrix) -> tuple[list[_Matrix], list[_Ma
     return inputs, cosines, inputs[-1] @ weights[-1].weight[0].T + weights[-1].bias[0]
 
 
-def learn(
-    known: Sequence[Table], labels: Sequence[Labels], unseen: Sequence[Table], seed: int = 0
-) -> list[Scores]:
-    """Learn from carriers whose keys are known, and judge others' weights (gradient boosting).
+def learn(known: Sequence[Table], labels: Sequence[Labels], seed: int = 0) -> Detector:
+    """Learn from carriers whose keys are known to find replaced weights (gradient boosting).
 
     Args:
         known: features of each known carrier's weights.
         labels: which of them are replaced.
-        unseen: features of other carriers' weights.
         seed: of the boosting.
 
     Returns:
-        Scores for each of the others.
+        What scores the weights of other carriers by the same features.
 
     Raises:
         MissingDependencyError: scikit-learn is not installed.
@@ -275,7 +275,12 @@ def learn(
         max_iter=150, learning_rate=0.08, max_leaf_nodes=15, random_state=seed
     )
     model.fit(np.concatenate(known), np.concatenate(labels))
-    return [model.predict_proba(table)[:, 1] for table in unseen]
+
+    def judge(table: Table) -> Scores:
+        scores: Scores = model.predict_proba(table)[:, 1]
+        return scores
+
+    return judge
 
 
 def areas(scores: Scores, labels: Labels, matrices: npt.NDArray[Any]) -> dict[str, float]:

@@ -1,0 +1,176 @@
+"""What is tried on one's own carrier, what it found, and what that means, a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sirensong.carrier.stego import StegoFunction
+from sirensong.lab.secrecy.positions import confirmation
+from sirensong.lab.secrecy.traces import (
+    Finding,
+    Insertion,
+    Knowledge,
+    find,
+    renders_of,
+    with_key,
+)
+from sirensong.network.rendering import render
+from sirensong.pictures.decoys import other_photographs
+from sirensong.pictures.image import Pixels, from_uint8, to_uint8
+from sirensong.reveal import SecretFunction
+
+CONTROLS = 19
+"""Unrelated pictures among which a secret is ranked."""
+
+WRONG_KEYS = 40
+"""Keys with which right ones are compared."""
+
+_FAINT, _PLAIN = 0.1, 0.3  # correlations above the controls' mean
+_HIGH = 0.94  # more than 17 of 19
+_UNUSUAL = 3.0  # standard deviations of the controls
+
+KNOWN = {
+    "another key": Knowledge(0, Insertion.RANDOM),
+    "a quarter of the key's positions and values": Knowledge(0.25, Insertion.RIGHT),
+    "half of the key's positions and values": Knowledge(0.5, Insertion.RIGHT),
+    "all of the key's positions, other values": Knowledge(1, Insertion.RANDOM),
+    "all of the key's positions, set to zero": Knowledge(1, Insertion.ZEROS),
+}
+"""What of a key adversaries are given, by what a page calls it."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was tried.
+
+    Args:
+        tried: by whom, with what.
+        found: in numbers.
+        verdict: in words.
+        bad: whether it gives something away.
+        numbers: for machines.
+        picture: what was rendered, if anything.
+    """
+
+    tried: str
+    found: str
+    verdict: str
+    bad: bool
+    numbers: dict[str, float]
+    picture: Pixels | None = field(default=None, repr=False)
+
+
+def controls_for(picture: Pixels, seed: int = 0) -> list[Pixels]:
+    """Photographs that have nothing to do with a carrier, of a picture's size.
+
+    Args:
+        picture: whose size they get.
+        seed: of the choice of parts of scikit-image's photographs.
+
+    Raises:
+        MissingDependencyError: scikit-image is not installed.
+    """
+    rng = np.random.default_rng(seed)
+    size = to_uint8(picture)
+    return [from_uint8(other_photographs(size, rng)) for _ in range(CONTROLS)]
+
+
+def trace_lines(secret: SecretFunction, controls: Sequence[Pixels]) -> list[Line]:
+    """Look for a key's picture in the renders of those who know a part of the key, or nothing.
+
+    Args:
+        secret: what the key makes of the carrier.
+        controls: unrelated pictures of the secret's size.
+    """
+    size = (secret.height, secret.width)
+    picture = render(secret, size)
+    lines = []
+    for name, knowledge in KNOWN.items():
+        renders = renders_of(secret, knowledge, size)
+        finding = find(renders, picture, controls, secret.stego)
+        mean: Pixels = np.mean(renders, axis=0, dtype=np.float32)
+        lines.append(line_of(f"With {name}", finding, mean))
+    return lines
+
+
+def line_of(tried: str, finding: Finding, picture: Pixels) -> Line:
+    """Put into words what of a secret was found in renders.
+
+    Args:
+        tried: by whom, with what.
+        finding: against control pictures.
+        picture: what was rendered.
+    """
+    excess, rank = finding.excess, finding.rank
+    unusual = max(
+        _deviations(finding.true.edges, [control.edges for control in finding.controls]),
+        _deviations(finding.true.light, [control.light for control in finding.controls]),
+    )
+    strongest = max(excess.edges, excess.light)
+    verdict = "nothing of the picture is seen"
+    if max(rank.edges, rank.light) > _HIGH:
+        verdict += ", but it ranks high among candidates, as one in five does by chance"
+    if strongest > _FAINT and unusual > _UNUSUAL:
+        verdict = "the picture leaves a trace"
+    if strongest > _PLAIN and unusual > _UNUSUAL:
+        verdict = "the picture shows"
+    found = (
+        f"edges {excess.edges:+.2f} and light {excess.light:+.2f} above {len(finding.controls)}"
+        f" unrelated pictures; rank {rank.edges:.2f} and {rank.light:.2f} (0.5 is chance)"
+    )
+    numbers = {
+        "edges": excess.edges,
+        "light": excess.light,
+        "edges rank": rank.edges,
+        "light rank": rank.light,
+        "deviations": unusual,
+    }
+    bad = strongest > _FAINT and unusual > _UNUSUAL
+    return Line(tried, found, verdict, bad, numbers, picture)
+
+
+def _deviations(true: float, controls: Sequence[float]) -> float:
+    return float((true - np.mean(controls)) / max(float(np.std(controls)), 1e-9))
+
+
+def size_line(secret: SecretFunction, seed: int = 0) -> Line:
+    """See whether the sizes of weights alone confirm a key.
+
+    Args:
+        secret: what the key makes of the carrier.
+        seed: of the wrong keys.
+    """
+    right = confirmation(secret)
+    wrong = [confirmation(with_key(secret, seed + place)) for place in range(WRONG_KEYS)]
+    most = max(wrong)
+    bad = right > max(_UNUSUAL, most)
+    verdict = "weights do not tell whether the key is right"
+    if bad:
+        verdict = "weights confirm a key that is right: it cannot be denied"
+    found = f"z of |w| at its positions {right:+.1f}; {WRONG_KEYS} other keys at most {most:+.1f}"
+    numbers = {"z": right, "largest of other keys": most}
+    return Line("The sizes of the weights that the key replaces", found, verdict, bad, numbers)
+
+
+def mask_line(stego: StegoFunction, secret: SecretFunction, controls: Sequence[Pixels]) -> Line:
+    """Search positions and values without a key, by gradients, for a few seconds a tile.
+
+    Args:
+        stego: the carrier.
+        secret: what is looked for in the end of the search.
+        controls: unrelated pictures of the secret's size.
+    """
+    from sirensong.lab.secrecy.objectives import search_of, variation
+    from sirensong.lab.secrecy.supermask import Descent, optimize
+    from sirensong.lab.secrecy.traces import replacements
+
+    order = [own.tile for own in replacements(secret)]
+    looking = search_of(stego, variation)
+    size = (secret.height, secret.width)
+    end = optimize(stego, looking, secret.rule.ratio, Descent(steps=100), order=order)
+    picture = render(end, size)
+    finding = find([picture], render(secret, size), controls, stego)
+    return line_of("With no key: 100 steps of gradient descent on a mask", finding, picture)
