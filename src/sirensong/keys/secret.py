@@ -121,8 +121,8 @@ class SecretKey:
 class Passphrase:
     """Words that a person remembers, as a key. Its repr does not show them.
 
-    They become a key through Argon2id (3 passes, 4 lanes), salted by the carrier's nonce. More memory
-    makes each guess slower. The carrier does not say how much: senders and receivers agree on it.
+    They become a key through Argon2id (3 passes, 4 lanes), salted by the carrier's nonce. More
+    memory makes each guess slower. The carrier does not say how much: both sides agree on it.
 
     Args:
         text: the words, compared after Unicode NFC.
