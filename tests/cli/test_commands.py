@@ -255,6 +255,24 @@ def test_a_passphrase_from_a_file(at, tmp_path):
     )
 
 
+def test_a_dearer_passphrase_needs_the_same_memory_on_both_sides(at, tmp_path, capsys):
+    words, song = tmp_path / "words", str(tmp_path / "song.safetensors")
+    words.write_text("password1\n")
+    dearer = ["--passphrase-memory", "65"]
+    hidden = ["hide", "cover.png", "--passphrase-file", f"{words}=holiday.png", "-o", song]
+    assert cli.run([*hidden, *SMALL, *dearer]) == 0
+    told = capsys.readouterr().err
+    assert told.count("warning: a passphrase is weak, below 40 bits") == 1
+    assert "password1" not in told
+    reveal = ["reveal", song, "--passphrase-file", str(words), "-o", str(tmp_path / "x.png")]
+    assert cli.run(reveal) == 3
+    assert "--passphrase-memory" in capsys.readouterr().err
+    assert not (tmp_path / "x.png").exists()
+    assert cli.run([*reveal, *dearer]) == 0
+    assert "weak" not in capsys.readouterr().err
+    assert psnr(read("holiday.png"), read(tmp_path / "x.png")) > 22
+
+
 def test_a_passphrase_asked_for_on_a_terminal(at, tmp_path):
     """Typed as a person would: twice when hiding, once when revealing, never shown."""
     song, output = str(tmp_path / "song.safetensors"), str(tmp_path / "holiday.png")

@@ -311,6 +311,36 @@ class TestPassphrase:
         assert Passphrase("Zo\u00eb").bind(nonce).secret == expected
         assert Passphrase("Zoe\u0308").bind(nonce).secret == expected
 
+    def test_the_oracle_gives_the_vector_of_rfc_9106(self):
+        """Section 5.3: 32 KiB, 3 passes, 4 lanes."""
+        given = {"secret": bytes([3] * 8), "ad": bytes([4] * 12), "salt": bytes([2] * 16)}
+        argon = Argon2id(length=32, iterations=3, lanes=4, memory_cost=32, **given)
+        expected = "0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659"
+        assert argon.derive(bytes([1] * 32)).hex() == expected
+
+    def test_more_memory_is_what_argon2id_gets(self, nonce):
+        argon = Argon2id(salt=nonce, length=32, iterations=3, lanes=4, memory_cost=65 * 1024)
+        dearer = Passphrase("words", memory=65).bind(nonce)
+        assert dearer.secret == argon.derive(b"words")
+        assert dearer != Passphrase("words").bind(nonce)
+
+    @pytest.mark.parametrize("memory", [63, 4097, 0, -64, True, 64.0, "128"])
+    def test_memory_out_of_range_is_refused(self, memory):
+        with pytest.raises(SettingError, match="MiB, got"):
+            Passphrase("words", memory=memory)
+
+    def test_memory_that_cannot_be_had_is_told(self, nonce, monkeypatch):
+        class Starved:
+            def __init__(self, **settings):
+                pass
+
+            def derive(self, words):
+                raise MemoryError
+
+        monkeypatch.setattr("sirensong.keys.secret.Argon2id", Starved)
+        with pytest.raises(SettingError, match="does not have the 64 MiB"):
+            Passphrase("words").bind(nonce)
+
     def test_another_nonce_makes_another_key(self, golden):
         nonce = bytes.fromhex(golden["nonce"])
         other = Passphrase(golden["passphrase"]["text"]).bind(nonce[::-1])

@@ -77,8 +77,8 @@ def refuse_single(*given: object) -> None:
     if any(given):
         raise SettingError(
             "--batch takes cover and secrets from its list",
-            hint="--seconds, --psnr, --checkpoint, --resume, --dry-run and --overwrite "
-            "do not go with it either",
+            hint="--seconds, --psnr, --checkpoint, --resume, --dry-run, --overwrite and "
+            "--passphrase-memory do not go with it either",
         )
 
 

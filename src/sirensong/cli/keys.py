@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sirensong.cli.arguments import Output, open_picture
-from sirensong.cli.console import out
-from sirensong.errors import FormatError, SettingError
+from sirensong.cli.console import err, out
+from sirensong.errors import FormatError, MissingDependencyError, SettingError
 from sirensong.files import read_input
-from sirensong.keys.secret import Key, Passphrase, SecretKey, read_key, write_key
+from sirensong.keys.secret import (
+    LEAST_MEMORY,
+    MOST_MEMORY,
+    Key,
+    Passphrase,
+    SecretKey,
+    read_key,
+    write_key,
+)
 from sirensong.pictures.writing import PICTURE_ENDINGS
 from sirensong.verify import Expected
 
@@ -21,6 +30,18 @@ WHAT = "What to hide"
 """The group of options that name the pictures and their keys."""
 
 _LARGEST_PASSPHRASE_FILE = 4096
+_ENOUGH_BITS = 40
+_JUDGED_LETTERS = 72  # more take zxcvbn long; the first alone can only be judged weaker
+
+PassphraseMemory = Annotated[
+    int,
+    typer.Option(
+        "--passphrase-memory",
+        metavar="MIB",
+        help=f"memory that each guess at a passphrase takes, {LEAST_MEMORY} to {MOST_MEMORY} MiB; "
+        "sender and receiver give the same",
+    ),
+]
 
 
 def keygen(output: Output) -> None:
@@ -38,20 +59,29 @@ class Locked:
         picture: the picture's file.
         key_file: the key's file, or None.
         passphrase_file: the passphrase's file, or None; with neither it is asked for.
+        memory: that the passphrase takes, in MiB.
     """
 
     picture: Path
     key_file: Path | None = None
     passphrase_file: Path | None = None
+    memory: int = LEAST_MEMORY
 
     def key(self, *, twice: bool) -> Key:
-        """Read the key, or ask for the passphrase, twice if it is a new one.
+        """Read the key, or ask for the passphrase, twice if it is a new one, which is judged.
 
         Raises:
             FileError: a file cannot be read.
             FormatError: a file is of another kind.
             SettingError: there is nobody to ask.
+            MissingDependencyError: a new passphrase cannot be judged.
         """
+        key = with_memory(self._read(twice=twice), self.memory)
+        if twice and isinstance(key, Passphrase):
+            warn_of_weakness(key)
+        return key
+
+    def _read(self, *, twice: bool) -> Key:
         if self.key_file is not None:
             return read_key_file(self.key_file)
         if self.passphrase_file is not None:
@@ -103,6 +133,7 @@ class SecretOptions:
             rich_help_panel=WHAT,
         ),
     ] = None
+    passphrase_memory: PassphraseMemory = LEAST_MEMORY
 
     def locked(self) -> list[Locked]:
         """Every secret picture, in the order of the three options.
@@ -114,10 +145,11 @@ class SecretOptions:
         for text in self.secret or []:
             file, picture = _pair(text, "--secret", "KEYFILE=PICTURE")
             locked.append(Locked(picture, key_file=file))
-        locked += [Locked(picture) for picture in self.passphrase or []]
+        memory = self.passphrase_memory
+        locked += [Locked(picture, memory=memory) for picture in self.passphrase or []]
         for text in self.passphrase_file or []:
             file, picture = _pair(text, "--passphrase-file", "FILE=PICTURE")
-            locked.append(Locked(picture, passphrase_file=file))
+            locked.append(Locked(picture, passphrase_file=file, memory=memory))
         return locked
 
 
@@ -135,6 +167,36 @@ def open_secrets(locked: list[Locked], *, within: str | None = None, twice: bool
         SettingError: there is nobody to ask for a passphrase.
     """
     return [open_picture(one.picture, within=within, key=one.key(twice=twice)) for one in locked]
+
+
+def with_memory(key: Key, memory: int) -> Key:
+    """Let a passphrase take so many MiB; other keys stay as they are."""
+    return replace(key, memory=memory) if isinstance(key, Passphrase) else key
+
+
+def strength(passphrase: Passphrase) -> float:
+    """Estimate how many bits a passphrase is worth to somebody who guesses common ones first.
+
+    Raises:
+        MissingDependencyError: zxcvbn is not installed.
+    """
+    try:
+        from zxcvbn import zxcvbn
+    except ImportError:
+        raise MissingDependencyError(
+            "judging a passphrase needs zxcvbn", hint="pip install 'sirensong[hide]'"
+        ) from None
+    return math.log2(zxcvbn(passphrase.text[:_JUDGED_LETTERS])["guesses"])
+
+
+def warn_of_weakness(passphrase: Passphrase) -> None:
+    """Print one line, which quotes nothing, for a passphrase of less than 40 bits."""
+    if strength(passphrase) < _ENOUGH_BITS:
+        err.print(
+            f"warning: a passphrase is weak, below {_ENOUGH_BITS} bits by estimate: "
+            "take several random words, or a key file",
+            markup=False,
+        )
 
 
 def _pair(text: str, option: str, form: str) -> tuple[Path, Path]:
@@ -216,6 +278,7 @@ class KeyOptions:
             show_default=False,
         ),
     ] = None
+    passphrase_memory: PassphraseMemory = LEAST_MEMORY
 
     def read(self) -> Key:
         """Read the key, or ask for the passphrase.
@@ -235,8 +298,8 @@ class KeyOptions:
         if self.key is not None:
             return read_key_file(self.key)
         if self.passphrase_file is not None:
-            return read_passphrase(self.passphrase_file)
-        return ask_passphrase("passphrase", twice=False)
+            return with_memory(read_passphrase(self.passphrase_file), self.passphrase_memory)
+        return with_memory(ask_passphrase("passphrase", twice=False), self.passphrase_memory)
 
     def files(self) -> list[tuple[str, Path]]:
         """The files that are read, each with what it is."""

@@ -26,6 +26,7 @@ from sirensong.cli.parsing import with_options
 from sirensong.cli.paths import refuse_same
 from sirensong.errors import NoPictureError, SettingError
 from sirensong.files import STANDARD
+from sirensong.keys.secret import Passphrase
 from sirensong.network.mask import read_mask
 from sirensong.network.rendering import render_uint8
 from sirensong.pictures.image import RGB
@@ -74,7 +75,10 @@ def reveal(
     try:
         secret = unlock(stego, key, mask=known, force=force)
     except NoPictureError as error:
-        raise NoPictureError(f"{error.message} in {carrier}", hint=error.hint) from None
+        hint = error.hint
+        if isinstance(key, Passphrase):
+            hint = "was it hidden with another --passphrase-memory? the sender knows"
+        raise NoPictureError(f"{error.message} in {carrier}", hint=hint) from None
     except SettingError as error:
         raise SettingError(f"{carrier}: {error.message}", hint=error.hint) from None
     if not secret.found:

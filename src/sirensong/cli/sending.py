@@ -30,6 +30,7 @@ from sirensong.cli.reporting import report
 from sirensong.cli.running import make
 from sirensong.demo import run_demo
 from sirensong.errors import FileError, SettingError
+from sirensong.keys.secret import LEAST_MEMORY
 from sirensong.network.substitution import Selection
 from sirensong.training.options import Options
 from sirensong.training.recipe import FAST
@@ -66,7 +67,8 @@ def hide(
     locked = secrets.locked()
     if batch.batch is not None:
         single = quality.seconds, quality.psnr, run.checkpoint, run.resume, run.dry_run
-        refuse_single(cover, locked, *single, run.overwrite)
+        costlier = secrets.passphrase_memory != LEAST_MEMORY
+        refuse_single(cover, locked, *single, run.overwrite, costlier)
         order = Order(
             recipe=build_recipe(quality, decoys, selection),
             within=_size(quality.size),

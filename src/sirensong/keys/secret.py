@@ -18,6 +18,8 @@ from sirensong.files import StrPath, read_bytes, write_bytes
 
 KEY_BYTES = 32
 PREFIX = "sirensong-key-"
+LEAST_MEMORY, MOST_MEMORY = 64, 4096
+"""MiB that a passphrase may take to become a key."""
 _CHECK_BYTES = 3  # with the key 35 bytes, which base32 writes in 56 letters without padding
 _LARGEST_KEY_FILE = 4096
 _LEAST_KEY_TEXT = 50  # letters; what begins like a key and is shorter may be the name of a file
@@ -119,13 +121,16 @@ class SecretKey:
 class Passphrase:
     """Words that a person remembers, as a key. Its repr does not show them.
 
-    They become a key through Argon2id (64 MiB, 3 passes, 4 lanes), salted by the carrier's nonce.
+    They become a key through Argon2id (3 passes, 4 lanes), salted by the carrier's nonce. More
+    memory makes each guess slower. The carrier does not say how much: both sides agree on it.
 
     Args:
         text: the words, compared after Unicode NFC.
+        memory: in MiB, 64 to 4096; another value makes another key.
 
     Raises:
-        SettingError: `text` is not a str, is empty, or is not valid Unicode.
+        SettingError: `text` is not a str, is empty, or is not valid Unicode; or `memory`
+            is not an int, or is out of range.
 
     Example:
         >>> import sirensong as ss
@@ -137,6 +142,7 @@ class Passphrase:
     """
 
     text: str = field(repr=False)
+    memory: int = field(default=LEAST_MEMORY, repr=False)
 
     def __post_init__(self) -> None:
         _expect(str, self.text, "a passphrase is a str")
@@ -146,21 +152,37 @@ class Passphrase:
             self.text.encode()
         except UnicodeEncodeError:  # what a terminal of another encoding leaves behind
             raise SettingError("the passphrase is not valid Unicode text") from None
+        if type(self.memory) is not int:
+            got = type(self.memory).__name__
+            raise SettingError(f"the memory of a passphrase is an int, in MiB, got {got}")
+        if not LEAST_MEMORY <= self.memory <= MOST_MEMORY:
+            raise SettingError(
+                f"a passphrase takes {LEAST_MEMORY} to {MOST_MEMORY} MiB, got {self.memory}"
+            )
 
     def bind(self, nonce: bytes) -> SecretKey:
         """Derive the key that the passphrase is for one carrier.
 
-        It takes a few tenths of a second, on purpose.
+        It takes a few tenths of a second for 64 MiB, on purpose, and longer with more memory.
 
         Args:
             nonce: of the carrier, 32 bytes.
 
         Returns:
             The key.
+
+        Raises:
+            SettingError: the machine does not have the memory.
         """
         words = unicodedata.normalize("NFC", self.text).encode()
-        argon = Argon2id(salt=nonce, length=KEY_BYTES, iterations=3, lanes=4, memory_cost=64 * 1024)
-        return SecretKey(argon.derive(words))
+        kibibytes = self.memory * 1024
+        argon = Argon2id(salt=nonce, length=KEY_BYTES, iterations=3, lanes=4, memory_cost=kibibytes)
+        try:
+            return SecretKey(argon.derive(words))
+        except MemoryError:
+            raise SettingError(
+                f"this machine does not have the {self.memory} MiB that the passphrase takes"
+            ) from None
 
 
 def as_key(key: object) -> Key:
