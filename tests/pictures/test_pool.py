@@ -51,7 +51,7 @@ def test_a_large_picture_is_made_smaller_in_its_shape_and_a_small_one_is_left(
 
 
 def test_an_unknown_kind_is_refused(tmp_path):
-    with pytest.raises(SettingError, match="kinds are photograph, .* got 'cat'"):
+    with pytest.raises(SettingError, match=r"kinds are photograph, .* got 'cat'"):
         add_picture(tmp_path / "new", noise(1), "cat")
     with pytest.raises(SettingError, match="kinds are"):
         remove_pictures(tmp_path, ["../photograph"])
@@ -113,7 +113,7 @@ def test_kinds_are_drawn_by_their_shares_and_not_by_their_numbers():
 
 
 def test_the_bound_holds_for_every_place_and_every_test_of_a_kind():
-    """A secret of share p: its kind, or any sign of it, comes at most 1/p as often as in a decoy."""
+    """Of a share p, a kind comes in a decoy at least p times as often as in a secret."""
     pool = imagined(photograph=5, document=5, drawing=5, payload=5)
     rng = np.random.default_rng(2)
     draws = [pool.draw(2, (9, 9), rng) for _ in range(4000)]

@@ -122,9 +122,7 @@ def test_what_is_trained_is_the_cover_then_secrets_then_decoys():
     ("secrets", "functions", "decoys"),
     [(0, 0, 0), (3, 0, 0), (2, 1, 0), (0, 1, 2), (1, 3, 3), (3, 2, 1), (9, 2, 7), (33, 2, 31)],
 )
-def test_there_are_as_many_functions_as_the_smallest_class_that_holds_them(
-    secrets, functions, decoys
-):
+def test_there_are_as_many_functions_as_the_class_that_holds_them(secrets, functions, decoys):
     recipe = dataclasses.replace(SMALL, functions=functions)
     pairs = [(key(number), picture(number)) for number in range(secrets)]
     job = job_of(pairs, recipe=recipe)
