@@ -149,9 +149,9 @@ def test_every_decoy_has_a_key_of_its_own(monkeypatch):
         return draw(secret_key, *rest)
 
     monkeypatch.setattr(KEY_WEIGHTS, keep_key)
-    train(picture(1), recipe=small(functions=3))
-    assert len(used) == 3
-    assert len(set(used)) == 3
+    train(picture(1), recipe=small(functions=4))
+    assert len(used) == 4
+    assert len(set(used)) == 4
 
 
 def test_other_weights_under_the_same_nonce_have_other_slots():

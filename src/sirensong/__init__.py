@@ -31,6 +31,7 @@ from sirensong.network.siren import Architecture
 from sirensong.network.tiles import Grid
 from sirensong.pictures.image import to_pil
 from sirensong.pictures.metrics import Quality, measure
+from sirensong.pictures.pool import Pool, open_pool
 from sirensong.reveal import SecretFunction, reveal, sample, unlock
 from sirensong.training.options import Options, Progress
 from sirensong.training.plan import Plan
@@ -52,6 +53,7 @@ __all__ = [
     "Passphrase",
     "Phase",
     "Plan",
+    "Pool",
     "Progress",
     "Quality",
     "Recipe",
@@ -66,6 +68,7 @@ __all__ = [
     "load",
     "loads",
     "measure",
+    "open_pool",
     "plan",
     "read_key",
     "read_mask",

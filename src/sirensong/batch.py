@@ -19,9 +19,10 @@ from sirensong.files import StrPath, read_bytes, refuse_existing
 from sirensong.hide import hide
 from sirensong.keys.secret import read_key
 from sirensong.network.mask import mask_path, read_mask
+from sirensong.pictures.pool import Pool
 from sirensong.training.options import Options
 from sirensong.training.recipe import Recipe
-from sirensong.verify import Measured, expect, measure_all, shortfalls
+from sirensong.verify import Expected, Measured, expect, measure_all, shortfalls
 from sirensong.workers import spread
 
 _LARGEST_LIST = 16 * 1024 * 1024
@@ -74,7 +75,7 @@ class Order:
         secret_within: (height, width) to make secret pictures smaller to.
         seed: as in `Options`.
         device: as in `Options`.
-        decoys: as in `hide`.
+        decoys: paths of pictures, or a pool, as in `hide`.
     """
 
     recipe: Recipe
@@ -82,7 +83,7 @@ class Order:
     secret_within: tuple[int, int] | None = None
     seed: int | None = None
     device: str = "auto"
-    decoys: tuple[StrPath, ...] = ()
+    decoys: Sequence[StrPath] = ()
 
 
 def read_jobs(path: StrPath, folder: StrPath) -> tuple[list[Job], list[Outcome]]:
@@ -194,9 +195,19 @@ def _make(job: Job, order: Order) -> Outcome:
         job.output.name,
         pictures=tuple(measured),
         error="; ".join(lost) or None,
-        notes=tuple(note for picture in pictures for note in picture.notes),
+        notes=(
+            *(note for picture in pictures for note in picture.notes),
+            *_lacking_kinds(secrets, order.decoys),
+        ),
         seconds=time.monotonic() - started,
     )
+
+
+def _lacking_kinds(secrets: Sequence[Expected], decoys: Sequence[StrPath]) -> list[str]:
+    if not isinstance(decoys, Pool):
+        return []
+    notes = (decoys.lacking(secret.name, secret.rgb) for secret in secrets)
+    return [note for note in notes if note is not None]
 
 
 def run_jobs(

@@ -15,6 +15,14 @@ def quick_recipes(monkeypatch):
     monkeypatch.setitem(recipes.RECIPES, "paper", ss.PAPER.with_steps(4, cover=4))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_pool(tmp_path_factory):
+    """A place without a pool of decoys, whatever the person who runs the tests has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIRENSONG_DECOYS", str(tmp_path_factory.mktemp("nothing") / "decoys"))
+        yield
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Made by the command once for all tests of a file that only look."""

@@ -58,9 +58,9 @@ def test_the_defaults_that_are_shown_are_those_of_the_recipes(monkeypatch, capsy
         f"fast: {fast.functions}, paper: {paper.functions}",
         f"fast: {fast.selection}, paper: {paper.selection}",
         f"({fast.ratio:g})",
-        f"({fast.decoys})",
     ):
         assert f"[default: ({shown.strip('()')})]" in text, shown
+    assert "[default: (your pool (sirensong decoys), else photographs that are made)]" in text
 
 
 def test_the_help_of_hide_is_in_groups(monkeypatch, capsys):

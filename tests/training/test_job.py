@@ -11,6 +11,7 @@ import torch
 import sirensong as ss
 from sirensong.errors import FormatError, SettingError
 from sirensong.pictures.image import fill
+from sirensong.pictures.pool import add_picture, open_pool
 from sirensong.training.batches import Sampler
 from sirensong.training.job import Job, _entropy, prepare
 from sirensong.training.problem import Parameters
@@ -103,22 +104,25 @@ def state():
 
 def test_what_is_trained_is_the_cover_then_secrets_then_decoys():
     cover, secret = picture(0), picture(1, 5, 9)
-    recipe = dataclasses.replace(SMALL, functions=3)
+    recipe = dataclasses.replace(SMALL, functions=4)
     job = job_of([(key(1), secret)], cover=cover, recipe=recipe)
     assert job.cover is cover
     assert [own.picture is secret for own in job.secrets] == [True]
     assert job.secrets[0].key.secret == key(1).secret
     assert job.trained == job.secrets + job.decoys
-    assert len(job.decoys) == 2
+    assert len(job.decoys) == 3
     assert [id(one) for one in job.pictures] == [
         id(one) for one in (cover, secret, *(decoy.picture for decoy in job.decoys))
     ]
     assert job.pictures[2].shape == cover.shape
-    assert len({own.key.secret for own in job.trained}) == 3
+    assert len({own.key.secret for own in job.trained}) == 4
 
 
-@pytest.mark.parametrize(("secrets", "functions", "decoys"), [(0, 0, 0), (2, 1, 0), (1, 3, 2)])
-def test_there_are_as_many_functions_as_the_recipe_says_or_more(secrets, functions, decoys):
+@pytest.mark.parametrize(
+    ("secrets", "functions", "decoys"),
+    [(0, 0, 0), (3, 0, 0), (2, 1, 0), (0, 1, 2), (1, 3, 3), (3, 2, 1), (9, 2, 7), (33, 2, 31)],
+)
+def test_there_are_as_many_functions_as_the_class_that_holds_them(secrets, functions, decoys):
     recipe = dataclasses.replace(SMALL, functions=functions)
     pairs = [(key(number), picture(number)) for number in range(secrets)]
     job = job_of(pairs, recipe=recipe)
@@ -126,11 +130,11 @@ def test_there_are_as_many_functions_as_the_recipe_says_or_more(secrets, functio
 
 
 def test_groups_are_for_all_functions_of_a_tile(monkeypatch):
-    """16 features each, and 96 at once: two tiles of three functions, three of two."""
+    """16 features each, and 96 at once: two tiles of three functions, six of one."""
     monkeypatch.setattr("sirensong.training.device._FEATURES_AT_ONCE", {"cpu": 96})
-    three, two = (dataclasses.replace(SMALL, functions=count) for count in (2, 1))
+    three, one = (dataclasses.replace(SMALL, functions=count) for count in (2, 0))
     assert job_of(recipe=three).groups == (range(2), range(2, 4))
-    assert job_of(recipe=two).groups == (range(3), range(3, 4))
+    assert job_of(recipe=one).groups == (range(4),)
 
 
 def test_a_job_has_its_recipes_grid_and_network():
@@ -195,16 +199,21 @@ def test_a_seeds_entropy_takes_in_each_key_bound_to_the_seed():
 
 DRAWN = {
     "decoys": [
-        "52cbc2af461c6eff18efb71efd7570d0244394fd4d730de63f5dab9416ddebd3",
-        "1fa7d72741bd60a29ec5bde275e03a97decbca051d288938eb21d7b2da1ca912",
+        "148c5e39e6d8a307aaaa1f8e634ff22e82eaf3826c9499d655b0e88c7c3b7c72",
+        "82e4949eb0f191261f169ab71fc9c6557b049ad93d99b3249fa2574c40a0395c",
+        "1607c0ed742b0fdf4fd45c081601976be0ad6c318ff1dee4d38c43d21ce0e617",
     ],
     "entropies": [
         "8de239c6e5960d291baf0c6dd0dfe8a7a44eb1d0282663c5ddca813c62773681",
         "07b6ab7927b880d11031cbe366e8b160347ca5af7f0f3d47d1de0594eaaea7c6",
     ],
-    "nonce": "a3293f867f55390193106e4c9700e3b7d24b9c12d3fedaf0fe939fec342f3744",
-    "number": "b5bc7261c053024b08055cbcd29485714670f7cca862d8f9abb168992599fff8",
-    "pictures": ["5db601cc1416cb33", "4f25af2c1f549235"],
+    "nonce": "33fd1958484bbb8ae2b4471e056e5ea5c6ada08d2301a7e4b71169283e38f75f",
+    "number": "ad7f060fae9af53b4b6eb33ab34a5b1e967603c1b0da29a15339b65ec5f441b8",
+    "pictures": [
+        "20320f6b45694d68",
+        "aa326bf2465a51a7",
+        "b5678ad097ba2a41",
+    ],
 }
 
 
@@ -250,7 +259,7 @@ def test_decoys_are_taken_from_given_pictures_in_turn():
         job = job_of(decoys=given, recipe=recipe, seed=seed)
         order = [which(own.picture, filled) for own in job.decoys]
         assert sorted(order[:3]) == [0, 1, 2]
-        assert order[3:] == order[:3]
+        assert order[3:] == (order[:3] * 2)[:5]
         orders.add(tuple(order))
     assert len(orders) > 1
 
@@ -262,14 +271,43 @@ def which(one, of):
 
 def test_decoys_are_of_the_recipes_kind():
     """The cover's own pixels, turned; or leaves, which have none of them."""
-    recipe, cover = dataclasses.replace(SMALL, functions=1), picture(0) // 8 * 8
-    (turned,) = job_of(cover=cover, recipe=recipe, seed=1).decoys
-    (leaves,) = job_of(
+    recipe, cover = dataclasses.replace(SMALL, functions=2), picture(0) // 8 * 8
+    turned, _ = job_of(cover=cover, recipe=recipe, seed=1).decoys
+    leaves, _ = job_of(
         cover=cover, recipe=dataclasses.replace(recipe, decoys="leaves"), seed=1
     ).decoys
     assert set(np.unique(turned.picture % 8)) <= {0, 7}
     assert len(set(np.unique(leaves.picture % 8))) > 2
     assert leaves.picture.shape == cover.shape
+
+
+def pool_of(folder, *seeds):
+    for seed in seeds:
+        add_picture(folder, picture(seed, 16, 16), "drawing")
+    return open_pool(folder)
+
+
+def test_decoys_are_drawn_from_a_pool(tmp_path):
+    pool = pool_of(tmp_path, 3, 4)
+    recipe = dataclasses.replace(SMALL, functions=2)
+    drawn = job_of(decoys=pool, recipe=recipe).decoys
+    assert sorted(which(own.picture, [picture(3), picture(4)]) for own in drawn) == [0, 1]
+
+
+def test_a_run_whose_decoys_have_changed_is_not_resumed(tmp_path):
+    """Of a folder as of a pool: as many pictures, but others."""
+    path, recipe = tmp_path / "run.checkpoint", dataclasses.replace(SMALL, functions=2)
+    same = {"checkpoint": path, "recipe": recipe}
+    pool = pool_of(tmp_path / "pool", 3, 4)
+    job = job_of(decoys=pool, **same)
+    job.checkpoint.write("cover", job.groups[0], state(), elapsed=0.0)
+    again = job_of(decoys=pool, resume=True, **same)
+    pairs = zip(again.decoys, job.decoys, strict=True)
+    assert all(np.array_equal(one.picture, other.picture) for one, other in pairs)
+    assert [own.key.secret for own in again.decoys] == [own.key.secret for own in job.decoys]
+    for changed in (pool_of(tmp_path / "other", 5, 6), [picture(5), picture(6)]):
+        with pytest.raises(FormatError, match="is of a run with other decoys"):
+            job_of(decoys=changed, resume=True, **same)
 
 
 # Checkpoints.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from sirensong.cli.arguments import RUNNING, Json, Overwrite, Quiet
+from sirensong.cli.decoys import PoolFolder, pool_or_note
 from sirensong.errors import FileError, SettingError
 from sirensong.pictures.decoys import KINDS
 from sirensong.pictures.writing import PICTURE_ENDINGS
@@ -170,7 +171,8 @@ class DecoyOptions:
         int | None,
         _secrecy(
             "--functions",
-            help="secret functions to train at least; decoys take the places of missing secrets",
+            help="secret functions to train at least: 2, 4, 8, 16, 32 or 64, whichever holds them "
+            "and the secrets; decoys take the places that are left",
             show_default=_default(lambda recipe: recipe.functions),
         ),
     ] = None
@@ -180,9 +182,10 @@ class DecoyOptions:
             "--decoys",
             metavar="KIND|FOLDER",
             help=f"what decoys are: {', '.join(KINDS)}, or a folder of pictures",
-            show_default=_default(lambda recipe: recipe.decoys),
+            show_default="your pool (sirensong decoys), else photographs that are made",
         ),
     ] = None
+    pool: PoolFolder = None
     seed: Annotated[
         int | None,
         _secrecy(
@@ -192,15 +195,20 @@ class DecoyOptions:
         ),
     ] = None
 
-    def pictures(self) -> list[Path]:
-        """The pictures of a folder to take decoys from, none for decoys that are made.
+    def pictures(self, recipe: Recipe) -> Sequence[Path]:
+        """The pool or the pictures of a folder to take decoys from, none for decoys that are made.
+
+        Args:
+            recipe: says whether there are decoys at all.
 
         Raises:
             SettingError: there is neither such a kind nor such a folder.
-            FileError: the folder has no pictures.
+            FileError: the folder has no pictures, or the pool cannot be read.
         """
+        if self.decoys is None and recipe.functions:
+            return pool_or_note(self.pool) or ()
         if self.decoys is None or self.decoys in KINDS:
-            return []
+            return ()
         folder = Path(self.decoys)
         if not folder.is_dir():
             raise SettingError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from sirensong.cli.console import duration, print_facts, print_note
 from sirensong.cli.reporting import network_facts, print_result
 from sirensong.errors import SirensongError
 from sirensong.hide import plan
+from sirensong.training.classes import functions_for
 from sirensong.training.options import Options
 from sirensong.training.plan import Plan
 from sirensong.training.recipe import Recipe
@@ -38,7 +40,7 @@ class Request:
         cover: the cover picture.
         secrets: secret pictures with their keys.
         recipe: how functions are trained.
-        decoys: pictures to take decoys from.
+        decoys: pictures to take decoys from, or a pool.
         options: how the run is run.
     """
 
@@ -46,7 +48,7 @@ class Request:
     cover: Expected
     secrets: list[Expected]
     recipe: Recipe
-    decoys: list[Path]
+    decoys: Sequence[Path]
     options: Options
 
     @property
@@ -143,7 +145,7 @@ def _seconds(request: Request) -> float | None:
 def _operations(request: Request) -> float:
     """Floating-point operations of training, about: six a weight, for each pixel looked at."""
     recipe, (height, width) = request.recipe, request.cover.rgb.shape[:2]
-    functions = 1 + max(len(request.secrets), recipe.functions)
+    functions = 1 + functions_for(recipe, len(request.secrets))
     pixels = max(picture.rgb.size // 3 for picture in request.pictures)
     looks: float = recipe.cover.epochs()[-1] * height * width
     looks += recipe.joint.epochs()[-1] * functions * pixels

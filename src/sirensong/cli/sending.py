@@ -32,6 +32,7 @@ from sirensong.demo import run_demo
 from sirensong.errors import FileError, SettingError
 from sirensong.keys.secret import LEAST_MEMORY
 from sirensong.network.substitution import Selection
+from sirensong.pictures.pool import Pool
 from sirensong.training.options import Options
 from sirensong.training.recipe import FAST
 
@@ -69,13 +70,14 @@ def hide(
         single = quality.seconds, quality.psnr, run.checkpoint, run.resume, run.dry_run
         costlier = secrets.passphrase_memory != LEAST_MEMORY
         refuse_single(cover, locked, *single, run.overwrite, costlier)
+        recipe = build_recipe(quality, decoys, selection)
         order = Order(
-            recipe=build_recipe(quality, decoys, selection),
+            recipe=recipe,
             within=_size(quality.size),
             secret_within=_size(selection.secret_size),
             seed=decoys.seed,
             device=run.device,
-            decoys=tuple(decoys.pictures()),
+            decoys=decoys.pictures(recipe),
         )
         run_batch(batch, output, order, json=run.json)
         return
@@ -131,13 +133,14 @@ def _hide(
         checkpoint=files.checkpoint,
         resume=run.resume,
     )
-    others = decoys.pictures()
+    others = decoys.pictures(recipe)
     read = [("the cover", cover), *(file for one in locked for file in one.files())]
     files.check([*read, *(("a decoy", path) for path in others)])
     opened = open_picture(cover, within=quality.size)
     secrets = open_secrets(locked, within=selection.secret_size, twice=True)
     request = Request(command, opened, secrets, recipe, others, options)
     _note_larger_secrets(request)
+    _note_lacking_kinds(request)
     if run.dry_run:
         print_plan(request, output, json=run.json)
         return
@@ -155,6 +158,15 @@ def _note_larger_secrets(request: Request) -> None:
                 f"{secret.name} has more pixels than the cover, for which the network is sized; "
                 "if quality suffers, raise --hidden-features or give --secret-size"
             )
+
+
+def _note_lacking_kinds(request: Request) -> None:
+    if not isinstance(request.decoys, Pool):
+        return
+    for secret in request.secrets:
+        note = request.decoys.lacking(secret.name, secret.rgb)
+        if note is not None:
+            print_note(note)
 
 
 def demo(

@@ -13,16 +13,19 @@ import numpy as np
 import torch
 
 from sirensong.carrier.slots import SLOTS
-from sirensong.errors import SettingError
+from sirensong.errors import FormatError, SettingError
+from sirensong.files import StrPath
 from sirensong.keys.secret import KEY_BYTES, Key, SecretKey
 from sirensong.keys.stream import derive
 from sirensong.network.siren import Architecture
 from sirensong.network.substitution import check_selects
 from sirensong.network.tiles import Grid
 from sirensong.pictures.decoys import decoy
-from sirensong.pictures.image import RGB, digest, fill
+from sirensong.pictures.image import RGB, digest, fill, size_of
+from sirensong.pictures.pool import Pool
 from sirensong.pictures.reading import ImageLike, read_picture
 from sirensong.training.checkpoint import Checkpoint, read_nonce
+from sirensong.training.classes import functions_for
 from sirensong.training.device import find_device, groups_of_tiles
 from sirensong.training.options import Options
 from sirensong.training.recipe import Recipe
@@ -129,17 +132,17 @@ def prepare(
         secrets: (key, picture) of each secret.
         recipe: how functions are trained.
         options: how the run is run.
-        decoys: pictures to take decoys from; none to make them.
+        decoys: pictures to take decoys from, or a `Pool`; none to make them.
 
     Raises:
         SettingError: settings or keys that cannot be.
-        FormatError: a checkpoint that cannot be resumed.
+        FormatError: a checkpoint that cannot be resumed, or is of a run with other decoys.
         FileError: a checkpoint that cannot be read or deleted, or a decoy that cannot be read.
     """
     now = time.monotonic() if options.started is None else options.started
     height, width = cover.shape[:2]
     grid, architecture = recipe.grid(height, width), recipe.architecture(height, width)
-    functions = max(len(secrets), recipe.functions)
+    functions = functions_for(recipe, len(secrets))
     if functions:
         check_selects(architecture, recipe.ratio)
     device = find_device(options.device)
@@ -147,9 +150,17 @@ def prepare(
 
     keys, pictures = [key for key, _ in secrets], [picture for _, picture in secrets]
     context = digest([cover, *pictures], (recipe, options.seconds, len(decoys)))
-    resumed = options.checkpoint if options.resume else None
-    entropy = b"" if resumed is not None else _entropy(options.seed, keys, context)
-    nonce = derive(entropy, b"", "nonce") if resumed is None else read_nonce(resumed)
+
+    def draw(entropy: bytes) -> tuple[list[RGB], bytes]:
+        """The run's decoys, and the nonce of a run that has them."""
+        drawn = _decoys(functions - len(secrets), cover, recipe.decoys, decoys, entropy)
+        return drawn, derive(entropy, digest(drawn, "decoys"), "nonce")
+
+    if options.checkpoint is not None and options.resume:
+        nonce = read_nonce(options.checkpoint)
+    else:
+        entropy = _entropy(options.seed, keys, context)
+        drawn, nonce = draw(entropy)
     bound = _bind(keys, nonce)
     checkpoint = None
     if options.checkpoint is not None:
@@ -159,12 +170,18 @@ def prepare(
         if options.resume:
             entropy, elapsed = checkpoint.resume()
             now = time.monotonic() - elapsed
+            drawn, expected = draw(entropy)
+            if nonce != expected:
+                raise _other_decoys(options.checkpoint)
         else:
             checkpoint.begin(entropy)
     return Job(
         cover=cover,
         secrets=tuple(map(Secret, bound, pictures)),
-        decoys=_decoys(functions - len(secrets), cover, recipe.decoys, decoys, entropy, nonce),
+        decoys=tuple(
+            Secret(SecretKey(derive(entropy, nonce, f"decoys/{index}")), picture)
+            for index, picture in enumerate(drawn)
+        ),
         recipe=recipe,
         architecture=architecture,
         grid=grid,
@@ -204,22 +221,23 @@ def _bind(keys: Sequence[Key], nonce: bytes) -> list[SecretKey]:
 
 
 def _decoys(
-    missing: int,
-    cover: RGB,
-    kind: str,
-    given: Sequence[ImageLike],
-    entropy: bytes,
-    nonce: bytes,
-) -> tuple[Secret, ...]:
-    """Decoy pictures, as large as the cover, under keys that nobody will have."""
-    rng = np.random.default_rng(int.from_bytes(derive(entropy, nonce, "decoys")))
-    if given:
+    missing: int, cover: RGB, kind: str, given: Sequence[ImageLike], entropy: bytes
+) -> list[RGB]:
+    """Decoy pictures, as large as the cover."""
+    rng = np.random.default_rng(int.from_bytes(derive(entropy, b"", "decoys")))
+    size = size_of(cover)
+    if not given:
+        return [decoy(kind, cover, rng) for _ in range(missing)]
+    if isinstance(given, Pool):
+        own: list[ImageLike] = list(given.draw(missing, size, rng))
+    else:
         chosen = rng.permutation(len(given))
         own = [given[chosen[index % len(given)]] for index in range(missing)]
-        pictures = [fill(read_picture(picture).rgb, *cover.shape[:2]) for picture in own]
-    else:
-        pictures = [decoy(kind, cover, rng) for _ in range(missing)]
-    return tuple(
-        Secret(SecretKey(derive(entropy, nonce, f"decoys/{index}")), picture)
-        for index, picture in enumerate(pictures)
+    return [fill(read_picture(picture).rgb, *size) for picture in own]
+
+
+def _other_decoys(checkpoint: StrPath) -> FormatError:
+    return FormatError(
+        f"{checkpoint} is of a run with other decoys: its pool or folder has changed since",
+        hint="put the same pictures back, or delete the file to begin anew",
     )

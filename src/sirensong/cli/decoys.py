@@ -1,0 +1,178 @@
+"""sirensong decoys: a person's own pictures, to train for where there are no secrets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sirensong.cli.arguments import RUNNING, Json, Quiet
+from sirensong.cli.console import out as console
+from sirensong.cli.console import print_note, tracked
+from sirensong.cli.reporting import JSON_SHAPE, print_result
+from sirensong.errors import FileError, MissingDependencyError, SettingError, SirensongError
+from sirensong.pictures.kinds import PICTURE_KINDS, check_kind
+from sirensong.pictures.pool import (
+    Pool,
+    add_picture,
+    default_folder,
+    open_pool,
+    remove_pictures,
+)
+from sirensong.pictures.reading import read_picture
+from sirensong.pictures.writing import PICTURE_ENDINGS
+
+app = typer.Typer(
+    help="Keep copies of your own pictures, which are trained for where secrets are missing.",
+    no_args_is_help=True,
+)
+
+PoolFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--pool",
+        metavar="FOLDER",
+        envvar="SIRENSONG_DECOYS",
+        help="the folder of the pool of decoys",
+        show_default="among your application data",
+        rich_help_panel=RUNNING,
+    ),
+]
+
+
+@app.command(epilog=JSON_SHAPE)
+def add(
+    pictures: Annotated[
+        list[Path],
+        typer.Argument(help="pictures, and folders of pictures", show_default=False),
+    ],
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--kind",
+            metavar="|".join(PICTURE_KINDS),
+            help="what all of them are",
+            show_default="guessed for each",
+        ),
+    ] = None,
+    pool: PoolFolder = None,
+    quiet: Quiet = False,  # noqa: ARG001
+    json: Json = False,
+) -> None:
+    """Copy pictures into the pool, made smaller. Take pictures that are like your secrets.
+
+    They stay on this machine, and only you may read them. Files that are not images are skipped.
+    """
+    if kind is not None:
+        check_kind(kind)
+    folder = default_folder() if pool is None else pool
+    paths = [path for given in pictures for path in _pictures_in(given)]
+    counts = {"added": 0, "known": 0, "skipped": 0}
+    for path in tracked(paths, "pictures"):
+        counts[_add(folder, path, kind)] += 1
+    if not counts["added"] + counts["known"]:
+        raise FileError("none of these files is an image that can be read")
+    facts = counts | _facts(open_pool(folder))
+    if json:
+        print_result("decoys add", facts)
+        return
+    added = "{added} added, {known} known before, {skipped} skipped".format(**counts)
+    console.print(added, markup=False)
+    _print(open_pool(folder))
+
+
+@app.command(name="list", epilog=JSON_SHAPE)
+def list_pool(pool: PoolFolder = None, json: Json = False) -> None:
+    """Say where the pool is, and how many pictures of each kind it has."""
+    found = open_pool(pool)
+    if json:
+        print_result("decoys list", _facts(found))
+    else:
+        _print(found)
+
+
+@app.command(epilog=JSON_SHAPE)
+def remove(
+    kinds: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="|".join(PICTURE_KINDS), help="which", show_default=False),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="of every kind")] = False,
+    pool: PoolFolder = None,
+    json: Json = False,
+) -> None:
+    """Delete the pool's pictures of some kinds, or all."""
+    if bool(kinds) == everything:
+        raise SettingError("name kinds to remove, or --all", hint=f"{', '.join(PICTURE_KINDS)}")
+    folder = default_folder() if pool is None else pool
+    removed = remove_pictures(folder, kinds or PICTURE_KINDS)
+    if json:
+        print_result("decoys remove", {"removed": removed} | _facts(open_pool(folder)))
+        return
+    console.print(f"{sum(removed.values())} removed", markup=False)
+    _print(open_pool(folder))
+
+
+def pool_or_note(folder: Path | None) -> Pool | None:
+    """Open the pool for `hide` and `fit`; where there is none, say so.
+
+    Args:
+        folder: of the pool, None for its usual place.
+
+    Returns:
+        The pool, None if it has no pictures or nothing can say where it would be.
+    """
+    try:
+        found = open_pool(folder)
+    except MissingDependencyError as error:
+        print_note(f"{error.message}; decoys are made instead, which can be told from photographs")
+        return None
+    if found:
+        return found
+    print_note(
+        "there is no pool of decoys, so they are made, and detectors tell them from photographs; "
+        "sirensong decoys add FOLDER takes some of your own pictures"
+    )
+    return None
+
+
+def _pictures_in(given: Path) -> Iterator[Path]:
+    """A file itself, or a folder's pictures and those of the folders in it; links are left out."""
+    if not given.is_dir():
+        yield given
+        return
+    for folder, folders, names in os.walk(given):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(folder) / name
+            if path.suffix.lower() in PICTURE_ENDINGS and not path.is_symlink():
+                yield path
+
+
+def _add(folder: Path, path: Path, kind: str | None) -> str:
+    """Add one picture. Returns what became of it."""
+    try:
+        rgb = read_picture(path).rgb
+    except SirensongError as error:
+        print_note(f"skipped: {error.message}")
+        return "skipped"
+    _, new = add_picture(folder, rgb, kind)
+    return "added" if new else "known"
+
+
+def _facts(pool: Pool) -> dict[str, Any]:
+    kinds = {
+        kind: {"pictures": len(paths), "share": pool.shares[kind]}
+        for kind, paths in pool.pictures.items()
+    }
+    return {"folder": str(pool.folder), "pictures": len(pool), "kinds": kinds}
+
+
+def _print(pool: Pool) -> None:
+    console.print(f"{pool.folder}: {len(pool)} pictures", markup=False)
+    for kind, paths in pool.pictures.items():
+        share = f"share {pool.shares[kind]:.0%}"
+        console.print(f"  {kind}: {len(paths)} pictures, {share}", markup=False)
