@@ -42,6 +42,9 @@ def weights(
 ) -> None:
     """Try to tell two folders of carriers apart by their weights.
 
+    Detectors take the tiles of a carrier for samples: statistics of their weights, the response to
+    random replacement and between pixels, and what fine-tuning on the cover changes.
+
     Files of one name in both folders are taken to be of one cover.
 
     Whatever else differs between the folders, covers or training, is found too.
@@ -54,7 +57,7 @@ def weights(
             list(first.functions.values()),
             list(second.functions.values()),
             permutations=permutations,
-            advance=partial(advance, "permutations, at most"),
+            advance=advance,
         )
     scores = weights_files.scores_by_file(first, second, comparison)
     if csv is not None:
