@@ -1,9 +1,16 @@
 """Can functions with secrets be told by their weights from functions that were trained for decoys?
 
-And from bare ones? `python benchmarks/weights.py --data DIR -o FOLDER [--functions 60] [--side 64]`
-trains, for each cover, functions with two and with one secret, of decoys alone of each kind, and of
-the cover alone, all for as many steps; runs every detector on each pair of populations; prints a
-table and writes FOLDER/weights.json. Functions are kept in FOLDER and not made again.
+And from bare ones? It trains, for each cover, functions with two and with one secret, of decoys
+alone of each kind, and of the cover alone, all for as many steps; runs every detector on each pair
+of populations; prints a table and writes FOLDER/weights.json. With 60 a side of 128x128 pixels, so
+of 16 tiles, and for the two pairs that matter most:
+
+    python benchmarks/weights.py --data DIR -o FOLDER --functions 60 \\
+        --only "two secrets" "decoys, photographs" "decoys, folder"
+
+Functions are trained cover by cover and written whole, and those that are in FOLDER are not made
+again: after an interruption the same command goes on, and with a larger --functions it adds to
+them. A FOLDER is of one recipe and one --side.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ def _print_comparison(clean: Population, suspected: Population, comparison: Comp
     title = f"{_described(clean)} against {_described(suspected)}"
     table = Table(title=escape(title), title_justify="left", title_style="bold")
     confidence = 1 - LEVEL / len(comparison.detections)
-    for column in ("detector", "AUC", f"{100 * confidence:g} % interval", "p"):
+    for column in ("detector", "AUC", f"{100 * confidence:.3g} % interval", "p"):
         table.add_column(column)
     for found in comparison.detections:
         interval = f"{found.low:.3f} to {found.high:.3f}"

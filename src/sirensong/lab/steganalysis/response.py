@@ -17,6 +17,7 @@ from sirensong.lab.steganalysis.statistics import correlation
 from sirensong.network.siren import Array, Layer, Weights, evaluate
 
 _SIDE = 32  # pixels in the middle of a tile that are looked at, a side, at most
+_LEAST = 4  # a tile of fewer pixels a side is looked at as if it had these
 _DRAWS = 6  # random replacements
 _RATIO = 0.05  # share of each matrix's weights that is replaced
 _LEVELS = 127.5  # of an 8-bit image, for each unit of a function's output
@@ -78,6 +79,7 @@ def _axes(stego: StegoFunction) -> tuple[Array, Array]:
 
 
 def _middle(pixels: int) -> Array:
+    pixels = max(pixels, _LEAST)
     count = min(pixels, _SIDE)
     first = (pixels - count) // 2
     return ((2 * np.arange(first, first + count) + 1) / pixels - 1).astype(np.float32)
