@@ -3,10 +3,12 @@
 And from bare ones? It trains, for each cover, functions with two and with one secret, of decoys
 alone of each kind, and of the cover alone, all for as many steps; runs every detector on each pair
 of populations; prints a table and writes FOLDER/weights.json. With 60 a side of 128x128 pixels, so
-of 16 tiles, and for the two pairs that matter most:
+of 16 tiles, and for default decoys alone:
 
-    python benchmarks/weights.py --data DIR -o FOLDER --functions 60 \\
-        --only "two secrets" "decoys, photographs" "decoys, folder"
+    python benchmarks/weights.py --data DIR -o FOLDER --only "two secrets" "decoys, photographs"
+
+Other populations are "bare", "decoys, KIND" and "one secret, KIND", of the kinds photographs,
+cover, leaves, noise, and folder: pictures of the secrets' own data sets. Without --only, all.
 
 Functions are trained cover by cover and written whole, and those that are in FOLDER are not made
 again: after an interruption the same command goes on, and with a larger --functions it adds to
