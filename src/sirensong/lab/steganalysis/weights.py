@@ -77,9 +77,10 @@ def detect(
     report = advance or _silent
     sizes = len(clean), len(stego)
     check(sizes, permutations)
+    classifiers = _classifiers(seed)  # a package that is missing is told before minutes pass
     views = _look_at([*clean, *stego], report)
     return compare(
-        _detectors(views, seed),
+        _detectors(views, classifiers),
         sizes,
         seed=seed,
         permutations=permutations,
@@ -121,7 +122,16 @@ def histogram(stego: StegoFunction, bounds: tuple[float, float] = (-1.0, 1.0)) -
     return counts / values.size
 
 
-def _detectors(views: _Views, seed: int) -> list[Detector]:
+@dataclass(frozen=True)
+class _Classifiers:
+    """What learns: support vector machines with a polynomial and a Gaussian kernel, and trees."""
+
+    poly: Judge
+    rbf: Judge
+    trees: Judge
+
+
+def _classifiers(seed: int) -> _Classifiers:
     try:
         from sklearn.ensemble import GradientBoostingClassifier
         from sklearn.svm import SVC
@@ -132,17 +142,20 @@ def _detectors(views: _Views, seed: int) -> list[Detector]:
     trees = GradientBoostingClassifier(
         n_estimators=_TREES, max_depth=2, subsample=0.7, max_features="sqrt", random_state=seed
     )
+    poly, rbf = SVC(kernel="poly"), SVC(kernel="rbf")
+    return _Classifiers(_judge_of(poly), _judge_of(rbf), _judge_of(trees))
+
+
+def _detectors(views: _Views, by: _Classifiers) -> list[Detector]:
     weights = pooled(views.weights)
-    machine = _judge_of(SVC(kernel="rbf"))
-    votes = by_votes(_judge_of(trees))
     return [
-        Detector("histogram, SVM poly (the paper's)", views.shares, _judge_of(SVC(kernel="poly"))),
-        Detector("histogram, SVM rbf (the paper's)", views.shares, machine),
-        Detector("weights, SVM on pooled tiles", weights, machine),
-        Detector("weights, votes of tiles by boosting", views.weights, votes),
+        Detector("histogram, SVM poly (the paper's)", views.shares, by.poly),
+        Detector("histogram, SVM rbf (the paper's)", views.shares, by.rbf),
+        Detector("weights, SVM on pooled tiles", weights, by.rbf),
+        Detector("weights, votes of tiles by boosting", views.weights, by_votes(by.trees)),
         Detector("weights, best single statistic", weights, best_single),
-        Detector("response, SVM on pooled tiles", pooled(views.response), machine),
-        Detector("fine-tuning, SVM on pooled tiles", pooled(views.calibration), machine),
+        Detector("response, SVM on pooled tiles", pooled(views.response), by.rbf),
+        Detector("fine-tuning, SVM on pooled tiles", pooled(views.calibration), by.rbf),
     ]
 
 
