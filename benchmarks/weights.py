@@ -1,9 +1,18 @@
 """Can functions with secrets be told by their weights from functions that were trained for decoys?
 
-And from bare ones? `python benchmarks/weights.py --data DIR -o FOLDER [--functions 60] [--side 64]`
-trains, for each cover, functions with two and with one secret, of decoys alone of each kind, and of
-the cover alone, all for as many steps; runs every detector on each pair of populations; prints a
-table and writes FOLDER/weights.json. Functions are kept in FOLDER and not made again.
+And from bare ones? It trains, for each cover, functions with two and with one secret, of decoys
+alone of each kind, and of the cover alone, all for as many steps; runs every detector on each pair
+of populations; prints a table and writes FOLDER/weights.json. With 60 a side of 128x128 pixels, so
+of 16 tiles, and for default decoys alone:
+
+    python benchmarks/weights.py --data DIR -o FOLDER --only "two secrets" "decoys, photographs"
+
+Other populations are "bare", "decoys, KIND" and "one secret, KIND", of the kinds photographs,
+cover, leaves, noise, and folder: pictures of the secrets' own data sets. Without --only, all.
+
+Functions are trained cover by cover and written whole, and those that are in FOLDER are not made
+again: after an interruption the same command goes on, and with a larger --functions it adds to
+them. A FOLDER is of one recipe and one --side.
 """
 
 from __future__ import annotations
@@ -12,6 +21,7 @@ import argparse
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -44,7 +54,14 @@ def populations(folder: Path, count: int) -> dict[str, list[tuple[Path, int, str
 
 
 def make(
-    path: Path, data: Path, side: int, index: int, cover: Path, secrets: int, kind: str
+    path: Path,
+    data: Path,
+    side: int,
+    steps: int | None,
+    index: int,
+    cover: Path,
+    secrets: int,
+    kind: str,
 ) -> None:
     """Train one function, unless it is there.
 
@@ -52,6 +69,7 @@ def make(
         path: of its carrier.
         data: folder of data.
         side: of all pictures, in pixels.
+        steps: of the joint stage; None for as many as the recipe has.
         index: of the cover, which draws secrets and decoys.
         cover: path of the cover.
         secrets: how many.
@@ -65,7 +83,11 @@ def make(
     rng = np.random.default_rng([index, secrets])
     chosen = [square(pool[place], side) for place in rng.permutation(len(pool))]
     pairs = [(ss.SecretKey.generate(), np.asarray(picture)) for picture in chosen[:secrets]]
-    recipe = replace(ss.FAST, functions=2 if kind else 0, decoys=kind if kind in MADE else "cover")
+    recipe = replace(
+        ss.FAST.with_steps(steps),
+        functions=2 if kind else 0,
+        decoys=kind if kind in MADE else "cover",
+    )
     decoys = [np.asarray(picture) for picture in chosen[2:10]] if kind == "folder" else []
     options = ss.Options(threads=1)
     picture = np.asarray(square(cover, side))
@@ -78,35 +100,54 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--functions", type=int, default=60)
-    parser.add_argument("--side", type=int, default=64)
+    parser.add_argument("--side", type=int, default=128)
+    parser.add_argument("--steps", type=int, help="of the joint stage")
+    parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
+    parser.add_argument("--only", nargs="+", metavar="POPULATION", help="these and no others")
     arguments = parser.parse_args()
-
-    jobs, paths = [], {}
-    for name, functions in populations(arguments.data, arguments.functions).items():
-        folder = arguments.output / name.replace(", ", "-").replace(" ", "-")
-        folder.mkdir(parents=True, exist_ok=True)
-        paths[name] = [folder / f"{index:03}.safetensors" for index in range(len(functions))]
-        for index, (path, function) in enumerate(zip(paths[name], functions, strict=True)):
-            jobs.append((path, arguments.data, arguments.side, index, *function))
-    parallel = joblib.Parallel(n_jobs=joblib.cpu_count(), verbose=1)
-    parallel(joblib.delayed(make)(*job) for job in jobs)
+    made = populations(arguments.data, arguments.functions)
+    names = arguments.only or list(made)
+    paths = _make_all({name: made[name] for name in names}, arguments)
     loaded = {name: [ss.load(path) for path in files] for name, files in paths.items()}
-
-    rows = []
-    for clean, stego in [("bare", "two secrets"), *_fair_pairs()]:
-        comparison = detect(loaded[clean], loaded[stego])
-        print(f"{clean} against {stego}: p = {comparison.p:.3f}, corrected", flush=True)
-        for found in comparison.detections:
-            interval = f"[{found.low:.3f}, {found.high:.3f}]"
-            print(f"  {found.name:36} {found.auc:.3f} {interval} p = {found.p:.3f}", flush=True)
-        rows.append({"clean": clean, "stego": stego, **asdict(comparison)})
+    pairs = [pair for pair in _pairs() if set(pair) <= set(names)]
+    rows = [_judged(clean, loaded[clean], stego, loaded[stego]) for clean, stego in pairs]
     report = {"functions": arguments.functions, "side": arguments.side, "rows": rows}
     (arguments.output / "weights.json").write_text(json.dumps(report))
 
 
-def _fair_pairs() -> list[tuple[str, str]]:
-    """Functions of decoys alone, against those with two secrets and with one."""
-    pairs = [(f"decoys, {kind}", "two secrets") for kind in KINDS]
+def _make_all(
+    made: dict[str, list[tuple[Path, int, str]]], arguments: argparse.Namespace
+) -> dict[str, list[Path]]:
+    """Train what is not there yet, cover by cover, so that populations grow together."""
+    paths, jobs = {}, []
+    for name, functions in made.items():
+        folder = arguments.output / name.replace(", ", "-").replace(" ", "-")
+        folder.mkdir(parents=True, exist_ok=True)
+        paths[name] = [folder / f"{index:03}.safetensors" for index in range(len(functions))]
+        for index, (path, function) in enumerate(zip(paths[name], functions, strict=True)):
+            jobs.append((path, arguments.data, arguments.side, arguments.steps, index, *function))
+    jobs.sort(key=lambda job: job[4])
+    parallel = joblib.Parallel(n_jobs=arguments.jobs, verbose=1)
+    parallel(joblib.delayed(make)(*job) for job in jobs)
+    return paths
+
+
+def _judged(
+    clean: str, without: list[ss.StegoFunction], stego: str, suspected: list[ss.StegoFunction]
+) -> dict[str, Any]:
+    """Judge two populations and print what each detector finds."""
+    comparison = detect(without, suspected)
+    print(f"{clean} against {stego}: p = {comparison.p:.3f}, corrected", flush=True)
+    for found in comparison.detections:
+        interval = f"[{found.low:.3f}, {found.high:.3f}]"
+        print(f"  {found.name:36} {found.auc:.3f} {interval} p = {found.p:.3f}", flush=True)
+    return {"clean": clean, "stego": stego, **asdict(comparison)}
+
+
+def _pairs() -> list[tuple[str, str]]:
+    """Bare functions against two secrets, and decoys alone against two secrets and one."""
+    pairs = [("bare", "two secrets")]
+    pairs += [(f"decoys, {kind}", "two secrets") for kind in KINDS]
     return pairs + [(f"decoys, {kind}", f"one secret, {kind}") for kind in KINDS]
 
 

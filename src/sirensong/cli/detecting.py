@@ -42,6 +42,9 @@ def weights(
 ) -> None:
     """Try to tell two folders of carriers apart by their weights.
 
+    Detectors take the tiles of a carrier for samples: statistics of their weights, the response to
+    random replacement and between pixels, and what fine-tuning on the cover changes.
+
     Files of one name in both folders are taken to be of one cover.
 
     Whatever else differs between the folders, covers or training, is found too.
@@ -54,7 +57,7 @@ def weights(
             list(first.functions.values()),
             list(second.functions.values()),
             permutations=permutations,
-            advance=partial(advance, "permutations, at most"),
+            advance=advance,
         )
     scores = weights_files.scores_by_file(first, second, comparison)
     if csv is not None:
@@ -105,7 +108,7 @@ def _print_comparison(clean: Population, suspected: Population, comparison: Comp
     title = f"{_described(clean)} against {_described(suspected)}"
     table = Table(title=escape(title), title_justify="left", title_style="bold")
     confidence = 1 - LEVEL / len(comparison.detections)
-    for column in ("detector", "AUC", f"{100 * confidence:g} % interval", "p"):
+    for column in ("detector", "AUC", f"{100 * confidence:.3g} % interval", "p"):
         table.add_column(column)
     for found in comparison.detections:
         interval = f"{found.low:.3f} to {found.high:.3f}"

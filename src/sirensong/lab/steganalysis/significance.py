@@ -17,7 +17,7 @@ import numpy.typing as npt
 from sirensong.errors import SettingError
 
 Features = npt.NDArray[np.float64]
-"""Feature vectors of members: (members, features); or one number of each: (members,)."""
+"""Numbers, of each member along the first axis: a vector, a vector of each of its tiles, or one."""
 
 Labels = npt.NDArray[np.int64]
 """Which population each member is of: 0 or 1."""
@@ -139,12 +139,7 @@ def compare(
     Raises:
         SettingError: too few members or permutations.
     """
-    if min(sizes) < FOLDS:
-        raise SettingError(
-            f"expected at least {FOLDS} functions of each kind, got {sizes[0]} and {sizes[1]}"
-        )
-    if permutations * LEVEL < 1:
-        raise SettingError(f"permutations must be at least {round(1 / LEVEL)}, got {permutations}")
+    check(sizes, permutations)
     trial = _Trial(sizes, seed)
     scores = [trial.held_out_scores(detector, trial.labels) for detector in detectors]
     areas = np.array([trial.area(own, trial.labels) for own in scores])
@@ -157,6 +152,24 @@ def compare(
         own = tuple(scores[place].tolist())
         detections.append(Detection(detector.name, float(areas[place]), low, high, p, own))
     return Comparison(sizes, tuple(detections), (1 + best_as_large) / (1 + done), done)
+
+
+def check(sizes: tuple[int, int], permutations: int) -> None:
+    """Check that there is enough to compare.
+
+    Args:
+        sizes: members of the first population and of the second.
+        permutations: at most.
+
+    Raises:
+        SettingError: too few members or permutations.
+    """
+    if min(sizes) < FOLDS:
+        raise SettingError(
+            f"expected at least {FOLDS} functions of each kind, got {sizes[0]} and {sizes[1]}"
+        )
+    if permutations * LEVEL < 1:
+        raise SettingError(f"permutations must be at least {round(1 / LEVEL)}, got {permutations}")
 
 
 def _count_as_large(

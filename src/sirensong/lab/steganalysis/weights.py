@@ -1,19 +1,23 @@
 """Can a stego function be told from a clean one by its weights?
 
-The histogram SVM of the paper (section 4.10), and stronger detectors: features of functions, and
-what learns from them. How much of what they find may be chance, `significance` tells.
+The histogram SVM of the paper (section 4.10), and stronger detectors, which take a function's tiles
+for samples: of statistics of its weights, of how it responds, and of what fine-tuning changes. How
+much of what they find may be chance, `significance` tells.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import MissingDependencyError
+from sirensong.lab.steganalysis.calibration import calibration
+from sirensong.lab.steganalysis.response import picture_facts, response
 from sirensong.lab.steganalysis.significance import (
     PERMUTATIONS,
     Comparison,
@@ -21,15 +25,32 @@ from sirensong.lab.steganalysis.significance import (
     Features,
     Judge,
     Labels,
+    check,
     compare,
 )
-from sirensong.network.siren import Layer
+from sirensong.lab.steganalysis.statistics import joint_statistics, layer_statistics
+from sirensong.lab.steganalysis.tiles import by_votes, pooled, without_cover
 
 BINS = 100  # of the paper's histogram
-_QUANTILES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
-_SPECTRUM = (0.0, 0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)  # quantiles of a matrix's singular values
 _TREES = 60  # of gradient boosting
 _TINY = 1e-12
+
+Advance = Callable[[str, int, int], None]
+"""Called with what is done, how many of it, and how many at most."""
+
+
+@dataclass(frozen=True)
+class _Views:
+    """What is computed of all functions, once; those of the first population first.
+
+    shares: the histograms. weights, response, calibration: of each tile, (functions, tiles,
+    numbers), without what the cover explains.
+    """
+
+    shares: Features
+    weights: Features
+    response: Features
+    calibration: Features
 
 
 def detect(
@@ -38,31 +59,52 @@ def detect(
     *,
     seed: int = 0,
     permutations: int = PERMUTATIONS,
-    advance: Callable[[int, int], None] | None = None,
+    advance: Advance | None = None,
 ) -> Comparison:
-    """Judge two populations of functions by five detectors.
+    """Judge two populations of functions of one grid and architecture by seven detectors.
 
     Args:
         clean: functions, at least FOLDS.
         stego: functions, at least FOLDS. Those of one index in both may share a cover.
         seed: of all that is drawn.
         permutations: as in `significance.compare`.
-        advance: as in `significance.compare`.
+        advance: called after each function that was looked at and after each permutation.
 
     Raises:
         SettingError: too few functions or permutations.
-        MissingDependencyError: scikit-learn is not installed.
+        MissingDependencyError: scikit-learn or torch is not installed.
     """
-    functions = [*clean, *stego]
-    shares = np.stack([histogram(function) for function in functions])
-    facts = np.stack([statistics(function) for function in functions])
+    report = advance or _silent
+    sizes = len(clean), len(stego)
+    check(sizes, permutations)
+    classifiers = _classifiers(seed)  # a package that is missing is told before minutes pass
+    views = _look_at([*clean, *stego], report)
     return compare(
-        _detectors(shares, facts, seed),
-        (len(clean), len(stego)),
+        _detectors(views, classifiers),
+        sizes,
         seed=seed,
         permutations=permutations,
-        advance=advance,
+        advance=lambda done, total: report("permutations, at most", done, total),
     )
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+def _look_at(functions: Sequence[StegoFunction], advance: Advance) -> _Views:
+    shares, facts, weights, responses, calibrations = [], [], [], [], []
+    for done, function in enumerate(functions, start=1):
+        shares.append(histogram(function))
+        facts.append(picture_facts(function))
+        own = layer_statistics(function.weights), joint_statistics(function.weights)
+        weights.append(np.concatenate(own, axis=1))
+        responses.append(response(function))
+        calibrations.append(calibration(function))
+        advance("carriers looked at", done, len(functions))
+    shown = np.stack(facts)
+    by_tile = [without_cover(np.stack(of), shown) for of in (weights, responses, calibrations)]
+    return _Views(np.stack(shares), *by_tile)
 
 
 def histogram(stego: StegoFunction, bounds: tuple[float, float] = (-1.0, 1.0)) -> Features:
@@ -80,44 +122,18 @@ def histogram(stego: StegoFunction, bounds: tuple[float, float] = (-1.0, 1.0)) -
     return counts / values.size
 
 
-def statistics(stego: StegoFunction) -> Features:
-    """Moments, quantiles and singular values, a layer at a time.
+@dataclass(frozen=True)
+class _Classifiers:
+    """What learns: support vector machines with a polynomial and a Gaussian kernel, and trees."""
 
-    Of each layer: mean, standard deviation, skew and excess kurtosis of the weights and of the
-    biases; quantiles of the weights in standard deviations; and quantiles of the matrices' singular
-    values, absolute and relative to the largest, means over the tiles.
-
-    Returns:
-        33 numbers a layer, (33 x layers,).
-    """
-    return np.concatenate([_layer_statistics(layer) for layer in stego.weights])
+    poly: Judge
+    rbf: Judge
+    trees: Judge
 
 
-def _layer_statistics(layer: Layer) -> Features:
-    weight, bias = layer.weight.astype(np.float64), layer.bias.astype(np.float64)
-    singular = np.linalg.svd(weight, compute_uv=False)
-    relative = singular / np.maximum(singular[:, :1], _TINY)
-    return np.concatenate(
-        [
-            _moments(weight),
-            _moments(bias),
-            np.quantile(weight, _QUANTILES) / max(float(weight.std()), _TINY),
-            np.quantile(singular, _SPECTRUM, axis=1).mean(1),
-            np.quantile(relative, _SPECTRUM, axis=1).mean(1),
-        ]
-    )
-
-
-def _moments(values: Features) -> Features:
-    mean, deviation = float(values.mean()), max(float(values.std()), _TINY)
-    scaled = (values - mean) / deviation
-    return np.array([mean, deviation, (scaled**3).mean(), (scaled**4).mean() - 3])
-
-
-def _detectors(shares: Features, facts: Features, seed: int) -> list[Detector]:
+def _classifiers(seed: int) -> _Classifiers:
     try:
         from sklearn.ensemble import GradientBoostingClassifier
-        from sklearn.linear_model import LogisticRegression
         from sklearn.svm import SVC
     except ImportError as error:
         raise MissingDependencyError(
@@ -126,13 +142,20 @@ def _detectors(shares: Features, facts: Features, seed: int) -> list[Detector]:
     trees = GradientBoostingClassifier(
         n_estimators=_TREES, max_depth=2, subsample=0.7, max_features="sqrt", random_state=seed
     )
-    logistic = LogisticRegression(C=0.1, max_iter=5000)
+    poly, rbf = SVC(kernel="poly"), SVC(kernel="rbf")
+    return _Classifiers(_judge_of(poly), _judge_of(rbf), _judge_of(trees))
+
+
+def _detectors(views: _Views, by: _Classifiers) -> list[Detector]:
+    weights = pooled(views.weights)
     return [
-        Detector("histogram, SVM poly (the paper's)", shares, _judge_of(SVC(kernel="poly"))),
-        Detector("histogram, SVM rbf (the paper's)", shares, _judge_of(SVC(kernel="rbf"))),
-        Detector("statistics, logistic regression", facts, _judge_of(logistic)),
-        Detector("statistics, gradient boosting", facts, _judge_of(trees)),
-        Detector("best single statistic", facts, best_single),
+        Detector("histogram, SVM poly (the paper's)", views.shares, by.poly),
+        Detector("histogram, SVM rbf (the paper's)", views.shares, by.rbf),
+        Detector("weights, SVM on pooled tiles", weights, by.rbf),
+        Detector("weights, votes of tiles by boosting", views.weights, by_votes(by.trees)),
+        Detector("weights, best single statistic", weights, best_single),
+        Detector("response, SVM on pooled tiles", pooled(views.response), by.rbf),
+        Detector("fine-tuning, SVM on pooled tiles", pooled(views.calibration), by.rbf),
     ]
 
 
