@@ -284,7 +284,7 @@ class _Made:
     def publish(self) -> Hidden:
         """Seal a slot for each key, and put together what is published."""
         job, digest = self._job, weights_digest(self._weights)
-        selection, ratio = job.recipe.selection, job.recipe.ratio
+        selection, ratio = job.recipe.selection, job.recipe.share
         entries = []
         for key, picture in job.secrets:
             height, width = picture.shape[:2]

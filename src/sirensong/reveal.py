@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
 
 from sirensong.carrier.slots import DIGEST_BYTES, Slot, open_slots
 from sirensong.carrier.stego import StegoFunction
@@ -13,17 +17,17 @@ from sirensong.network.mask import Mask
 from sirensong.network.rendering import Size, preview, render
 from sirensong.network.siren import Weights
 from sirensong.network.substitution import (
+    KEYED_RATIO,
     Positions,
     Selection,
     key_weights,
     keyed_positions,
     random_positions,
+    secret_places,
     substitute,
 )
 from sirensong.network.tiles import Grid
 from sirensong.pictures.image import Pixels
-
-_USUAL_RATIO = 0.05  # taken for a key that opens no slot
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,13 +73,21 @@ class SecretFunction:
         return self.stego.grid
 
     def tiles(self, indices: Sequence[int]) -> Weights:
-        """Make the secret function's weights in some tiles (Eq. 11)."""
-        stego = self.stego
-        positions = {index: self._positions(index) for index in indices}
-        values = key_weights(self.key, stego.nonce, stego.architecture, positions)
-        weights = stego.tiles(indices)
+        """Make the secret function's weights in some tiles of the secret picture (Eq. 11)."""
+        stego, places = self.stego, [int(self._places[index]) for index in indices]
+        positions = {place: self._positions(place) for place in places}
+        gain = self.rule.selection.gain
+        values = key_weights(self.key, stego.nonce, stego.architecture, positions, gain)
+        weights = stego.tiles(places)
         substitute(weights, list(positions.values()), values)
         return weights
+
+    @cached_property
+    def _places(self) -> npt.NDArray[np.int64]:
+        """The carrier's tile for each of the picture's; a key with no picture here moves none."""
+        if not self.found:
+            return np.arange(self.grid.tiles)
+        return secret_places(self.key, self.stego.nonce, self.grid.tiles)
 
     def _repr_png_(self) -> bytes:
         return preview(self, (self.height, self.width))
@@ -181,7 +193,7 @@ def unlock(
 
 def _usual_rule(stego: StegoFunction, mask: Mask | None) -> Slot:
     if mask is None:
-        return Slot(Selection.KEYED, _USUAL_RATIO, stego.height, stego.width, b"")
+        return Slot(Selection.KEYED, KEYED_RATIO, stego.height, stego.width, b"")
     return Slot(Selection.MAGNITUDE, mask.ratio, stego.height, stego.width, b"")
 
 

@@ -158,7 +158,7 @@ class SelectionOptions:
         _secrecy(
             "--ratio",
             help="share S of the weights that a key replaces",
-            show_default=_default(lambda recipe: f"{recipe.ratio:g}"),
+            show_default=_default(lambda recipe: f"{recipe.share:g}"),
         ),
     ] = None
 

@@ -51,6 +51,8 @@ def keystream(secret: bytes, nonce: bytes, purpose: str, count: int) -> npt.NDAr
     Returns:
         (count,), uint64.
     """
+    if not count:
+        return np.zeros(0, np.uint64)
     key = algorithms.AES256(derive(secret, nonce, purpose))
     encryptor = Cipher(key, modes.CTR(bytes(16))).encryptor()
     return np.frombuffer(encryptor.update(bytes(8 * count)), dtype="<u8")
@@ -82,6 +84,23 @@ def choose_positions(
         ties = np.flatnonzero(draws == largest)
         chosen = np.setdiff1d(chosen, ties[count - len(chosen) :])
     return chosen
+
+
+def permutation(secret: bytes, nonce: bytes, purpose: str, count: int) -> npt.NDArray[np.int64]:
+    """Put things into an order, every order as likely as any other.
+
+    Each thing draws a 64-bit integer; they are sorted by it, ties to the lower thing.
+
+    Args:
+        secret: the input key material.
+        nonce: of the carrier.
+        purpose: names the stream of integers.
+        count: how many things.
+
+    Returns:
+        (count,), int64: the things in their order.
+    """
+    return np.argsort(keystream(secret, nonce, purpose, count), kind="stable")
 
 
 @dataclass(frozen=True)

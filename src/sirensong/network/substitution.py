@@ -10,7 +10,13 @@ import numpy.typing as npt
 
 from sirensong.errors import SettingError
 from sirensong.keys.secret import SecretKey
-from sirensong.keys.stream import Draw, choose_positions, normal_values, xavier_deviation
+from sirensong.keys.stream import (
+    Draw,
+    choose_positions,
+    normal_values,
+    permutation,
+    xavier_deviation,
+)
 from sirensong.network.siren import Architecture, Array, Weights
 
 Positions = tuple[npt.NDArray[np.int64], ...]
@@ -20,19 +26,34 @@ Values = tuple[npt.NDArray[np.float32], ...]
 """The key weights that go to those positions."""
 
 RATIO_STEPS = 10_000
+KEYED_RATIO = 0.3  # S where each key chooses its own positions, in the matrices below
+KEYED_MATRICES = range(2, 4)  # the second and the third hidden matrix, if a network has them
+KEYED_GAIN = 2.0  # on the key weights there, against those of Eq. 6
+PAPER_RATIO = 0.05  # S of section 4.1, in every matrix
 LEAST_SELECTED = 8  # in a hidden matrix; a key that changes less hardly changes the function
 
 
 class Selection(StrEnum):
     """How positions are selected (section 3.3).
 
-    KEYED: each key chooses its own. MAGNITUDE: the largest weights of the cover function, for all
-    keys, as in the paper. RANDOM: one random mask for all keys, the ablation of section 4.8.
+    KEYED: each key chooses its own, in the middle of the network. MAGNITUDE: the largest weights of
+    the cover function, for all keys, as in the paper. RANDOM: one random mask for all keys, the
+    ablation of section 4.8. These two select in every matrix.
     """
 
     KEYED = "keyed"
     MAGNITUDE = "magnitude"
     RANDOM = "random"
+
+    @property
+    def ratio(self) -> float:
+        """S where nothing else is said."""
+        return KEYED_RATIO if self is Selection.KEYED else PAPER_RATIO
+
+    @property
+    def gain(self) -> float:
+        """Factor on the standard deviation of key weights (Eq. 6)."""
+        return KEYED_GAIN if self is Selection.KEYED else 1.0
 
 
 def ratio_units(ratio: float) -> int:
@@ -58,6 +79,21 @@ def selected_count(ratio: float, total: int) -> int:
     return (ratio_units(ratio) * total + RATIO_STEPS // 2) // RATIO_STEPS
 
 
+def keyed_matrices(architecture: Architecture) -> range:
+    """Which matrices hold the positions that keys choose for themselves, first matrix 0.
+
+    There a key's change passes through the layers behind, which learn to tell it from a wrong
+    one's; in the first and last matrices any change is in the picture at once
+    (docs/adr/0010-wrong-keys.md).
+
+    Args:
+        architecture: of each function.
+    """
+    hidden = range(1, len(architecture.shapes) - 1)
+    middle = range(max(KEYED_MATRICES.start, hidden.start), min(KEYED_MATRICES.stop, hidden.stop))
+    return middle or hidden or range(len(architecture.shapes))
+
+
 def check_selects(architecture: Architecture, ratio: float) -> None:
     """Check that a key does something: that it selects at least 8 weights of each hidden matrix.
 
@@ -76,38 +112,42 @@ def check_selects(architecture: Architecture, ratio: float) -> None:
 def keyed_positions(
     key: SecretKey, nonce: bytes, architecture: Architecture, ratio: float, tile: int = 0
 ) -> Positions:
-    """Positions that a key chooses for itself in each matrix of a tile's function.
+    """Positions that a key chooses for itself in a tile's function, in its middle matrices.
 
     Args:
         key: bound to the carrier.
         nonce: of the carrier.
         architecture: of the function.
-        ratio: S, the share of each matrix's weights to select.
+        ratio: S, the share of each of these matrices' weights to select.
         tile: index of the tile.
     """
-    return _drawn_positions(key.secret, nonce, architecture, ratio, tile)
+    chosen = keyed_matrices(architecture)
+    return _drawn_positions(key.secret, nonce, architecture, ratio, tile, chosen)
 
 
 def random_positions(
     nonce: bytes, architecture: Architecture, ratio: float, tile: int = 0
 ) -> Positions:
     """Positions drawn from the carrier's nonce, one mask for every key (section 4.8)."""
-    return _drawn_positions(nonce, nonce, architecture, ratio, tile)
+    every = range(len(architecture.shapes))
+    return _drawn_positions(nonce, nonce, architecture, ratio, tile, every)
 
 
 def _drawn_positions(
-    secret: bytes, nonce: bytes, architecture: Architecture, ratio: float, tile: int
+    secret: bytes,
+    nonce: bytes,
+    architecture: Architecture,
+    ratio: float,
+    tile: int,
+    chosen: range,
 ) -> Positions:
-    return tuple(
-        choose_positions(
-            secret,
-            nonce,
-            f"{matrix}/positions",
-            total=out * into,
-            count=selected_count(ratio, out * into),
-        )
-        for matrix, (out, into) in _numbered(architecture, tile)
-    )
+    positions = []
+    for place, (matrix, (out, into)) in enumerate(_numbered(architecture, tile)):
+        total = out * into
+        count = selected_count(ratio, total) if place in chosen else 0
+        purpose = f"{matrix}/positions"
+        positions.append(choose_positions(secret, nonce, purpose, total=total, count=count))
+    return tuple(positions)
 
 
 def _numbered(architecture: Architecture, tile: int) -> Iterator[tuple[int, tuple[int, int]]]:
@@ -140,7 +180,11 @@ def _largest(matrices: Array, ratio: float) -> list[npt.NDArray[np.int64]]:
 
 
 def key_weights(
-    key: SecretKey, nonce: bytes, architecture: Architecture, positions: Mapping[int, Positions]
+    key: SecretKey,
+    nonce: bytes,
+    architecture: Architecture,
+    positions: Mapping[int, Positions],
+    gain: float = 1.0,
 ) -> list[Values]:
     """Draw the key weights W_se that go to a key's positions (Eq. 6).
 
@@ -149,17 +193,36 @@ def key_weights(
         nonce: of the carrier.
         architecture: of each tile's function.
         positions: the key's positions in each tile, by the tile's index.
+        gain: factor on their standard deviation, that of the selection.
 
     Returns:
-        Xavier-normal values, one for each position in each tile, in the order of `positions`.
+        Xavier-normal values times the gain, one for each position in each tile, in the order of
+        `positions`.
     """
     draws = [
-        Draw(f"{matrix}/values", len(places), xavier_deviation(into, out))
+        Draw(f"{matrix}/values", len(places), gain * xavier_deviation(into, out))
         for tile, own in positions.items()
         for places, (matrix, (out, into)) in zip(own, _numbered(architecture, tile), strict=True)
     ]
     values, matrices = normal_values(key.secret, nonce, draws), len(architecture.shapes)
     return [values[first : first + matrices] for first in range(0, len(values), matrices)]
+
+
+def secret_places(key: SecretKey, nonce: bytes, tiles: int) -> npt.NDArray[np.int64]:
+    """Which tile of the carrier holds each tile of a key's secret picture.
+
+    The order is the key's own, so that where a carrier's weights are busy does not tell where its
+    secret pictures are (docs/adr/0009-shuffled-tiles.md).
+
+    Args:
+        key: bound to the carrier.
+        nonce: of the carrier.
+        tiles: how many the carrier has.
+
+    Returns:
+        (tiles,), a permutation: the carrier's tile for each of the secret's.
+    """
+    return permutation(key.secret, nonce, "tiles", tiles)
 
 
 def substitute(weights: Weights, positions: Sequence[Positions], values: Sequence[Values]) -> None:

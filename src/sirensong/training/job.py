@@ -18,7 +18,7 @@ from sirensong.files import StrPath
 from sirensong.keys.secret import KEY_BYTES, Key, SecretKey
 from sirensong.keys.stream import derive
 from sirensong.network.siren import Architecture
-from sirensong.network.substitution import check_selects
+from sirensong.network.substitution import Selection, check_selects
 from sirensong.network.tiles import Grid
 from sirensong.pictures.decoys import decoy
 from sirensong.pictures.image import RGB, digest, fill, size_of
@@ -28,7 +28,7 @@ from sirensong.training.checkpoint import Checkpoint, read_nonce
 from sirensong.training.classes import functions_for
 from sirensong.training.device import find_device, groups_of_tiles
 from sirensong.training.options import Options
-from sirensong.training.recipe import Recipe
+from sirensong.training.recipe import Lock, Recipe
 
 
 class Secret(NamedTuple):
@@ -88,6 +88,17 @@ class Job:
         return [self.cover, *(secret.picture for secret in self.trained)]
 
     @property
+    def lock(self) -> Lock | None:
+        """How wrong keys are trained for: with keyed selection, where there are keys."""
+        keyed = self.recipe.selection is Selection.KEYED
+        return self.recipe.lock if keyed and self.trained else None
+
+    @property
+    def functions(self) -> int:
+        """How many functions a joint step trains in each tile."""
+        return len(self.pictures) + (self.lock is not None)
+
+    @property
     def elapsed(self) -> float:
         """Seconds that the run has taken."""
         return time.monotonic() - self.started
@@ -113,7 +124,7 @@ class Job:
         groups_left = len(self.groups) - self.groups.index(tiles)
         share = 1.0
         if stage == "cover":
-            cover, joint = self.recipe.cover.steps, self.recipe.joint.steps * len(self.pictures)
+            cover, joint = self.recipe.cover.steps, self.recipe.joint.steps * self.functions
             share = cover / (cover + joint)
         return spent + share * left / groups_left
 
@@ -144,7 +155,7 @@ def prepare(
     grid, architecture = recipe.grid(height, width), recipe.architecture(height, width)
     functions = functions_for(recipe, len(secrets))
     if functions:
-        check_selects(architecture, recipe.ratio)
+        check_selects(architecture, recipe.share)
     device = find_device(options.device)
     groups = groups_of_tiles(grid, architecture, 1 + functions, device)
 

@@ -48,7 +48,7 @@ def plan_for(job: Job, seconds: float) -> Plan:
     """
     grid, architecture, pictures = job.grid, job.architecture, job.pictures
     parameters = grid.tiles * architecture.parameters
-    functions = len(job.groups[0]) * len(pictures)
+    functions = len(job.groups[0]) * job.functions
     pixels = max(picture.size // 3 for picture in pictures)
     points = pixels / grid.tiles * max(share for _, share in job.recipe.joint.batches)
     activations = 3 * architecture.hidden_layers * architecture.hidden_features * points

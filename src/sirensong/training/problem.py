@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 
 from sirensong.network.siren import Architecture, Layer, Weights, evaluate
-from sirensong.network.substitution import Positions, Values
+from sirensong.network.substitution import Positions, Values, keyed_matrices
 from sirensong.network.tiles import Grid
 from sirensong.pictures.image import RGB, from_uint8
+from sirensong.training.recipe import Lock
+from sirensong.training.wrong_keys import WrongKeys
 
 _CHUNK = 16384  # points rendered at a time
 _TILE_AXES = (0, 1, 0)  # of the first, hidden and last matrices; functions are on the next axis
@@ -123,18 +125,30 @@ class Tile:
 class Problem:
     """T tiles of F functions each: T sets of shared weights, T x F functions, tile by tile.
 
+    With a lock each tile has one function more, of a wrong key, whose picture is the first
+    function's.
+
     Args:
         architecture: of each function.
-        tiles: with as many functions each.
-        loss_weights: one for each of the F functions (Eq. 9).
+        tiles: with as many pictures each.
+        loss_weights: one for each picture (Eq. 9).
+        lock: how wrong keys are trained for, None not to; it needs a secret function at least.
     """
 
     def __init__(
-        self, architecture: Architecture, tiles: Sequence[Tile], loss_weights: Sequence[float]
+        self,
+        architecture: Architecture,
+        tiles: Sequence[Tile],
+        loss_weights: Sequence[float],
+        lock: Lock | None = None,
     ) -> None:
         self.architecture = architecture
-        self.targets = tuple(target for tile in tiles for target in tile.targets)
-        self.tiles, functions = len(tiles), len(tiles[0].targets)
+        self.tiles, self.pictures = len(tiles), len(tiles[0].targets)
+        wrong = 0 if lock is None else 1
+        functions = self.pictures + wrong
+        self.targets = tuple(
+            target for tile in tiles for target in (*tile.targets, *tile.targets[:wrong])
+        )
         inserted = _batched(architecture, self.tiles, functions, 0.0)
         shared = _batched(architecture, self.tiles, functions, 1.0)
         trained = _batched(architecture, self.tiles, 1, 1.0)
@@ -149,11 +163,22 @@ class Problem:
             [tensor.to(device) for tensor in tensors] for tensors in (inserted, shared, trained)
         )
         self._every = [torch.empty_like(tensor) for tensor in self._inserted]
-        self.loss_weights = torch.tensor(loss_weights, device=device).repeat(self.tiles)
+        weights = torch.tensor([*loss_weights, *[0.0] * wrong], device=device)
+        self.loss_weights = weights.repeat(self.tiles)
+        keyed = keyed_matrices(architecture)
+        self.middle = slice(keyed.start - 1, keyed.stop - 1)  # of the hidden matrices
+        self.wrong_keys: WrongKeys | None = None
+        if lock is not None:
+            self.wrong_keys = WrongKeys(
+                lock,
+                self._shared[1][self.middle],
+                self._inserted[1][self.middle],
+                self.loss_weights.view(self.tiles, functions),
+            )
 
     @property
     def functions(self) -> int:
-        """T x F: the stego function and the secret ones of all tiles."""
+        """T x F: the stego function, the secret ones and a wrong key's, of all tiles."""
         return len(self.targets)
 
     def weights(self, shared: Parameters) -> Parameters:
@@ -197,7 +222,7 @@ class Problem:
         return Parameters(first, hidden, last, biases, last_bias)
 
     def errors(self, shared: Parameters) -> list[float]:
-        """Mean squared error of each of the F pictures' renders, over the tiles that are here.
+        """Mean squared error of each picture's render, over the tiles that are here.
 
         On colours in [-1, 1], like the errors of a pass; renders are rounded to 8 bits, as they
         are written.
@@ -205,6 +230,8 @@ class Problem:
         every, each = self.weights(shared), self.functions // self.tiles
         errors, samples = torch.zeros(each, dtype=torch.float64), [0] * each
         for index, target in enumerate(self.targets):
+            if index % each >= self.pictures:
+                continue
             matrices = (every.first[index], *every.hidden[:, index], every.last[index])
             biases = (*every.biases[:, index], every.last_bias[index])
             layers = list(zip(matrices, biases, strict=True))
@@ -215,9 +242,8 @@ class Problem:
                 difference = rendered - (target.colours[chunk] + 1) * 127.5
                 errors[index % each] += difference.square().sum().cpu()
             samples[index % each] += target.colours.numel()
-        return [
-            error / count / 127.5**2 for error, count in zip(errors.tolist(), samples, strict=True)
-        ]
+        pairs = list(zip(errors.tolist(), samples, strict=True))[: self.pictures]
+        return [error / count / 127.5**2 for error, count in pairs]
 
     def trained(self) -> Tensor:
         """Where hidden matrices may change: (L-1, T, H, H), 1 or 0."""

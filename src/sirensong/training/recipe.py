@@ -110,6 +110,34 @@ class Phase:
 
 
 @dataclass(frozen=True)
+class Lock:
+    """How much a function is trained to render the cover under wrong keys.
+
+    Args:
+        weight: of a wrong key's function in the loss, against all others together, in (0, 1).
+        hold: share of the joint stage at this weight, in [0, 1).
+        end: the weight at the end of the stage, to which it falls geometrically, in (0, 1).
+
+    Raises:
+        SettingError: a value is out of range.
+    """
+
+    weight: float = 0.4
+    hold: float = 0.3
+    end: float = 0.008
+
+    def __post_init__(self) -> None:
+        if not (0 < self.weight < 1 and 0 <= self.hold < 1 and 0 < self.end < 1):
+            got = f"{self.weight:g}, {self.hold:g} and {self.end:g}"
+            raise SettingError(f"a lock's weights and hold must be between 0 and 1, got {got}")
+
+    def weight_at(self, progress: float) -> float:
+        """The weight when `progress`, in [0, 1], of the stage is done."""
+        fallen = max(0.0, progress - self.hold) / (1 - self.hold)
+        return self.weight * (self.end / self.weight) ** fallen
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything about training that is not the pictures and the keys.
 
@@ -131,7 +159,10 @@ class Recipe:
         hidden_layers: depth of each tile's network.
         omega: frequency of its first layer, None for what suits a tile's size.
         selection: which weights a key replaces (section 3.3).
-        ratio: S, the share of each matrix's weights that a key replaces, in (0, 1).
+        ratio: S, the share of each matrix's weights that a key replaces, in (0, 1); None for what
+            suits the selection, 0.3 if it is keyed, else 0.05.
+        lock: how a function is trained to render the cover under wrong keys; None not to. It
+            takes keyed selection, and is left out with others.
         functions: secret functions to train at least; decoys take the places of missing secrets.
         decoys: kind of decoys: "photographs", "cover", "leaves" or "noise".
         stego_weight: lambda_st of Eq. 9, in (0, 1); None for `emphasis` times that of a secret.
@@ -158,7 +189,8 @@ class Recipe:
     hidden_layers: int = 5
     omega: float | None = None
     selection: Selection = Selection.KEYED
-    ratio: float = 0.05
+    ratio: float | None = None
+    lock: Lock | None = None
     functions: int = 2
     decoys: str = "photographs"
     stego_weight: float | None = None
@@ -166,7 +198,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "selection", _selection(self.selection))
-        ratio_units(self.ratio)
+        ratio_units(self.share)
         if self.optimizer not in ("muon", "adam"):
             raise SettingError(f"optimizer must be muon or adam, got {self.optimizer!r}")
         if self.tile is not None and self.tile < 1:
@@ -183,6 +215,11 @@ class Recipe:
             raise SettingError(
                 f"the stego weight must be between 0 and 1, got {self.stego_weight:g}"
             )
+
+    @property
+    def share(self) -> float:
+        """S: the ratio, or what suits the selection."""
+        return self.selection.ratio if self.ratio is None else self.ratio
 
     def loss_weights(self, functions: int) -> list[float]:
         """lambda_st, then lambda_se of each secret function (Eq. 9); they add up to 1."""
@@ -247,9 +284,11 @@ FAST = Recipe(
     adam_betas=(0.9, 0.97),
     tilt=0.2,
     gain=1.2,
-    emphasis=1.2,
+    hidden_layers=6,
+    lock=Lock(),
 )
-"""Ours: keyed selection, Muon, a rate that falls to zero, and mini-batches of pixels that grow.
+"""Ours: keyed selection, wrong keys that show the cover, Muon, a rate that falls to zero, and
+mini-batches of pixels that grow.
 
 While a function is far from its picture, a few pixels show the way; near its end the gradient on
 a few is noise, and it takes many. Growing batches are worth 3 dB at the same number of

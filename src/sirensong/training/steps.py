@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import StoppedError
@@ -20,10 +21,11 @@ from sirensong.network.substitution import (
     keyed_positions,
     magnitude_positions,
     random_positions,
+    secret_places,
 )
 from sirensong.pictures.image import RGB
 from sirensong.training.device import find_device, groups_of_tiles
-from sirensong.training.job import Job
+from sirensong.training.job import Job, Secret
 from sirensong.training.options import OnProgress, Progress
 from sirensong.training.problem import Parameters, Problem, Tile, cover_problem, targets_of
 from sirensong.training.recipe import Phase, Recipe
@@ -56,20 +58,26 @@ def select_weights(job: Job, tiles: range, cover_functions: Parameters) -> Selec
     recipe, architecture, nonce = job.recipe, job.architecture, job.nonce
     if recipe.selection is Selection.KEYED:
         return [
-            [keyed_positions(key, nonce, architecture, recipe.ratio, tile) for tile in tiles]
+            [keyed_positions(key, nonce, architecture, recipe.share, tile) for tile in tiles]
             for key, _ in job.trained
         ]
     if recipe.selection is Selection.RANDOM:
-        mask = [random_positions(nonce, architecture, recipe.ratio, tile) for tile in tiles]
+        mask = [random_positions(nonce, architecture, recipe.share, tile) for tile in tiles]
     else:
-        mask = magnitude_positions(cover_functions.to_weights(), recipe.ratio)
+        mask = magnitude_positions(cover_functions.to_weights(), recipe.share)
     return [mask for _ in job.trained]
 
 
 def secret_weights(job: Job, tiles: range, selected: Selected) -> KeyWeights:
     """Draw the key weights of each secret function (section 3.4, Eq. 6)."""
     return [
-        key_weights(key, job.nonce, job.architecture, dict(zip(tiles, positions, strict=True)))
+        key_weights(
+            key,
+            job.nonce,
+            job.architecture,
+            dict(zip(tiles, positions, strict=True)),
+            job.recipe.selection.gain,
+        )
         for (key, _), positions in zip(job.trained, selected, strict=True)
     ]
 
@@ -153,8 +161,8 @@ def _initial(job: Job, tiles: range) -> Parameters:
 
 
 def _joint_problem(job: Job, tiles: range, selected: Selected, values: KeyWeights) -> Problem:
-    pictures = job.pictures
     shared_mask = bool(selected) and job.recipe.selection is not Selection.KEYED
+    parts = [np.arange(job.grid.tiles), *map(partial(_secret_tiles, job), job.trained)]
     own = []
     for index, tile in enumerate(tiles):
         substitutions = [
@@ -162,9 +170,19 @@ def _joint_problem(job: Job, tiles: range, selected: Selected, values: KeyWeight
             for positions, inserted in zip(selected, values, strict=True)
         ]
         frozen = selected[0][index] if shared_mask else None
-        targets = targets_of(tile, pictures, job.grid, job.device)
+        targets = [
+            target
+            for picture, part in zip(job.pictures, parts, strict=True)
+            for target in targets_of(int(part[tile]), [picture], job.grid, job.device)
+        ]
         own.append(Tile(targets, substitutions, frozen))
-    return Problem(job.architecture, own, job.recipe.loss_weights(len(pictures)))
+    loss_weights = job.recipe.loss_weights(len(job.pictures))
+    return Problem(job.architecture, own, loss_weights, job.lock)
+
+
+def _secret_tiles(job: Job, secret: Secret) -> npt.NDArray[np.int64]:
+    """Which tile of a secret picture is in each tile of the carrier."""
+    return np.argsort(secret_places(secret.key, job.nonce, job.grid.tiles))
 
 
 def _train(

@@ -145,6 +145,8 @@ def train(
             batches = Batches(problem.targets, points, state.sampler)
             step = _make_step(problem, phase, state, batches, optimizers, scale, points, precision)
         batches.draw()
+        if problem.wrong_keys is not None:
+            problem.wrong_keys.draw(progress, state.sampler.rng)
         scale.fill_(phase.rate_at(progress))
         before = shared.clone() if phase.keep_best else None
         with tf32_products(precision, device):
@@ -154,7 +156,7 @@ def train(
         state.step += 1
         state.spent = time.monotonic() - begun
         if time.monotonic() - reported > _REPORT_EVERY or schedule.finished(state):
-            _take_errors(state, errors, problem.tiles)
+            _take_errors(state, errors, problem)
             reported = time.monotonic()
             on_report(state)
             if target_psnr is not None and min(state.psnr) >= target_psnr:
@@ -208,6 +210,8 @@ def _make_step(
             problem.weights(seen), coords, colours, problem.loss_weights
         )
         optimizers.step(problem.shared_gradient(gradient), scale)
+        if problem.wrong_keys is not None:
+            problem.wrong_keys.level(shared.hidden[problem.middle])
         return errors
 
     # What is perturbed is drawn by the processor for each step, so it cannot be replayed.
@@ -219,9 +223,10 @@ def _keep_best(state: State, parameters: Parameters, error: float) -> None:
         state.best = (parameters, error)
 
 
-def _take_errors(state: State, errors: list[Tensor], tiles: int) -> None:
-    """Move the errors since the last report into the state, averaged over steps and tiles."""
-    mean = torch.stack(errors).view(len(errors), tiles, -1).mean((0, 1)).tolist()
+def _take_errors(state: State, errors: list[Tensor], problem: Problem) -> None:
+    """Move the pictures' errors since the last report into the state, a mean of steps and tiles."""
+    apart = torch.stack(errors).view(len(errors), problem.tiles, -1)
+    mean = apart[..., : problem.pictures].mean((0, 1)).tolist()
     errors.clear()
     if not all(error < float("inf") for error in mean):
         raise TrainingDivergedError(

@@ -104,7 +104,7 @@ def with_key(secret: SecretFunction, seed: int) -> SecretFunction:
         secret: the secret function.
         seed: of the key.
     """
-    return replace(secret, key=SecretKey(np.random.default_rng(seed).bytes(32)))
+    return replace(secret, key=SecretKey(np.random.default_rng(seed).bytes(32)), found=False)
 
 
 @dataclass(frozen=True)
