@@ -304,11 +304,9 @@ def typed(arguments, answers, folder):
         if not part:
             break
         shown += part
-        if (
-            shown.lower().count(b": ") > asked
-            and asked < len(answers)
-            and shown.rstrip(b" ").endswith(b":")
-        ):
+        prompt = shown.lower().rpartition(b"\n")[2]
+        named = b"passphrase" in prompt or b"confirmation" in prompt
+        if asked < len(answers) and named and prompt.endswith(b": "):
             os.write(terminal, answers[asked].encode() + b"\n")
             asked += 1
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, shown.decode()

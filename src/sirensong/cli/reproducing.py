@@ -47,8 +47,8 @@ def reproduce(
         int, typer.Option("--images", help="N: sets of pictures for each number")
     ] = 10,
     recipe: Annotated[
-        str, typer.Option("--recipe", metavar="fast|paper", help="how to train")
-    ] = "fast",
+        str, typer.Option("--recipe", metavar="open|fast|paper", help="how to train")
+    ] = "open",
     quick: Annotated[
         bool,
         typer.Option(

@@ -266,11 +266,11 @@ def _table3(results: Results) -> list[Shown]:
         f"N = {count} functions of {_SMALL}x{_SMALL} pictures a side. The paper has 0.53 (poly) "
         "and 0.54 (rbf), accuracies of its histogram SVM, against functions of the cover alone.",
         "p of a detector is by permutations of the labels, each with training anew; p of the best "
-        "is corrected for there being five detectors. They tell two populations apart where that "
+        "is corrected for there being seven detectors. They tell two populations apart where that "
         f"is below {LEVEL:g}.",
         "Decoys here are photographs of the secrets' own data set, as with --decoys FOLDER.",
     ]
-    columns = ("clean", "stego", "detector", "AUC", "99 % interval", "p", "p of the best")
+    columns = ("clean", "stego", "detector", "AUC", "99.3 % interval", "p", "p of the best")
     return [Table("Table 3: detectors on weights", columns, cells, notes)]
 
 

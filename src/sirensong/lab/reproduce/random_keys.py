@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from sirensong.carrier.stego import StegoFunction
 from sirensong.keys.secret import SecretKey
 from sirensong.keys.stream import derive
 from sirensong.lab.reproduce.functions import hidden_and_keys
@@ -22,19 +23,22 @@ from sirensong.lab.reproduce.study import (
     Study,
     Table,
 )
+from sirensong.lab.secrecy.traces import Insertion, Knowledge, renders_of
 from sirensong.lab.steganalysis.guessing import CLIMBERS, SHARES, Scores, guess, hill
 from sirensong.network.substitution import Selection
 from sirensong.pictures import sheet
 from sirensong.pictures.image import Pixels
 from sirensong.pictures.metrics import measure
 from sirensong.pictures.writing import write_picture
-from sirensong.reveal import reveal
+from sirensong.reveal import reveal, unlock
+from sirensong.training.recipe import Lock
 
 _WRONG_KEYS = 1000
 _GHOSTS = 100  # wrong keys whose renders are searched for outlines
 _SHOWN = 3  # wrong keys' renders in the report, besides the best
 _QUANTILES = tuple(percent / 100 for percent in range(0, 101, 5))
-_MASKED, _KEYED = "magnitude, known mask", "keyed"
+_DRAWS = 12  # of values at known positions
+_MASKED, _KEYED, _LOCKED = "magnitude, known mask", "keyed", "keyed, wrong keys trained"
 
 
 def _measure(study: Study, index: int) -> Record:
@@ -46,13 +50,16 @@ def _measure(study: Study, index: int) -> Record:
         SecretKey(derive(index.to_bytes(8), b"", f"reproduce/wrong/{place}"))
         for place in range(_WRONG_KEYS)
     ]
+    locked, locked_keys = hidden_and_keys(
+        study, pictures, index, recipe=replace(study.recipe, lock=Lock())
+    )
     right, *others = (
         reveal(masked.stego, key, mask=masked.mask, force=True) for key in (keys[0], *wrong)
     )
     known = [measure(pictures[1], other).psnr for other in others]
     found = guess(keyed.stego, own[0], wrong)
     curves = hill(keyed.stego, own[0], wrong[:CLIMBERS], SHARES)
-    ghosts = [reveal(keyed.stego, key, force=True) for key in wrong[:_GHOSTS]]
+    ghosts = _ghosts(keyed.stego, wrong)
     record: Record = {
         "right": measure(pictures[1], right).psnr,
         "known mask": np.quantile(known, _QUANTILES).tolist(),
@@ -60,6 +67,13 @@ def _measure(study: Study, index: int) -> Record:
         "outlines": {
             _MASKED: _outlines(study, pictures, others[:_GHOSTS]),
             _KEYED: _outlines(study, pictures, ghosts),
+            _LOCKED: _outlines(study, pictures, _ghosts(locked.stego, wrong)),
+            f"{_KEYED}, known positions": _outlines(
+                study, pictures, _with_positions(keyed.stego, own[0])
+            ),
+            f"{_LOCKED}, known positions": _outlines(
+                study, pictures, _with_positions(locked.stego, locked_keys[0])
+            ),
         },
         "ranks": found.ranks,
         "hill": {part: curve.tolist() for part, curve in curves.items()},
@@ -72,6 +86,18 @@ def _measure(study: Study, index: int) -> Record:
         write_picture(path, np.hstack(shown), overwrite=True)
         record["pictures"] = study.relative(path)
     return record
+
+
+def _ghosts(stego: StegoFunction, wrong: Sequence[SecretKey]) -> list[Pixels]:
+    """Renders with wrong keys, in which outlines are looked for."""
+    return [reveal(stego, key, force=True) for key in wrong[:_GHOSTS]]
+
+
+def _with_positions(stego: StegoFunction, key: SecretKey) -> list[Pixels]:
+    """Renders by somebody who knows a key's positions and order of tiles, and not its values."""
+    knowledge = Knowledge(1.0, Insertion.RANDOM)
+    size = (stego.height, stego.width)
+    return renders_of(unlock(stego, key), knowledge, size, draws=_DRAWS)
 
 
 def _outlines(study: Study, pictures: Sequence[Pixels], renders: Sequence[Pixels]) -> list[float]:
@@ -152,7 +178,9 @@ def _outlines_table(records: Sequence[Record]) -> Table:
         f"Correlation of brightness gradients, mean over {_GHOSTS} wrong keys and {len(records)} "
         "sets; an unrelated photograph says what none is. PSNR does not see this: with one mask "
         "for all keys, what replaces the cover's largest weights is of less account than that they "
-        "are gone, and any key brings out all secrets' outlines at once."
+        "are gone, and any key brings out all secrets' outlines at once.",
+        f"Known positions: those of secret 1's key and its order of tiles, with random values, "
+        f"mean over {_DRAWS} draws. Where wrong keys are trained they are to render the cover.",
     ]
     columns = ("selection", "cover", "secret 1", "secret 2", "an unrelated photograph")
     title = "Figure 14: outlines of the pictures in wrong keys' renders"
