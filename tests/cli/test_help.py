@@ -57,7 +57,7 @@ def test_the_defaults_that_are_shown_are_those_of_the_recipes(monkeypatch, capsy
         f"fast: {fast.tile}, paper: the whole picture",
         f"fast: {fast.functions}, paper: {paper.functions}",
         f"fast: {fast.selection}, paper: {paper.selection}",
-        f"({fast.ratio:g})",
+        f"fast: {fast.share:g}, paper: {paper.share:g}",
     ):
         assert f"[default: ({shown.strip('()')})]" in text, shown
     assert "[default: (your pool (sirensong decoys), else photographs that are made)]" in text

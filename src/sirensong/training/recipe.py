@@ -341,14 +341,14 @@ FINETUNING = Recipe(
 first steps are large whatever is left to learn.
 """
 
-RECIPES = {recipe.name: recipe for recipe in (FAST, OPEN, PAPER)}
+RECIPES = {recipe.name: recipe for recipe in (FAST, PAPER)}
 
 
 def find_recipe(recipe: Recipe | str) -> Recipe:
     """Take a recipe, or find one by its name.
 
     Args:
-        recipe: a recipe, or "fast", "open" or "paper".
+        recipe: a recipe, or "fast" or "paper".
 
     Raises:
         SettingError: there is no recipe of that name.
