@@ -56,6 +56,7 @@ from sirensong.lab.secrecy.traces import (
     Insertion,
     Knowledge,
     find,
+    in_order,
     interval,
     renders_of,
     replacements,
@@ -63,14 +64,14 @@ from sirensong.lab.secrecy.traces import (
 )
 from sirensong.network.rendering import render
 from sirensong.network.siren import Layer, Weights
-from sirensong.network.substitution import selected_count
+from sirensong.network.substitution import keyed_counts, keyed_matrices
 from sirensong.pictures.image import Pixels, from_uint8
 from sirensong.reveal import SecretFunction, unlock
 
 Record = dict[str, Any]
 
-METHODS: dict[str, dict[str, Any]] = {"before": {}}
-"""Changes to the recipe, by the method's name."""
+METHODS: dict[str, dict[str, Any]] = {"locked": {}, "unlocked": {"lock": None}}
+"""Changes to the default recipe, by the method's name: wrong keys are trained, or not."""
 
 CONTROLS = 19
 SECRETS = (("coco", 0), ("div2k", 0), ("coco", 50))
@@ -203,16 +204,28 @@ def traces(bench: Bench, case: Case) -> Record:
     found: Record = {"psnr": quality_of(case)}
     for name, knowledge in KNOWN.items():
         found[name] = [
-            judged(bench, case, place, renders_of(secret, knowledge, size, seed=case.index))
+            judged(
+                bench,
+                case,
+                place,
+                renders_of(secret, knowledge, size, seed=case.index),
+                shuffle=knowledge.shuffle,
+            )
             for place, secret in enumerate(case.secrets)
         ]
     return found
 
 
-def judged(bench: Bench, case: Case, place: int, renders: Sequence[Pixels]) -> Record:
-    """Look for a secret, and for control pictures, in an adversary's renders."""
+def judged(
+    bench: Bench, case: Case, place: int, renders: Sequence[Pixels], *, shuffle: bool = True
+) -> Record:
+    """Look for a secret, and for control pictures, in an adversary's renders.
+
+    The renders are in the order of the secret's key, which takes the cover apart, if `shuffle`.
+    """
     controls = bench.controls(place, case.index)
-    return as_record(find(renders, case.pictures[1 + place], controls, case.stego))
+    published = in_order(case.secrets[place]) if shuffle else case.stego
+    return as_record(find(renders, case.pictures[1 + place], controls, published))
 
 
 def as_record(finding: Finding) -> Record:
@@ -285,7 +298,7 @@ def table_of(bench: Bench, case: Case) -> Table:
     """Features of a carrier's weights: of themselves, of the cover, of gradients of searches."""
     columns = [features(case.stego, case.pictures[0])]
     for objective in objectives_of(bench).values():
-        found = influence(case.stego, search_of(case.stego, objective), bench.recipe.ratio)
+        found = influence(case.stego, search_of(case.stego, objective), bench.recipe.share)
         columns.append(found[:, None].astype(np.float32))
     return np.concatenate(columns, axis=1)
 
@@ -334,10 +347,14 @@ def positions(bench: Bench, case: Case) -> Record:
     """How well detectors find replaced weights, and whether their size confirms a key."""
     labels = replaced_weights(case.secrets)
     matrices = features(case.stego)[:, 0]
+    middle = np.isin(matrices, list(keyed_matrices(case.stego.architecture)))
     scores = scores_of(bench, case)
     wrong = [with_key(case.secrets[0], seed) for seed in range(WRONG)]
     return {
-        "areas": {name: areas(own, labels, matrices) for name, own in scores.items()},
+        "areas": {
+            name: areas(own[middle], labels[middle], matrices[middle])
+            for name, own in scores.items()
+        },
         "right keys": [confirmation(secret) for secret in case.secrets],
         "wrong keys": [confirmation(other) for other in wrong],
     }
@@ -373,19 +390,19 @@ def search(bench: Bench, case: Case) -> Record:
             found["slope"][f"{name}, {insertion}"] = [
                 slope(looking, secret, known, 8, case.index) for secret in case.secrets
             ]
-        descend = partial(optimize, case.stego, looking, bench.recipe.ratio, Descent())
+        descend = partial(optimize, case.stego, looking, bench.recipe.share, Descent())
         found[f"mask, {name}"] = _blind(bench, case, descend)
         found[f"ORACLE of positions, {name}"] = _oracle(bench, case, descend)
     for name in ("variation", "learned"):
         looking = search_of(case.stego, objectives_of(bench)[name])
-        seek = partial(climb, case.stego, looking, bench.recipe.ratio, Budget(zeros=True))
+        seek = partial(climb, case.stego, looking, bench.recipe.share, Budget(zeros=True))
         found[f"climb, zeros, {name}"] = _blind(bench, case, seek, restarts=1)
     detected = _largest(case, [*scores_of(bench, case).values()][-1], bench)
     looking = search_of(case.stego, objectives_of(bench)["patches"])
     found["detected positions, patches"] = _blind(
         bench,
         case,
-        partial(optimize, case.stego, looking, bench.recipe.ratio, Descent(), given=detected),
+        partial(optimize, case.stego, looking, bench.recipe.share, Descent(), given=detected),
     )
     found["insider's start, patches"] = _from_own(bench, case)
     return found
@@ -416,7 +433,7 @@ def _from_own(bench: Bench, case: Case) -> list[Record]:
         own = _in_carriers_order(case.secrets[place - 1])
         looking = search_of(case.stego, likeness(prior_of(bench)), [own])
         ends = [
-            optimize(case.stego, looking, bench.recipe.ratio, Descent(), seed, start=own)
+            optimize(case.stego, looking, bench.recipe.share, Descent(), seed, start=own)
             for seed in range(RESTARTS)
         ]
         records.append(_judged(bench, case, place, ends))
@@ -444,10 +461,9 @@ def _largest(case: Case, scores: Scores, bench: Bench) -> Sets:
     sizes = [out * into for out, into in stego.architecture.shapes]
     tiles = scores.reshape(stego.grid.tiles, -1)
     sets: Sets = []
-    for part, shape in zip(
-        np.split(tiles, np.cumsum(sizes)[:-1], axis=1), stego.architecture.shapes, strict=True
-    ):
-        count = selected_count(bench.recipe.ratio, part.shape[1])
+    counts = keyed_counts(stego.architecture, bench.recipe.share)
+    parts = np.split(tiles, np.cumsum(sizes)[:-1], axis=1)
+    for part, shape, count in zip(parts, stego.architecture.shapes, counts, strict=True):
         chosen = np.zeros(part.shape, bool)
         np.put_along_axis(chosen, np.argsort(-part, axis=1)[:, :count], True, axis=1)
         sets.append(chosen.reshape(-1, *shape))
@@ -558,7 +574,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--secrets", type=int, default=2, choices=range(1, len(SECRETS) + 1))
     parser.add_argument("--known", type=int, default=10, help="carriers to learn from")
-    parser.add_argument("--method", choices=METHODS, default="before")
+    parser.add_argument("--method", choices=METHODS, default="locked")
     parser.add_argument("--steps", type=int, help="joint steps, the recipe's by default")
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     arguments = parser.parse_args()

@@ -511,13 +511,13 @@ def test_a_plan_says_what_will_be(pictures, keys):
 
 @pytest.mark.parametrize(
     ("secrets", "functions", "trained"),
-    [(0, 0, 1), (0, 2, 3), (1, 2, 3), (2, 2, 3), (2, 0, 3), (1, 3, 4)],
+    [(0, 0, 1), (0, 2, 3), (1, 2, 3), (2, 2, 3), (2, 0, 3), (1, 3, 5)],
 )
 def test_decoys_take_the_places_of_missing_secrets(pictures, keys, secrets, functions, trained):
     heard, recipe = [], dataclasses.replace(QUICK, functions=functions).with_steps(60)
     stego = hide(pictures[: 1 + secrets], keys[:secrets], recipe, on_progress=heard.append).stego
     assert {len(event.psnr) for event in heard if event.stage == "joint"} == {trained}
-    assert min(heard[-1].psnr) > 14  # decoys were learned too
+    assert min(heard[-1].psnr) > 13  # decoys were learned too
     assert [ss.unlock(stego, key, force=True).found for key in keys] == [True] * secrets + [
         False
     ] * (2 - secrets)
@@ -539,11 +539,11 @@ def test_decoys_from_ones_own_pictures(pictures, keys, monkeypatch):
         dataclasses.replace(QUICK, functions=3).with_steps(1, cover=1),
         decoys=own,
     )
-    first, second = (picture for _, picture in seen[0]["decoys"])
+    first, second, third = (picture for _, picture in seen[0]["decoys"])
     assert first.shape == second.shape == pictures[0].shape
     assert np.abs(first - second.astype(float)).mean() > 2
     middles = [resize(picture[:, 15:45], 24, 24) for picture in map(to_uint8, own)]
-    for decoy in (first, second):
+    for decoy in (first, second, third):
         assert any(np.array_equal(decoy, middle) for middle in middles)
 
 

@@ -127,7 +127,7 @@ def test_the_psnr_is_that_of_the_cover_and_of_secrets_over_all_tiles(monkeypatch
     assert len(set(hidden.psnr)) == len(hidden.psnr) == 3
     cover, render = picture(0, 16, 24), ss.render_uint8(hidden.stego, (16, 24))
     assert hidden.psnr[0] == pytest.approx(ss.measure(cover, render).psnr, abs=0.2)  # unblended
-    monkeypatch.setattr("sirensong.training.device._FEATURES_AT_ONCE", {"cpu": 16 * 4 * 4})
+    monkeypatch.setattr("sirensong.training.device._FEATURES_AT_ONCE", {"cpu": 16 * 5 * 4})
     apart = published(recipe, secrets=2, on_progress=heard.append)
     assert apart.psnr == pytest.approx(hidden.psnr)
     assert {event.tiles_at_once for event in heard} == {6, 4, 2}

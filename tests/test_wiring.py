@@ -368,14 +368,15 @@ TUNED = {
     "tile": 32,
     "features": 1.5,
     "hidden_features": None,
-    "hidden_layers": 5,
+    "hidden_layers": 6,
     "omega": None,
     "selection": "keyed",
-    "ratio": 0.05,
+    "ratio": None,
+    "lock": {"weight": 0.4, "hold": 0.3, "end": 0.008},
     "functions": 2,
     "decoys": "photographs",
     "stego_weight": None,
-    "emphasis": 1.2,
+    "emphasis": 1.0,
 }
 
 

@@ -91,8 +91,8 @@ def hide(
             each with a key of its own.
         recipe: FAST, PAPER, their names, or a recipe made from them with `dataclasses.replace`.
         options: how the training is run: time budget, checkpoint, progress and so on.
-        decoys: pictures of which some are trained for where there are fewer secrets than the
-            recipe's functions; by default they are made.
+        decoys: pictures, or a `Pool`, of which some are trained for where there are fewer secrets
+            than the recipe's functions; by default they are made.
 
     Returns:
         The stego function, with its mask if the recipe selects by magnitude.

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sirensong.keys import stream
-from sirensong.keys.stream import Draw, choose_positions, derive, keystream, xavier_deviation
+from sirensong.keys.stream import (
+    Draw,
+    choose_positions,
+    derive,
+    keystream,
+    permutation,
+    xavier_deviation,
+)
 
 SECRETS = st.binary(min_size=32, max_size=32)
 UINT64 = np.iinfo(np.uint64).max
@@ -165,3 +172,20 @@ class TestGolden:
             )
             assert values[:4].astype(">f4").tobytes().hex() == layer["first"]
             assert hashlib.sha256(values.astype("<f4").tobytes()).hexdigest() == layer["sha256"]
+
+
+class TestPermutation:
+    def test_it_is_the_things_sorted_by_their_integers(self):
+        secret, nonce = bytes(range(32)), bytes(range(32, 64))
+        integers = keystream(secret, nonce, "tiles", 6).tolist()
+        order = permutation(secret, nonce, "tiles", 6).tolist()
+        assert order == sorted(range(6), key=lambda thing: integers[thing]) == [5, 0, 3, 1, 4, 2]
+
+    def test_every_order_is_as_likely_as_any_other(self):
+        orders = [
+            tuple(permutation(bytes(32), bytes(32), f"{index}", 3).tolist())
+            for index in range(6000)
+        ]
+        counts = [orders.count(order) for order in set(orders)]
+        assert len(counts) == 6
+        assert all(850 < count < 1150 for count in counts)

@@ -50,16 +50,16 @@ def test_a_plan_has_the_length_of_the_carrier():
 
 
 def test_memory_is_the_program_pictures_weights_and_what_a_step_works_on(monkeypatch):
-    """Three functions of eight tiles at once, on half of a tile's 64 pixels."""
+    """Four functions (a wrong key's too) of eight tiles at once, on half of a tile's pixels."""
     monkeypatch.setattr(plans, "_DECODED", 0)
-    buffers = 4 * 8 * 3 * (3 * 3 * 16 * 32 + 12 * WEIGHTS)
+    buffers = 4 * 8 * 4 * (3 * 3 * 16 * 32 + 12 * WEIGHTS)
     pictures = 2 * 3 * 16 * 32 + 300  # the cover and a decoy of its size, and the secret
     assert planned().memory_bytes == 300 * 10**6 + pictures + 4 * 8 * WEIGHTS + buffers
 
 
 def test_the_largest_picture_counts_a_secret_too(monkeypatch):
     monkeypatch.setattr(plans, "_DECODED", 0)
-    buffers = 4 * 8 * 3 * (3 * 3 * 16 * 256 + 12 * WEIGHTS)  # of 4096 pixels in eight tiles
+    buffers = 4 * 8 * 4 * (3 * 3 * 16 * 256 + 12 * WEIGHTS)  # of 4096 pixels in eight tiles
     pictures = 2 * 3 * 16 * 32 + 3 * 64 * 64
     assert planned(secret=(64, 64)).memory_bytes == (
         300 * 10**6 + pictures + 4 * 8 * WEIGHTS + buffers

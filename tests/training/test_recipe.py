@@ -23,7 +23,7 @@ def test_the_papers_recipe_is_that_of_section_4_1():
     assert PAPER.optimizer == "adam"
     assert PAPER.rate == PAPER.adam_rate == PAPER.last_rate == 1e-3
     assert PAPER.adam_betas == (0.9, 0.999)
-    assert (PAPER.selection, PAPER.ratio, PAPER.stego_weight) == ("magnitude", 0.05, None)
+    assert (PAPER.selection, PAPER.share, PAPER.stego_weight) == ("magnitude", 0.05, None)
     assert [PAPER.joint.rate_at(progress) for progress in (0, 0.5, 0.999, 1)] == [1, 1, 1, 1]
     assert PAPER.grid(1000, 3000) == Grid()
     assert PAPER.architecture(128, 128) == Architecture(128, 8, 30.0)
@@ -32,13 +32,13 @@ def test_the_papers_recipe_is_that_of_section_4_1():
 def test_the_network_grows_with_a_tile_of_the_cover():
     whole = replace(FAST, tile=None)
     assert FAST.grid(128, 64) == Grid(4, 2)
-    assert FAST.architecture(128, 128) == FAST.architecture(32, 32) == Architecture(48, 5, 20.0)
-    assert whole.architecture(128, 128) == Architecture(192, 5, 60.0)
+    assert FAST.architecture(128, 128) == FAST.architecture(32, 32) == Architecture(48, 6, 20.0)
+    assert whole.architecture(128, 128) == Architecture(192, 6, 60.0)
     assert whole.architecture(512, 128) == whole.architecture(256, 256)
-    assert whole.architecture(256, 256) == Architecture(384, 5, 60.0)
+    assert whole.architecture(256, 256) == Architecture(384, 6, 60.0)
     assert whole.architecture(1, 1).hidden_features == 16
     assert replace(whole, omega=33.0).architecture(128, 128).omega == 33
-    assert replace(FAST, hidden_features=20).architecture(128, 128) == Architecture(20, 5, 20.0)
+    assert replace(FAST, hidden_features=20).architecture(128, 128) == Architecture(20, 6, 20.0)
 
 
 def test_the_rate_holds_and_then_falls_to_zero():

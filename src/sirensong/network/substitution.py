@@ -91,7 +91,21 @@ def keyed_matrices(architecture: Architecture) -> range:
     """
     hidden = range(1, len(architecture.shapes) - 1)
     middle = range(max(KEYED_MATRICES.start, hidden.start), min(KEYED_MATRICES.stop, hidden.stop))
-    return middle or hidden or range(len(architecture.shapes))
+    return middle or hidden
+
+
+def keyed_counts(architecture: Architecture, ratio: float) -> list[int]:
+    """How many weights of each matrix a key replaces whose positions it chooses for itself.
+
+    Args:
+        architecture: of each function.
+        ratio: S, the share of each of the middle matrices' weights.
+    """
+    chosen = keyed_matrices(architecture)
+    return [
+        selected_count(ratio, out * into) if place in chosen else 0
+        for place, (out, into) in enumerate(architecture.shapes)
+    ]
 
 
 def check_selects(architecture: Architecture, ratio: float) -> None:
@@ -121,33 +135,25 @@ def keyed_positions(
         ratio: S, the share of each of these matrices' weights to select.
         tile: index of the tile.
     """
-    chosen = keyed_matrices(architecture)
-    return _drawn_positions(key.secret, nonce, architecture, ratio, tile, chosen)
+    counts = keyed_counts(architecture, ratio)
+    return _drawn_positions(key.secret, nonce, architecture, counts, tile)
 
 
 def random_positions(
     nonce: bytes, architecture: Architecture, ratio: float, tile: int = 0
 ) -> Positions:
     """Positions drawn from the carrier's nonce, one mask for every key (section 4.8)."""
-    every = range(len(architecture.shapes))
-    return _drawn_positions(nonce, nonce, architecture, ratio, tile, every)
+    counts = [selected_count(ratio, out * into) for out, into in architecture.shapes]
+    return _drawn_positions(nonce, nonce, architecture, counts, tile)
 
 
 def _drawn_positions(
-    secret: bytes,
-    nonce: bytes,
-    architecture: Architecture,
-    ratio: float,
-    tile: int,
-    chosen: range,
+    secret: bytes, nonce: bytes, architecture: Architecture, counts: list[int], tile: int
 ) -> Positions:
-    positions = []
-    for place, (matrix, (out, into)) in enumerate(_numbered(architecture, tile)):
-        total = out * into
-        count = selected_count(ratio, total) if place in chosen else 0
-        purpose = f"{matrix}/positions"
-        positions.append(choose_positions(secret, nonce, purpose, total=total, count=count))
-    return tuple(positions)
+    return tuple(
+        choose_positions(secret, nonce, f"{matrix}/positions", total=out * into, count=count)
+        for count, (matrix, (out, into)) in zip(counts, _numbered(architecture, tile), strict=True)
+    )
 
 
 def _numbered(architecture: Architecture, tile: int) -> Iterator[tuple[int, tuple[int, int]]]:

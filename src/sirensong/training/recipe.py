@@ -163,7 +163,8 @@ class Recipe:
             suits the selection, 0.3 if it is keyed, else 0.05.
         lock: how a function is trained to render the cover under wrong keys; None not to. It
             takes keyed selection, and is left out with others.
-        functions: secret functions to train at least; decoys take the places of missing secrets.
+        functions: secret functions to train at least, rounded up to 2, 4, 8, 16, 32 or 64; decoys
+            take the places of missing secrets. 0 trains the secrets alone.
         decoys: kind of decoys: "photographs", "cover", "leaves" or "noise".
         stego_weight: lambda_st of Eq. 9, in (0, 1); None for `emphasis` times that of a secret.
         emphasis: weight of the stego image against that of one secret; 1 gives 1 / (N+1) each.

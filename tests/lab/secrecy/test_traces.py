@@ -9,7 +9,9 @@ from sirensong.lab.secrecy.traces import (
     Insertion,
     Knowledge,
     PartlyRight,
+    Trace,
     find,
+    in_order,
     interval,
     maps_of,
     rank,
@@ -35,7 +37,8 @@ def test_what_a_key_replaces_is_what_its_stream_says(secret, key):
     stego = secret.stego
     for own in replacements(secret):
         positions = keyed_positions(key, stego.nonce, stego.architecture, 0.1, own.tile)
-        (values,) = key_weights(key, stego.nonce, stego.architecture, {own.tile: positions})
+        chosen = {own.tile: positions}
+        (values,) = key_weights(key, stego.nonce, stego.architecture, chosen, 2.0)
         for mine, theirs in zip((*own.positions, *own.values), (*positions, *values), strict=True):
             np.testing.assert_array_equal(mine, theirs)
     assert sorted(own.tile for own in replacements(secret)) == [0, 1]
@@ -132,3 +135,14 @@ def test_renders_differ_from_draw_to_draw_and_are_the_same_again(secret):
     again, _ = renders_of(secret, knowledge, (6, 9), draws=2)
     assert not np.array_equal(first, second)
     np.testing.assert_array_equal(first, again)
+
+
+def test_whoever_knows_the_order_takes_out_the_cover_in_that_order(secret):
+    """What shows the cover's tiles in a key's order and nothing else has no trace of a picture."""
+    size, rng = (secret.height, secret.width), np.random.default_rng(8)
+    other = rng.random((*size, 3), np.float32)
+    published = in_order(secret)
+    assert sorted(published.order) == list(range(secret.grid.tiles))
+    assert list(published.order) == [own.tile for own in replacements(secret)]
+    found = find([render(published, size)], other, [1 - other], published)
+    assert found.true == Trace(0.0, 0.0)

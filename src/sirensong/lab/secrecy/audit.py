@@ -14,6 +14,7 @@ from sirensong.lab.secrecy.traces import (
     Insertion,
     Knowledge,
     find,
+    in_order,
     renders_of,
     with_key,
 )
@@ -90,7 +91,8 @@ def trace_lines(secret: SecretFunction, controls: Sequence[Pixels]) -> list[Line
     lines = []
     for name, knowledge in KNOWN.items():
         renders = renders_of(secret, knowledge, size)
-        finding = find(renders, picture, controls, secret.stego)
+        published = in_order(secret) if knowledge.shuffle else secret.stego
+        finding = find(renders, picture, controls, published)
         mean: Pixels = np.mean(renders, axis=0, dtype=np.float32)
         lines.append(line_of(f"With {name}", finding, mean))
     return lines
@@ -165,12 +167,11 @@ def mask_line(stego: StegoFunction, secret: SecretFunction, controls: Sequence[P
     """
     from sirensong.lab.secrecy.objectives import search_of, variation
     from sirensong.lab.secrecy.supermask import Descent, optimize
-    from sirensong.lab.secrecy.traces import replacements
 
-    order = [own.tile for own in replacements(secret)]
+    published = in_order(secret)
     looking = search_of(stego, variation)
     size = (secret.height, secret.width)
-    end = optimize(stego, looking, secret.rule.ratio, Descent(steps=100), order=order)
+    end = optimize(stego, looking, secret.rule.ratio, Descent(steps=100), order=published.order)
     picture = render(end, size)
-    finding = find([picture], render(secret, size), controls, stego)
+    finding = find([picture], render(secret, size), controls, published)
     return line_of("With no key: 100 steps of gradient descent on a mask", finding, picture)

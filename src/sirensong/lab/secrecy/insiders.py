@@ -28,7 +28,7 @@ from sirensong.reveal import SecretFunction
 
 _Flat = npt.NDArray[np.float64]
 
-EMPHASIS = 1.2
+EMPHASIS = 1.0
 """Weight of the cover's error against a secret's in training, which insiders know: the recipe's."""
 
 _TINY = 1e-30

@@ -33,7 +33,7 @@ from sirensong.lab.secrecy.traces import (
     with_key,
 )
 from sirensong.network.siren import Layer, Weights
-from sirensong.network.substitution import selected_count
+from sirensong.network.substitution import KEYED_GAIN, keyed_counts
 from sirensong.network.tiles import Grid
 from sirensong.reveal import SecretFunction
 
@@ -97,18 +97,18 @@ def climb(
     Args:
         stego: the carrier.
         search: in that carrier.
-        ratio: S, the share of each matrix that keys replace.
+        ratio: S, the share of each middle matrix that keys replace.
         budget: how long.
         seed: of all that is drawn.
         order: which tile of the carrier to show in each place, for who knows how a key shuffles
             them; as they lie by default.
     """
-    rng = np.random.default_rng(seed)
+    rng, counts = np.random.default_rng(seed), keyed_counts(stego.architecture, ratio)
     weights = stego.tiles(range(stego.grid.tiles))
     sets: Sets = [np.zeros(layer.weight.shape, bool) for layer in weights]
     gains = []
     for tile in range(stego.grid.tiles):
-        own = _Tile(search, tile, ratio, budget, rng)
+        own = _Tile(search, tile, counts, budget, rng)
         best, gain = own.anneal()
         gains.append(gain)
         for layer, chosen, found, new in zip(weights, sets, best, own.values, strict=True):
@@ -123,18 +123,16 @@ class _Tile:
     """The search in one tile."""
 
     def __init__(
-        self, search: Search, tile: int, ratio: float, budget: Budget, rng: np.random.Generator
+        self, search: Search, tile: int, counts: list[int], budget: Budget, rng: np.random.Generator
     ) -> None:
         self._search, self._tile, self._budget, self._rng = search, tile, budget, rng
         self._layers = [(weight[tile], bias[tile]) for weight, bias in search.layers]
         self._shapes = [tuple(weight.shape) for weight, _ in self._layers]
-        self._counts = [selected_count(ratio, out * into) for out, into in self._shapes]
-        self.values = [
-            np.zeros((out, into), np.float32)
-            if budget.zeros
-            else rng.normal(0, xavier_deviation(into, out), (out, into)).astype(np.float32)
-            for out, into in self._shapes
-        ]
+        self._counts = counts
+        self.values = []
+        for out, into in self._shapes:
+            deviation = 0.0 if budget.zeros else KEYED_GAIN * xavier_deviation(into, out)
+            self.values.append(rng.normal(0, deviation, (out, into)).astype(np.float32))
 
     def anneal(self) -> tuple[Sets, float]:
         """Find a set, and how far its score is above random ones'."""
@@ -161,7 +159,7 @@ class _Tile:
         sets = []
         for shape, selected in zip(self._shapes, self._counts, strict=True):
             drawn = self._rng.random((count, shape[0] * shape[1]))
-            least = np.partition(drawn, selected - 1, axis=1)[:, selected - 1 : selected]
+            least = np.sort(drawn, axis=1)[:, :selected].max(1, initial=-1.0, keepdims=True)
             sets.append((drawn <= least).reshape(count, *shape))
         return sets
 

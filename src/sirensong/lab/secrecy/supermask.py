@@ -21,7 +21,7 @@ from sirensong.lab.secrecy.objectives import Layers, Search, layers_of
 from sirensong.lab.secrecy.search import Climbed, Sets
 from sirensong.lab.secrecy.traces import replacements
 from sirensong.network.siren import Layer, Weights
-from sirensong.network.substitution import selected_count
+from sirensong.network.substitution import KEYED_GAIN, keyed_counts
 from sirensong.reveal import SecretFunction
 
 
@@ -54,7 +54,7 @@ def optimize(
     Args:
         stego: the carrier.
         search: in that carrier.
-        ratio: S, the share of each matrix that keys replace.
+        ratio: S, the share of each middle matrix that keys replace.
         descent: how long.
         seed: of the first scores and values.
         start: SIRENs of all tiles to replace weights in, the carrier's by default. An insider
@@ -70,11 +70,12 @@ def optimize(
         (torch.randn(weight.shape, generator=generator) * 0.01).requires_grad_()
         for weight, _ in base
     ]
+    counts = keyed_counts(stego.architecture, ratio)
     optimizer = torch.optim.Adam([*values, *scores], descent.rate)
     tiles = range(stego.grid.tiles)
     best, highest, first = base, torch.full((len(tiles),), -torch.inf), torch.zeros(len(tiles))
     for step in range(descent.steps + 1):
-        masks = _masks(scores, ratio) if given is None else _fixed(given)
+        masks = _masks(scores, counts) if given is None else _fixed(given)
         layers = [
             (torch.lerp(weight, value, mask), bias)
             for (weight, bias), value, mask in zip(base, values, masks, strict=True)
@@ -86,22 +87,22 @@ def optimize(
         optimizer.zero_grad()
         torch.autograd.backward(-found.sum())
         optimizer.step()
-    sets = _fixed_sets(_masks(scores, ratio)) if given is None else given
+    sets = _fixed_sets(_masks(scores, counts)) if given is None else given
     weights = tuple(Layer(weight.numpy(), bias.numpy()) for weight, bias in best)
     return Climbed(stego.grid, weights, sets, order or tiles, float((highest - first).mean()))
 
 
 def _values(weight: Tensor, generator: torch.Generator) -> Tensor:
     out, into = weight.shape[1:]
-    return torch.randn(weight.shape, generator=generator) * xavier_deviation(into, out)
+    return torch.randn(weight.shape, generator=generator) * KEYED_GAIN * xavier_deviation(into, out)
 
 
-def _masks(scores: Sequence[Tensor], ratio: float) -> list[Tensor]:
+def _masks(scores: Sequence[Tensor], counts: Sequence[int]) -> list[Tensor]:
     """1 for the largest scores of each matrix; the gradient is that of the scores."""
     masks = []
-    for own in scores:
+    for own, count in zip(scores, counts, strict=True):
         flat = own.flatten(1)
-        chosen = flat.topk(selected_count(ratio, flat.shape[1]), dim=1).indices
+        chosen = flat.topk(count, dim=1).indices
         hard = torch.zeros_like(flat).scatter(1, chosen, 1.0).view_as(own)
         masks.append(hard + own - own.detach())
     return masks
@@ -135,7 +136,7 @@ def influence(
     Args:
         stego: the carrier.
         search: in that carrier.
-        ratio: S, the share of each matrix that keys replace.
+        ratio: S, the share of each middle matrix that keys replace.
         draws: random sets in each tile.
         seed: of the sets.
 
@@ -144,10 +145,10 @@ def influence(
     """
     generator = torch.Generator().manual_seed(seed)
     totals = [torch.zeros_like(weight) for weight, _ in search.layers]
-    tiles = range(stego.grid.tiles)
+    tiles, counts = range(stego.grid.tiles), keyed_counts(stego.architecture, ratio)
     for _ in range(draws):
         drawn = [torch.rand(weight.shape, generator=generator) for weight, _ in search.layers]
-        members = [mask.detach().requires_grad_() for mask in _masks(drawn, ratio)]
+        members = [mask.detach().requires_grad_() for mask in _masks(drawn, counts)]
         layers = [
             (weight * (1 - mask), bias)
             for (weight, bias), mask in zip(search.layers, members, strict=True)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sirensong.carrier.stego import StegoFunction
 from sirensong.keys.secret import SecretKey
 from sirensong.network.rendering import Function, Size, render
 from sirensong.network.siren import Layer, Weights
@@ -162,6 +163,37 @@ class PartlyRight:
         return Replaced(right.tile, tuple(positions), tuple(values))
 
 
+@dataclass(frozen=True)
+class InOrder:
+    """A carrier with its tiles in the order of a key: the cover, for whoever knows the order.
+
+    Args:
+        stego: the carrier.
+        order: the carrier's tile for each tile of the picture.
+    """
+
+    stego: StegoFunction
+    order: Sequence[int]
+
+    @property
+    def grid(self) -> Grid:
+        """Where the tiles are."""
+        return self.stego.grid
+
+    def tiles(self, indices: Sequence[int]) -> Weights:
+        """The SIRENs of some tiles, layer by layer."""
+        return self.stego.tiles([self.order[index] for index in indices])
+
+
+def in_order(secret: SecretFunction) -> InOrder:
+    """Put a carrier's tiles into the order that a key gives them.
+
+    Args:
+        secret: what the key makes of the carrier.
+    """
+    return InOrder(secret.stego, [own.tile for own in replacements(secret)])
+
+
 def _by_tile(replaced: Iterable[Replaced]) -> dict[int, Replaced]:
     return {own.tile: own for own in replaced}
 
@@ -290,7 +322,7 @@ def find(
         renders: an adversary's, of one size.
         picture: of that size.
         controls: pictures of that size that have nothing to do with the carrier, one at least.
-        published: the carrier, whose cover is taken out.
+        published: the carrier, whose cover is taken out; in a key's order where renders are.
     """
     seen = maps_of(renders)
     height, width = renders[0].shape[:2]
