@@ -16,6 +16,7 @@ from sirensong.keys.stream import Draw, choose_positions, normal_values, xavier_
 from sirensong.network.siren import Architecture, Layer
 from sirensong.network.substitution import (
     key_weights,
+    keyed_matrices,
     keyed_positions,
     magnitude_positions,
     random_positions,
@@ -152,29 +153,41 @@ class TestMagnitude:
             magnitude_positions(alone(weights), ratio)
 
 
+@pytest.mark.parametrize(
+    ("layers", "chosen"),
+    [(2, [1]), (3, [2]), (4, [2, 3]), (5, [2, 3]), (8, [2, 3]), (64, [2, 3])],
+)
+def test_keys_change_the_second_and_third_hidden_matrix_if_there_are_such(layers, chosen):
+    assert list(keyed_matrices(Architecture(8, layers))) == chosen
+
+
 class TestDrawn:
     @given(architecture=SMALL, units=UNITS)
     def test_their_number_order_and_range(self, key, nonce, architecture, units):
         ratio = units / 10_000
-        for positions in (
-            keyed_positions(key, nonce, architecture, ratio),
-            random_positions(nonce, architecture, ratio),
+        every = range(architecture.hidden_layers + 1)
+        for positions, chosen in (
+            (keyed_positions(key, nonce, architecture, ratio), keyed_matrices(architecture)),
+            (random_positions(nonce, architecture, ratio), every),
         ):
-            assert len(positions) == architecture.hidden_layers + 1
-            for places, (out, into) in zip(positions, architecture.shapes, strict=True):
-                assert len(places) == selected_count(ratio, out * into)
+            assert len(positions) == len(every)
+            for layer, (places, (out, into)) in enumerate(
+                zip(positions, architecture.shapes, strict=True)
+            ):
+                assert len(places) == (selected_count(ratio, out * into) if layer in chosen else 0)
                 assert (np.diff(places) > 0).all()
                 assert len(places) == 0 or 0 <= places[0] <= places[-1] < out * into
 
-    def test_each_layer_has_its_own_stream(self, key, nonce, architecture):
+    def test_each_layer_has_its_own_stream(self, key, nonce):
+        architecture = Architecture(12, 5)
         positions = keyed_positions(key, nonce, architecture, 0.25)
         for layer, (out, into) in enumerate(architecture.shapes):
-            count = selected_count(0.25, out * into)
+            count = selected_count(0.25, out * into) if layer in (2, 3) else 0
             expected = choose_positions(
                 key.secret, nonce, f"{layer}/positions", total=out * into, count=count
             )
             np.testing.assert_array_equal(positions[layer], expected)
-        assert positions[1].tolist() != positions[2].tolist()  # of one shape
+        assert positions[2].tolist() != positions[3].tolist()  # of one shape
 
     def test_keyed_ones_differ_between_keys_and_carriers(self, key, other_key, nonce, architecture):
         draws = [

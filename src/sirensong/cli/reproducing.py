@@ -16,8 +16,8 @@ from sirensong.errors import FileError, SettingError
 from sirensong.files import file_errors
 from sirensong.lab.reproduce import ablations, attacks, random_keys, siastegnet, sizes, visual
 from sirensong.lab.reproduce.report import markdown_table, write_report
-from sirensong.lab.reproduce.study import Experiment, Shown, Study, Table, run_items
-from sirensong.training.recipe import FAST, OPEN, find_recipe
+from sirensong.lab.reproduce.study import RECIPES, Experiment, Shown, Study, Table, run_items
+from sirensong.training.recipe import find_recipe
 
 _QUICK = 2  # sets of pictures
 _MODULES = (visual, sizes, ablations, attacks, siastegnet, random_keys)
@@ -101,7 +101,7 @@ def _experiments(name: str) -> list[Experiment]:
 
 def _study(output: Path, data: Path | None, images: int, recipe: str) -> Study:
     """Settings as the user gave them, and a folder for results."""
-    chosen = OPEN if recipe == FAST.name else find_recipe(recipe)
+    chosen = RECIPES.get(recipe) or find_recipe(recipe)
     study = Study(data, images, chosen, output)
     if images < 1:
         raise SettingError(f"images must be at least 1, got {images}")

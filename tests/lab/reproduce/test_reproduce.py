@@ -35,7 +35,7 @@ EXPERIMENTS = {
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
-    monkeypatch.setitem(recipes.RECIPES, "fast", TINY)
+    monkeypatch.setitem(study.RECIPES, "fast", TINY)
     monkeypatch.setattr(random_keys, "_WRONG_KEYS", 5)
     monkeypatch.setattr(random_keys, "_GHOSTS", 3)
     monkeypatch.setattr(attacks, "_FINETUNING", (1, 2))
@@ -338,7 +338,13 @@ def test_figure_14_shows_ranks_by_statistic_and_the_hill(tmp_path):
     results = study.run_items(EXPERIMENTS["fig14"], setting)
     rows = results.records
     _, grid, distances, ghosts, ranks, climb, figure = EXPERIMENTS["fig14"].show(results)
-    assert [row[0] for row in ghosts.rows] == ["magnitude, known mask", "keyed"]
+    assert [row[0] for row in ghosts.rows] == [
+        "magnitude, known mask",
+        "keyed",
+        "keyed, wrong keys trained",
+        "keyed, known positions",
+        "keyed, wrong keys trained, known positions",
+    ]
     assert all(-1 <= float(cell) <= 1 for row in ghosts.rows for cell in row[1:])
     assert len(grid.rows[0].pictures) == len(grid.columns) == 6
     assert measure(*grid.rows[0].pictures[:2]).psnr == pytest.approx(rows[0]["right"], abs=0.1)

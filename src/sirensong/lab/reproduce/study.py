@@ -19,9 +19,12 @@ from sirensong.pictures import sheet
 from sirensong.pictures.image import RGB, Pixels, fill, from_uint8
 from sirensong.pictures.photographs import NAMES, photograph
 from sirensong.pictures.reading import read_picture
-from sirensong.training.recipe import Recipe
+from sirensong.training.recipe import OPEN, PAPER, Recipe
 from sirensong.version import __version__
 from sirensong.workers import spread
+
+RECIPES = {"fast": OPEN, "paper": PAPER}
+"""What the paper's claims are measured with: the recipes of these names, without wrong keys."""
 
 SIDE = 128
 """Side of the experiments' pictures in pixels, where the paper has no other."""
