@@ -514,7 +514,7 @@ def test_a_plan_says_what_will_be(pictures, keys):
     [(0, 0, 1), (0, 2, 3), (1, 2, 3), (2, 2, 3), (2, 0, 3), (1, 3, 5)],
 )
 def test_decoys_take_the_places_of_missing_secrets(pictures, keys, secrets, functions, trained):
-    heard, recipe = [], dataclasses.replace(QUICK, functions=functions).with_steps(60)
+    heard, recipe = [], dataclasses.replace(QUICK, functions=functions).with_steps(90)
     stego = hide(pictures[: 1 + secrets], keys[:secrets], recipe, on_progress=heard.append).stego
     assert {len(event.psnr) for event in heard if event.stage == "joint"} == {trained}
     assert min(heard[-1].psnr) > 13  # decoys were learned too
