@@ -16,7 +16,7 @@ import sirensong as ss
 from sirensong.network.siren import Layer, initial_weights
 from sirensong.training.loading import loading
 from sirensong.training.optimizer import Optimizers
-from sirensong.training.problem import Parameters, Problem, Tile, targets_of
+from sirensong.training.problem import Parameters, Problem, Tile, target_of
 from sirensong.training.recipe import FAST
 from sirensong.training.step import TrainingPass
 
@@ -94,7 +94,7 @@ def _numpy_products(features: int) -> float:
 def _step(architecture: ss.Architecture, tiles: int, points: int) -> tuple[float, float]:
     """Operations in the products of a joint step of three pictures, and its seconds."""
     functions, features = 3 * tiles, architecture.hidden_features
-    targets = targets_of(0, [np.zeros((32, 32, 3), np.uint8)] * 3, ss.Grid(), CPU)
+    targets = [target_of(0, np.zeros((32, 32, 3), np.uint8), ss.Grid(), CPU)] * 3
     problem = Problem(architecture, [Tile(targets)] * tiles, [1 / 3] * 3)
     weights = initial_weights(architecture, [np.random.default_rng(0)] * tiles)
     shared = Parameters.from_weights(weights, CPU)

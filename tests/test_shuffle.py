@@ -7,6 +7,7 @@ import pytest
 
 import sirensong as ss
 from sirensong.carrier.slots import Slot
+from sirensong.lab.steganalysis import guessing
 from sirensong.network.siren import initial_weights
 from sirensong.network.substitution import Selection, secret_places
 from sirensong.reveal import SecretFunction, unlock
@@ -57,3 +58,15 @@ def test_a_picture_of_another_shape_comes_back_from_a_grid_that_is_not_square():
     stego = ss.hide(cover, {key: secret}, recipe=recipe, options=ss.Options(seed=1)).stego
     assert stego.grid == GRID
     assert ss.measure(secret, ss.reveal(stego, key)).psnr > 25
+
+
+def test_a_partly_right_key_is_mixed_with_a_wrong_one_in_the_same_tile_of_the_carrier(stego):
+    right = SecretFunction(
+        stego, ss.SecretKey(bytes(range(32))), Slot(Selection.KEYED, 0.3, 20, 30, b"")
+    )
+    wrong = unlock(stego, ss.SecretKey(bytes(32)), force=True)
+    for share in (0.0, 0.5):
+        mixed = guessing._Mixed(right, wrong, share, "weights", 1).tiles([1])
+        published = stego.tiles([int(right.places[1])])
+        assert np.array_equal(mixed[0].weight, published[0].weight)
+        assert (mixed[2].weight != published[2].weight).mean() < 0.52

@@ -17,7 +17,6 @@ from sirensong.network.mask import Mask
 from sirensong.network.rendering import Size, preview, render
 from sirensong.network.siren import Weights
 from sirensong.network.substitution import (
-    KEYED_RATIO,
     Positions,
     Selection,
     key_weights,
@@ -74,7 +73,7 @@ class SecretFunction:
 
     def tiles(self, indices: Sequence[int]) -> Weights:
         """Make the secret function's weights in some tiles of the secret picture (Eq. 11)."""
-        stego, places = self.stego, [int(self._places[index]) for index in indices]
+        stego, places = self.stego, [int(self.places[index]) for index in indices]
         positions = {place: self._positions(place) for place in places}
         gain = self.rule.selection.gain
         values = key_weights(self.key, stego.nonce, stego.architecture, positions, gain)
@@ -83,7 +82,7 @@ class SecretFunction:
         return weights
 
     @cached_property
-    def _places(self) -> npt.NDArray[np.int64]:
+    def places(self) -> npt.NDArray[np.int64]:
         """The carrier's tile for each of the picture's; a key with no picture here moves none."""
         if not self.found:
             return np.arange(self.grid.tiles)
@@ -193,7 +192,7 @@ def unlock(
 
 def _usual_rule(stego: StegoFunction, mask: Mask | None) -> Slot:
     if mask is None:
-        return Slot(Selection.KEYED, KEYED_RATIO, stego.height, stego.width, b"")
+        return Slot(Selection.KEYED, Selection.KEYED.ratio, stego.height, stego.width, b"")
     return Slot(Selection.MAGNITUDE, mask.ratio, stego.height, stego.width, b"")
 
 

@@ -6,7 +6,7 @@ import torch
 
 from sirensong.network.tiles import Grid
 from sirensong.training.batches import Batches, Sampler, _patches
-from sirensong.training.problem import targets_of
+from sirensong.training.problem import target_of
 
 CPU = torch.device("cpu")
 
@@ -15,7 +15,7 @@ def numbered(height, width):
     """A picture whose red and green name the pixel."""
     row, column = np.mgrid[:height, :width]
     picture = np.stack([row, column, 0 * row], -1).astype(np.uint8)
-    return targets_of(0, [picture], Grid(), CPU)[0]
+    return target_of(0, picture, Grid(), CPU)
 
 
 def sampler(seed):

@@ -12,7 +12,7 @@ from sirensong.network.tiles import Grid
 from sirensong.training import problem as problems
 from sirensong.training.optimizer import Adam, Muon, Optimizers, orthogonalise
 from sirensong.training.perturb import perturb
-from sirensong.training.problem import Parameters, Problem, Tile, cover_problem, targets_of
+from sirensong.training.problem import Parameters, Problem, Tile, cover_problem, target_of
 from sirensong.training.step import TrainingPass
 
 ARCHITECTURE = ss.Architecture(hidden_features=6, hidden_layers=3, omega=10.0)
@@ -64,7 +64,7 @@ def test_copies_share_no_memory():
 def test_a_tiles_targets_are_its_parts_of_the_pictures_from_minus_one_to_one():
     cover, other = picture(1, 8, 16), np.full((4, 4, 3), 255, np.uint8)
     grid = Grid(1, 2)
-    one, white = targets_of(1, [cover, other], grid, CPU)
+    one, white = (target_of(1, each, grid, CPU) for each in (cover, other))
     patch = grid.patch(1, (8, 16))
     assert one.size == patch.size
     expected = cover[patch.rows, patch.columns].reshape(-1, 3) / 127.5 - 1
@@ -80,13 +80,13 @@ def test_a_cover_problem_has_one_function_for_each_of_its_tiles():
     assert problem.loss_weights.tolist() == [1.0] * 3
     assert problem.architecture is ARCHITECTURE
     for tile, target in zip(range(1, 4), problem.targets, strict=True):
-        (expected,) = targets_of(tile, [picture(1, 16, 16)], grid, CPU)
+        expected = target_of(tile, picture(1, 16, 16), grid, CPU)
         assert torch.equal(target.colours, expected.colours)
     assert torch.equal(problem.trained(), torch.ones(2, 3, 6, 6))
 
 
 def test_what_a_mask_freezes_is_not_trained_in_its_tile_alone():
-    targets = targets_of(0, [picture(1)], Grid(), CPU)
+    targets = [target_of(0, picture(1), Grid(), CPU)]
     none = np.zeros(0, np.int64)
     mask = (none, np.array([0, 7]), np.array([35]), none)
     problem = Problem(ARCHITECTURE, [Tile(targets), Tile(targets, (), mask)], [1.0])
@@ -99,7 +99,7 @@ def test_errors_are_over_the_pixels_of_all_tiles_and_of_8_bit_renders(monkeypatc
     monkeypatch.setattr(problems, "_CHUNK", 7)
     grid, shared = Grid(1, 2), parameters(2)
     pictures = [picture(1, 8, 19), picture(2, 5, 12)]
-    tiles = [Tile(targets_of(tile, pictures, grid, CPU)) for tile in range(2)]
+    tiles = [Tile([target_of(tile, each, grid, CPU) for each in pictures]) for tile in range(2)]
     problem = Problem(ARCHITECTURE, tiles, [0.5, 0.5])
     weights = shared.to_weights()
     for function, error in enumerate(problem.errors(shared)):

@@ -6,7 +6,7 @@ import torch
 
 from sirensong.network.tiles import Grid
 from sirensong.training.batches import Batches, Sampler, _morton, _patches
-from sirensong.training.problem import targets_of
+from sirensong.training.problem import target_of
 
 CPU = torch.device("cpu")
 
@@ -15,7 +15,7 @@ def numbered(height, width, add=0):
     """A picture whose red numbers its pixels."""
     picture = np.zeros((height, width, 3), np.uint8)
     picture[:, :, 0] = np.arange(height * width).reshape(height, width) + add
-    return targets_of(0, [picture], Grid(), CPU)[0]
+    return target_of(0, picture, Grid(), CPU)
 
 
 def test_the_curve_takes_the_bits_of_column_and_row_in_turn():

@@ -17,7 +17,7 @@ from sirensong.network.substitution import (
 )
 from sirensong.network.tiles import Grid
 from sirensong.pictures.image import to_uint8
-from sirensong.training.problem import Parameters, Problem, Tile, targets_of
+from sirensong.training.problem import Parameters, Problem, Tile, target_of
 from sirensong.training.step import TrainingPass
 from sirensong.training.train import decibels
 
@@ -35,7 +35,7 @@ def weights():
 def targets(count, seed=9):
     rng = np.random.default_rng(seed)
     pictures = [rng.integers(0, 256, (6, 8, 3), np.uint8) for _ in range(count)]
-    return targets_of(0, pictures, Grid(), CPU)
+    return [target_of(0, picture, Grid(), CPU) for picture in pictures]
 
 
 def keyed_substitutions():

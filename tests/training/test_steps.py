@@ -21,7 +21,7 @@ from sirensong.network.substitution import (
     random_positions,
 )
 from sirensong.training.job import prepare
-from sirensong.training.problem import Parameters, targets_of
+from sirensong.training.problem import Parameters, target_of
 from sirensong.training.step import TrainingPass
 from sirensong.training.steps import (
     continue_training,
@@ -185,7 +185,7 @@ def test_errors_are_those_of_whole_renders_of_the_cover_and_of_each_secret():
     functions, errors = jointly(job, range(4))
     squares = []
     for tile in range(4):
-        (target,) = targets_of(tile, [job.cover], job.grid, CPU)
+        target = target_of(tile, job.cover, job.grid, CPU)
         layers = [(layer.weight[tile], layer.bias[tile]) for layer in functions]
         render = np.clip(evaluate(layers, target.coords.numpy()), -1, 1)
         levels = np.rint((render + 1) * 127.5) / 127.5 - 1
@@ -371,3 +371,19 @@ def test_training_goes_on_from_what_is_published_a_group_of_tiles_after_another(
     ]
     moved = [part for _, part in continue_training(stego, picture(0), MOVING, None)]
     assert (moved[0][1].weight != whole[1].weight[:3]).mean() > 0.9
+
+
+@pytest.mark.parametrize(("selection", "functions"), [("keyed", 4), ("magnitude", 3)])
+def test_a_plan_trains_as_many_functions_as_the_run_will(selection, functions, monkeypatch):
+    seen = set()
+
+    class Counted(TrainingPass):
+        def run(self, *arguments):
+            seen.add(self.functions)
+            return super().run(*arguments)
+
+    monkeypatch.setattr("sirensong.training.train.TrainingPass", Counted)
+    recipe = dataclasses.replace(STILL, tile=16, selection=selection).with_steps(2, cover=1)
+    job = prepare(picture(0), [(key(1), picture(1))], recipe, ss.Options())
+    estimate_seconds(job)
+    assert seen == {1, functions}

@@ -12,7 +12,7 @@ from functions import alone, initial
 from sirensong.errors import TrainingDivergedError
 from sirensong.network.siren import evaluate, initial_weights
 from sirensong.network.substitution import magnitude_positions
-from sirensong.training.problem import Parameters, Problem, Tile, targets_of
+from sirensong.training.problem import Parameters, Problem, Tile, target_of
 from sirensong.training.train import Schedule, State, train
 
 ARCHITECTURE = ss.Architecture(hidden_features=16, hidden_layers=2, omega=10)
@@ -32,7 +32,10 @@ def parameters(tiles=1, seed=1):
 
 def problem_of(*pictures, grid=ONE_TILE):
     """Each tile's functions of these pictures, without any key weights."""
-    tiles = [Tile(targets_of(tile, pictures, grid, CPU)) for tile in range(grid.tiles)]
+    tiles = [
+        Tile([target_of(tile, picture, grid, CPU) for picture in pictures])
+        for tile in range(grid.tiles)
+    ]
     return Problem(ARCHITECTURE, tiles, [1 / len(pictures)] * len(pictures))
 
 
@@ -148,7 +151,7 @@ def test_errors_are_those_of_each_function_averaged_over_tiles(clock):
     for index, error in enumerate(errors):
         own = []
         for tile in range(2):
-            target = targets_of(tile, [pictures[index]], grid, CPU)[0]
+            target = target_of(tile, pictures[index], grid, CPU)
             layers = [(layer.weight[tile], layer.bias[tile]) for layer in weights]
             render = evaluate(layers, target.coords.numpy())
             own.append(np.square(render - target.colours.numpy()).mean())
@@ -278,7 +281,7 @@ def test_one_function_that_diverges_ends_the_run(value, clock):
     values = tuple(np.zeros(len(places), np.float32) for places in mask)
     values[-1][:] = value
     pictures = [picture(1), picture(2)]
-    tile = Tile(targets_of(0, pictures, ss.Grid(), CPU), [(mask, values)], mask)
+    tile = Tile([target_of(0, each, ss.Grid(), CPU) for each in pictures], [(mask, values)], mask)
     problem = Problem(ARCHITECTURE, [tile], [0.5, 0.5])
     with pytest.raises(TrainingDivergedError, match="diverged") as caught:
         reports(problem, State.begin(shared, seed=1), clock, 1)

@@ -15,7 +15,7 @@ from sirensong.network.substitution import KEYED_GAIN, key_weights, keyed_matric
 from sirensong.network.tiles import Grid
 from sirensong.pictures.image import fill
 from sirensong.pictures.photographs import photograph
-from sirensong.training.problem import Parameters, Problem, Tile, targets_of
+from sirensong.training.problem import Parameters, Problem, Tile, target_of
 from sirensong.training.recipe import Lock
 
 ARCHITECTURE = Architecture(hidden_features=24, hidden_layers=5)
@@ -36,7 +36,7 @@ def problem(lock=LOCK, tiles=TILES):
             positions = keyed_positions(key, NONCE, ARCHITECTURE, S, tile)
             (values,) = key_weights(key, NONCE, ARCHITECTURE, {tile: positions}, KEYED_GAIN)
             substitutions.append((positions, values))
-        own.append(Tile(targets_of(0, pictures, Grid(), CPU), substitutions))
+        own.append(Tile([target_of(0, each, Grid(), CPU) for each in pictures], substitutions))
     return Problem(ARCHITECTURE, own, [0.5, 0.25, 0.25], lock)
 
 

@@ -17,6 +17,7 @@ from sirensong.files import refuse_existing, write_output
 from sirensong.keys.secret import SecretKey, read_key
 from sirensong.lab.secrecy.audit import Line, controls_for, mask_line, size_line, trace_lines
 from sirensong.lab.secrecy.page import Section, page_of
+from sirensong.lab.secrecy.traces import DRAWS
 from sirensong.lab.steganalysis.guessing import guess
 from sirensong.network.rendering import render
 from sirensong.reveal import SecretFunction, sample, unlock
@@ -26,9 +27,9 @@ _GUESSES = 100
 _NOTES = (
     "This page shows the secret pictures. Keep it as you keep your keys.",
     "Each adversary is given what stands in the first column, and the shuffle of the tiles. The "
-    "mean of 24 renders is compared with the secret, the cover taken out of both, and with parts "
-    "of unrelated photographs. One carrier says little: what holds here may be luck, and what is "
-    "not tried here is not tested. Whether a carrier has secrets at all is another question: "
+    f"mean of {DRAWS} renders is compared with the secret, the cover taken out of both, and with "
+    "parts of unrelated photographs. One carrier says little: what holds here may be luck, and what "
+    "is not tried here is not tested. Whether a carrier has secrets at all is another question: "
     "sirensong attack weights compares folders of carriers.",
 )
 

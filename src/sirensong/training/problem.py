@@ -92,17 +92,12 @@ class Target(NamedTuple):
     colours: Tensor
 
 
-def targets_of(
-    tile: int, pictures: Sequence[RGB], grid: Grid, device: torch.device
-) -> list[Target]:
-    """Cut a tile's part out of each picture."""
-    targets = []
-    for picture in pictures:
-        patch = grid.patch(tile, (picture.shape[0], picture.shape[1]))
-        colours = from_uint8(picture[patch.rows, patch.columns]).reshape(-1, 3) * 2 - 1
-        coords = torch.from_numpy(patch.coords).to(device)
-        targets.append(Target(patch.size, coords, torch.from_numpy(colours).to(device)))
-    return targets
+def target_of(tile: int, picture: RGB, grid: Grid, device: torch.device) -> Target:
+    """Cut a tile's part out of a picture."""
+    patch = grid.patch(tile, (picture.shape[0], picture.shape[1]))
+    colours = from_uint8(picture[patch.rows, patch.columns]).reshape(-1, 3) * 2 - 1
+    coords = torch.from_numpy(patch.coords).to(device)
+    return Target(patch.size, coords, torch.from_numpy(colours).to(device))
 
 
 @dataclass(frozen=True)
@@ -254,7 +249,7 @@ def cover_problem(
     architecture: Architecture, tiles: range, picture: RGB, grid: Grid, device: torch.device
 ) -> Problem:
     """Each tile's function with its part of one picture alone (Eq. 2)."""
-    own = [Tile(targets_of(tile, [picture], grid, device)) for tile in tiles]
+    own = [Tile([target_of(tile, picture, grid, device)]) for tile in tiles]
     return Problem(architecture, own, [1.0])
 
 

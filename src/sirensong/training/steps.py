@@ -27,7 +27,7 @@ from sirensong.pictures.image import RGB
 from sirensong.training.device import find_device, groups_of_tiles
 from sirensong.training.job import Job, Secret
 from sirensong.training.options import OnProgress, Progress
-from sirensong.training.problem import Parameters, Problem, Tile, cover_problem, targets_of
+from sirensong.training.problem import Parameters, Problem, Tile, cover_problem, target_of
 from sirensong.training.recipe import Phase, Recipe
 from sirensong.training.train import Schedule, State, train
 
@@ -131,7 +131,7 @@ def estimate_seconds(job: Job) -> float:
     tiles, recipe = job.groups[0], job.recipe
     cover = cover_problem(job.architecture, tiles, job.cover, job.grid, job.device)
     # Where positions lie makes no difference to the time, so all are taken to be keyed.
-    keyed = replace(job, recipe=replace(recipe, selection=Selection.KEYED))
+    keyed = replace(job, recipe=replace(recipe, selection=Selection.KEYED, lock=job.lock))
     start = _initial(job, tiles)
     selected = select_weights(keyed, tiles, start)
     joint = _joint_problem(keyed, tiles, selected, secret_weights(keyed, tiles, selected))
@@ -171,9 +171,8 @@ def _joint_problem(job: Job, tiles: range, selected: Selected, values: KeyWeight
         ]
         frozen = selected[0][index] if shared_mask else None
         targets = [
-            target
+            target_of(int(part[tile]), picture, job.grid, job.device)
             for picture, part in zip(job.pictures, parts, strict=True)
-            for target in targets_of(int(part[tile]), [picture], job.grid, job.device)
         ]
         own.append(Tile(targets, substitutions, frozen))
     loss_weights = job.recipe.loss_weights(len(job.pictures))

@@ -57,7 +57,7 @@ class WrongKeys:
         key = torch.randint(self._own.shape[2], (tiles,), generator=rng)
         chance, elsewhere = torch.rand(2, *shape, generator=rng).to(self._kept.device)
         values = torch.randn(shape, generator=rng).to(self._kept.device) * self._deviation
-        every, key = torch.arange(tiles), key.to(self._kept.device)
+        every, key = (own.to(self._kept.device) for own in (torch.arange(tiles), key))
         known, right = (share.to(chance.device)[:, None, None] for share in (known, known * right))
         replaced = torch.where(
             chance < known, self._own[:, every, key], (elsewhere < self._ratio).float()
@@ -84,4 +84,4 @@ class WrongKeys:
         total = hidden.shape[-1] ** 2
         factors = (outside / (total - self._sizes) * self._sizes / inside).sqrt()
         scales = 1 + self._own * (factors[..., None, None] - 1)
-        hidden.mul_(scales.prod(2).clamp_(0.8, 1.25))
+        hidden.mul_(scales.prod(2).clamp_(0.8, 1.25))  # what a step may do at most, in any state

@@ -68,8 +68,7 @@ class Replaced(NamedTuple):
 def replacements(secret: SecretFunction) -> list[Replaced]:
     """Tell what a key replaces in a carrier.
 
-    It is read off a carrier whose weights are zero and whose biases number its tiles, so it holds
-    for whatever a secret function does.
+    It is read off a carrier whose weights are zero, so it holds for any secret function.
 
     Args:
         secret: what the key makes of the carrier.
@@ -78,19 +77,11 @@ def replacements(secret: SecretFunction) -> list[Replaced]:
         For each tile of the secret picture: which tile of the carrier it is made of, and which
         weights there are replaced by what.
     """
-    numbered = tuple(
-        Layer(
-            np.zeros_like(layer.weight),
-            np.broadcast_to(
-                np.arange(len(layer.bias), dtype=np.float32)[:, None], layer.bias.shape
-            ).copy(),
-        )
-        for layer in secret.stego.weights
-    )
-    blank = replace(secret, stego=replace(secret.stego, weights=numbered))
+    zeros = tuple(Layer(np.zeros_like(weight), bias) for weight, bias in secret.stego.weights)
+    blank = replace(secret, stego=replace(secret.stego, weights=zeros))
     layers = blank.tiles(range(secret.grid.tiles))
     replaced = []
-    for index, tile in enumerate(layers[0].bias[:, 0]):
+    for index, tile in enumerate(secret.places):
         own = [layer.weight[index].ravel() for layer in layers]
         positions = tuple(np.flatnonzero(weights) for weights in own)
         values = tuple(weights[at] for weights, at in zip(own, positions, strict=True))
@@ -191,7 +182,7 @@ def in_order(secret: SecretFunction) -> InOrder:
     Args:
         secret: what the key makes of the carrier.
     """
-    return InOrder(secret.stego, [own.tile for own in replacements(secret)])
+    return InOrder(secret.stego, secret.places.tolist())
 
 
 def _by_tile(replaced: Iterable[Replaced]) -> dict[int, Replaced]:

@@ -170,7 +170,11 @@ def _standardise(values: Scores, base: Scores) -> Scores:
 
 @dataclass
 class _Mixed:
-    """A function whose key weights are partly those of one key and partly those of another."""
+    """A function whose key weights are partly those of one key and partly those of another.
+
+    Its tiles are in the right key's order, so that both keys are put into the same tile of the
+    carrier. The wrong key has no picture there, and so no order of its own.
+    """
 
     right: SecretFunction
     wrong: SecretFunction
@@ -185,7 +189,8 @@ class _Mixed:
 
     def tiles(self, indices: Sequence[int]) -> Weights:
         """The mixture's SIRENs of some tiles, layer by layer."""
-        right, wrong = self.right.tiles(indices), self.wrong.tiles(indices)
+        right = self.right.tiles(indices)
+        wrong = self.wrong.tiles([int(self.right.places[index]) for index in indices])
         for place, index in enumerate(indices):
             rng = np.random.default_rng([self.seed, index])
             whole = rng.permutation(len(right)) < round(self.share * len(right))
