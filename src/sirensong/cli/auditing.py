@@ -28,8 +28,8 @@ _NOTES = (
     "This page shows the secret pictures. Keep it as you keep your keys.",
     "Each adversary is given what stands in the first column, and the shuffle of the tiles. The "
     f"mean of {DRAWS} renders is compared with the secret, the cover taken out of both, and with "
-    "parts of unrelated photographs. One carrier says little: what holds here may be luck, and what "
-    "is not tried here is not tested. Whether a carrier has secrets at all is another question: "
+    "parts of unrelated photographs. One carrier says little: what holds here may be luck, and "
+    "what is not tried here is not tested. Whether a carrier has secrets is another question: "
     "sirensong attack weights compares folders of carriers.",
 )
 
