@@ -101,10 +101,11 @@ class Seen:
 
     Args:
         grid: of the carrier's tiles.
-        arrays: by name, each with a first axis of tiles or of secrets. "statistics" (of weights and
-            responses), "kurtosis" (of each layer), "cover" (what it shows), "own", "random" and "zeros" (borders: of the cover,
-            and beyond it of random keys and zeros); the truth is "details", "places", "right"
-            (borders by the right keys, in the picture's order), "psnr".
+        arrays: by name, each with a first axis of tiles or of secrets. Of statistics: "statistics"
+            of weights and responses, "kurtosis" of each layer, "cover" (what it shows). Of borders:
+            "own" (the cover's), "random" and "zeros" (what random keys leave beyond it). Of the
+            truth: "details", "places", "right" (borders by the right keys, in the picture's
+            order), "psnr".
     """
 
     grid: ss.Grid
