@@ -231,7 +231,20 @@ def tell_maps(carriers: Sequence[Seen]) -> dict[str, Any]:
         tables[name] = line
         text = "  ".join(f"{order} {shown(own)}" for order, own in line.items())
         print(f"  {name:24} {text}", flush=True)
-    return tables
+    layers = np.mean([scene.strengths for scene in kurtosis], axis=0)
+    print("  kurtosis of each layer, carrier's order:", " ".join(f"{own:+.3f}" for own in layers))
+    strengths = np.mean([scene.strengths for scene in single], axis=0)
+    best = name_of(int(np.argmax(np.abs(strengths))), len(layers))
+    print(f"  strongest over all carriers, carrier's order: {best}")
+    return tables | {"kurtosis by layer": layers.tolist(), "strongest": best}
+
+
+def name_of(column: int, layers: int) -> str:
+    """Which of the statistics a column is."""
+    layer, number = divmod(column, STATISTICS)
+    if layer < layers:
+        return f"number {number} of layer_statistics, layer {layer}"
+    return f"number {column - STATISTICS * layers} of those after layer_statistics"
 
 
 def shown(own: Interval) -> str:
