@@ -26,8 +26,8 @@ Values = tuple[npt.NDArray[np.float32], ...]
 """The key weights that go to those positions."""
 
 RATIO_STEPS = 10_000
-KEYED_RATIO = 0.3  # S where each key chooses its own positions, in the matrices below
-KEYED_MATRICES = range(2, 4)  # the second and the third hidden matrix, if a network has them
+KEYED_RATIO = 0.2  # S where each key chooses its own positions, in these matrices
+KEYED_MATRICES = 4  # at most, the first hidden ones
 KEYED_GAIN = 2.0  # on the key weights there, against those of Eq. 6
 PAPER_RATIO = 0.05  # S of section 4.1, in every matrix
 LEAST_SELECTED = 8  # in a hidden matrix; a key that changes less hardly changes the function
@@ -36,7 +36,7 @@ LEAST_SELECTED = 8  # in a hidden matrix; a key that changes less hardly changes
 class Selection(StrEnum):
     """How positions are selected (section 3.3).
 
-    KEYED: each key chooses its own, in the middle of the network. MAGNITUDE: the largest weights of
+    KEYED: each key chooses its own, in the first four hidden matrices. MAGNITUDE: the largest weights of
     the cover function, for all keys, as in the paper. RANDOM: one random mask for all keys, the
     ablation of section 4.8. These two select in every matrix.
     """
@@ -82,16 +82,14 @@ def selected_count(ratio: float, total: int) -> int:
 def keyed_matrices(architecture: Architecture) -> range:
     """Which matrices hold the positions that keys choose for themselves, first matrix 0.
 
-    There a key's change passes through the layers behind, which learn to tell it from a wrong
-    one's; in the first and last matrices any change is in the picture at once
-    (docs/adr/0010-wrong-keys.md).
+    They are the first four hidden ones: a change there passes through the layers behind, which
+    learn to tell a key from one that is partly right; in the last matrices any change is in the
+    picture at once (docs/adr/0010-wrong-keys.md).
 
     Args:
         architecture: of each function.
     """
-    hidden = range(1, len(architecture.shapes) - 1)
-    middle = range(max(KEYED_MATRICES.start, hidden.start), min(KEYED_MATRICES.stop, hidden.stop))
-    return middle or hidden
+    return range(1, len(architecture.shapes) - 1)[:KEYED_MATRICES]
 
 
 def keyed_counts(architecture: Architecture, ratio: float) -> list[int]:
@@ -99,7 +97,7 @@ def keyed_counts(architecture: Architecture, ratio: float) -> list[int]:
 
     Args:
         architecture: of each function.
-        ratio: S, the share of each of the middle matrices' weights.
+        ratio: S, the share of each of those matrices' weights.
     """
     chosen = keyed_matrices(architecture)
     return [
@@ -126,7 +124,7 @@ def check_selects(architecture: Architecture, ratio: float) -> None:
 def keyed_positions(
     key: SecretKey, nonce: bytes, architecture: Architecture, ratio: float, tile: int = 0
 ) -> Positions:
-    """Positions that a key chooses for itself in a tile's function, in its middle matrices.
+    """Positions that a key chooses for itself in a tile's function, in its keyed matrices.
 
     Args:
         key: bound to the carrier.

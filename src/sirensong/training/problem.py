@@ -161,13 +161,13 @@ class Problem:
         weights = torch.tensor([*loss_weights, *[0.0] * wrong], device=device)
         self.loss_weights = weights.repeat(self.tiles)
         keyed = keyed_matrices(architecture)
-        self.middle = slice(keyed.start - 1, keyed.stop - 1)  # of the hidden matrices
+        self.keyed = slice(keyed.start - 1, keyed.stop - 1)  # of the hidden matrices
         self.wrong_keys: WrongKeys | None = None
         if lock is not None:
             self.wrong_keys = WrongKeys(
                 lock,
-                self._shared[1][self.middle],
-                self._inserted[1][self.middle],
+                self._shared[1][self.keyed],
+                self._inserted[1][self.keyed],
                 self.loss_weights.view(self.tiles, functions),
             )
 

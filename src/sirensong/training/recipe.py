@@ -124,7 +124,7 @@ class Lock:
 
     weight: float = 0.4
     hold: float = 0.3
-    end: float = 0.008
+    end: float = 0.006
 
     def __post_init__(self) -> None:
         if not (0 < self.weight < 1 and 0 <= self.hold < 1 and 0 < self.end < 1):
@@ -160,7 +160,7 @@ class Recipe:
         omega: frequency of its first layer, None for what suits a tile's size.
         selection: which weights a key replaces (section 3.3).
         ratio: S, the share of each matrix's weights that a key replaces, in (0, 1); None for what
-            suits the selection, 0.3 if it is keyed, else 0.05.
+            suits the selection, 0.2 if it is keyed, else 0.05.
         lock: how a function is trained to render the cover under wrong keys; None not to. It
             takes keyed selection, and is left out with others.
         functions: secret functions to train at least, rounded up to 2, 4, 8, 16, 32 or 64; decoys

@@ -211,7 +211,7 @@ def _make_step(
         )
         optimizers.step(problem.shared_gradient(gradient), scale)
         if problem.wrong_keys is not None:
-            problem.wrong_keys.level(shared.hidden[problem.middle])
+            problem.wrong_keys.level(shared.hidden[problem.keyed])
         return errors
 
     # What is perturbed is drawn by the processor for each step, so it cannot be replayed.

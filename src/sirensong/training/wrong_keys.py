@@ -13,16 +13,17 @@ from sirensong.keys.stream import xavier_deviation
 from sirensong.network.substitution import KEYED_GAIN
 from sirensong.training.recipe import Lock
 
-_KNOWN, _UNKNOWN = 0.5, 0.25  # shares of wrong keys with all of a key's positions, and with none
-_RIGHT = 0.5  # share of a key that may be right, positions and values, and still shows the cover
+_KNOWN, _UNKNOWN = 0.15, 0.1  # shares of wrong keys with all of a key's positions, and with none
+_RIGHT = (0.25, 0.65)  # share of a key that is right in the others, positions and values
+_ZEROS = 0.2  # share of wrong keys whose wrong values are zeros
 
 
 class WrongKeys:
     """The last function of each tile: of a wrong key, another in each step.
 
-    Half of them have the positions of one of the keys, and other values; a quarter have other
-    positions; the rest have a share of a key's positions, some of them with the right values, but
-    never more than half of the key.
+    Most have a share of one of the keys right, positions and values, and perhaps more of its
+    positions: whoever searches for a key comes by there. Others have all of its positions and none
+    of its values, or nothing of it. Wrong values have the law of right ones, or are zeros.
 
     Args:
         lock: how much they count.
@@ -49,16 +50,17 @@ class WrongKeys:
             rng: where they are drawn from.
         """
         tiles, shape = self._kept.shape[1], self._kept[:, :, 0].shape
-        kind, known, right = torch.rand(3, tiles, generator=rng)
-        right = torch.minimum(right, _RIGHT / known)
+        kind, share, rest, zeros = torch.rand(4, tiles, generator=rng)
+        low, high = _RIGHT
         partly = kind >= _KNOWN + _UNKNOWN
-        known = torch.where(partly, known, (kind < _KNOWN).float())
-        right = torch.where(partly, right, 0.0)
+        right = torch.where(partly, low + (high - low) * share, 0.0)
+        known = torch.where(partly, right + (1 - right) * rest, (kind < _KNOWN).float())
         key = torch.randint(self._own.shape[2], (tiles,), generator=rng)
         chance, elsewhere = torch.rand(2, *shape, generator=rng).to(self._kept.device)
-        values = torch.randn(shape, generator=rng).to(self._kept.device) * self._deviation
+        values = torch.randn(shape, generator=rng) * self._deviation
+        values = (values * (zeros >= _ZEROS)[:, None, None]).to(self._kept.device)
         every, key = (own.to(self._kept.device) for own in (torch.arange(tiles), key))
-        known, right = (share.to(chance.device)[:, None, None] for share in (known, known * right))
+        known, right = (part.to(chance.device)[:, None, None] for part in (known, right))
         replaced = torch.where(
             chance < known, self._own[:, every, key], (elsewhere < self._ratio).float()
         )
