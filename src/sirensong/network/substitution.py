@@ -36,9 +36,9 @@ LEAST_SELECTED = 8  # in a hidden matrix; a key that changes less hardly changes
 class Selection(StrEnum):
     """How positions are selected (section 3.3).
 
-    KEYED: each key chooses its own, in the first four hidden matrices. MAGNITUDE: the largest weights of
-    the cover function, for all keys, as in the paper. RANDOM: one random mask for all keys, the
-    ablation of section 4.8. These two select in every matrix.
+    KEYED: each key chooses its own, in the first four hidden matrices. MAGNITUDE: the largest
+    weights of the cover function, for all keys, as in the paper. RANDOM: one random mask for all
+    keys, the ablation of section 4.8. These two select in every matrix.
     """
 
     KEYED = "keyed"
