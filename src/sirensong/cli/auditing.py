@@ -16,8 +16,8 @@ from sirensong.errors import SettingError
 from sirensong.files import refuse_existing, write_output
 from sirensong.keys.secret import SecretKey, read_key
 from sirensong.lab.secrecy.audit import Line, controls_for, mask_line, size_line, trace_lines
+from sirensong.lab.secrecy.knowledge import DRAWS
 from sirensong.lab.secrecy.page import Section, page_of
-from sirensong.lab.secrecy.traces import DRAWS
 from sirensong.lab.steganalysis.guessing import guess
 from sirensong.network.rendering import render
 from sirensong.reveal import SecretFunction, sample, unlock

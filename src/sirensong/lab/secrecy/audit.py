@@ -8,16 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sirensong.carrier.stego import StegoFunction
+from sirensong.lab.secrecy.knowledge import Insertion, Knowledge, in_order, renders_of, with_key
 from sirensong.lab.secrecy.positions import confirmation
-from sirensong.lab.secrecy.traces import (
-    Finding,
-    Insertion,
-    Knowledge,
-    find,
-    in_order,
-    renders_of,
-    with_key,
-)
+from sirensong.lab.secrecy.traces import Finding, find
 from sirensong.network.rendering import render
 from sirensong.pictures.decoys import other_photographs
 from sirensong.pictures.image import Pixels, from_uint8, to_uint8

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sirensong.carrier.stego import StegoFunction
-from sirensong.errors import MissingDependencyError
-from sirensong.lab.secrecy.traces import replacements
+from sirensong.errors import needing
+from sirensong.lab.secrecy.knowledge import replacements
 from sirensong.network.rendering import Function
 from sirensong.network.siren import Weights
 from sirensong.pictures.image import Pixels
@@ -265,12 +265,8 @@ def learn(known: Sequence[Table], labels: Sequence[Labels], seed: int = 0) -> De
     Raises:
         MissingDependencyError: scikit-learn is not installed.
     """
-    try:
+    with needing("detectors need scikit-learn", extra="lab"):
         from sklearn.ensemble import HistGradientBoostingClassifier
-    except ImportError as error:
-        raise MissingDependencyError(
-            "detectors need scikit-learn", hint="pip install 'sirensong[lab]'"
-        ) from error
     model = HistGradientBoostingClassifier(
         max_iter=150, learning_rate=0.08, max_leaf_nodes=15, random_state=seed
     )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from sirensong.carrier.stego import StegoFunction
-from sirensong.errors import MissingDependencyError
+from sirensong.errors import needing
 from sirensong.lab.steganalysis.calibration import calibration
 from sirensong.lab.steganalysis.response import picture_facts, response
 from sirensong.lab.steganalysis.significance import (
@@ -132,13 +132,9 @@ class _Classifiers:
 
 
 def _classifiers(seed: int) -> _Classifiers:
-    try:
+    with needing("detectors need scikit-learn", extra="lab"):
         from sklearn.ensemble import GradientBoostingClassifier
         from sklearn.svm import SVC
-    except ImportError as error:
-        raise MissingDependencyError(
-            "detectors need scikit-learn", hint="pip install 'sirensong[lab]'"
-        ) from error
     trees = GradientBoostingClassifier(
         n_estimators=_TREES, max_depth=2, subsample=0.7, max_features="sqrt", random_state=seed
     )
