@@ -180,6 +180,15 @@ def in_order(secret: SecretFunction) -> InOrder:
     return InOrder(secret.stego, secret.places.tolist())
 
 
+def in_carriers_order(secret: SecretFunction) -> Weights:
+    """Make a secret function's SIRENs, in the order of the carrier's tiles.
+
+    Args:
+        secret: what the key makes of the carrier.
+    """
+    return secret.tiles(np.argsort(secret.places).tolist())
+
+
 def _by_tile(replaced: Iterable[Replaced]) -> dict[int, Replaced]:
     return {own.tile: own for own in replaced}
 

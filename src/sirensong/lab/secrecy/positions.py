@@ -93,9 +93,15 @@ def confirmation(secret: SecretFunction) -> float:
         How much the mean rank of |w| at its positions, in each matrix, is above chance, in
         standard deviations.
     """
-    ranks = features(secret.stego)[:, OF_WEIGHTS.index("rank in matrix")]
-    ranks = ranks[replaced_weights([secret])].astype(np.float64)
+    ranks = _ranks_in_matrices(secret.stego)[replaced_weights([secret])]
     return float((ranks.mean() - 0.5) * np.sqrt(12 * len(ranks)))
+
+
+def _ranks_in_matrices(stego: StegoFunction) -> Scores:
+    """Ranks of |w| in the matrix of each weight, in the order of Table's rows."""
+    tiles = stego.grid.tiles
+    sizes = [np.abs(layer.weight).reshape(tiles, -1) for layer in stego.weights]
+    return np.concatenate([_ranks(matrix) for matrix in sizes], axis=1).ravel()
 
 
 def features(stego: StegoFunction, cover: Pixels | None = None) -> Table:

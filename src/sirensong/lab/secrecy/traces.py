@@ -87,6 +87,24 @@ def _partial(seen: Map, picture: Map, cover: Map) -> float:
     return float(residuals[0] @ residuals[1]) / scale if scale > 1e-12 else 0.0
 
 
+def left_over(picture: Pixels, cover: Pixels) -> Pixels:
+    """What of a picture the cover does not explain, its contrast raised for the eye.
+
+    Args:
+        picture: (height, width, 3).
+        cover: of that shape; it is regressed out of each colour.
+
+    Returns:
+        (height, width, 3) in [0, 1]: grey where nothing is left.
+    """
+    flat = cover.reshape(-1, 3) - cover.reshape(-1, 3).mean(0)
+    own = picture.reshape(-1, 3) - picture.reshape(-1, 3).mean(0)
+    left = own - flat * ((own * flat).sum(0) / np.maximum((flat**2).sum(0), 1e-12))
+    raised = 0.5 + 0.2 * left / max(float(left.std()), 1e-4)
+    shown: Pixels = np.clip(raised, 0, 1).reshape(picture.shape).astype(np.float32)
+    return shown
+
+
 @dataclass(frozen=True)
 class Finding:
     """What of a picture is in renders, against control pictures.
