@@ -10,8 +10,8 @@ import typer
 
 from sirensong.carrier.stego import StegoFunction
 from sirensong.cli.arguments import Carrier, Json, MaskFile, Overwrite, Quiet, open_carrier
-from sirensong.cli.console import out, print_note, tracked
 from sirensong.cli.comparing import compared_with
+from sirensong.cli.console import out, print_note, tracked
 from sirensong.cli.keys import read_key_file
 from sirensong.cli.paths import refuse_same
 from sirensong.cli.reporting import print_result
@@ -99,9 +99,10 @@ def audit(
     if function.grid.tiles > _MANY_TILES:
         print_note(f"searches take longer the more tiles there are: {function.grid.tiles} here")
     with loading("attack all"):
-        parts = _attack(function, secrets, [path.name for path in keys], given)
+        compared = []
         if clean is not None and stego is not None:
-            parts.append(compared_with(clean, stego, carrier, function))
+            compared.append(compared_with(clean, stego, carrier, function))
+        parts = _attack(function, secrets, [path.name for path in keys], given) + compared
     if output is not None:
         notes = [*([_OWNER_NOTE] if keys else []), *_NOTES]
         page = page_of(f"Attacks on {carrier.name}", notes, parts)

@@ -9,6 +9,7 @@ from sirensong.lab.secrecy.knowledge import (
     Insertion,
     Knowledge,
     PartlyRight,
+    in_carriers_order,
     renders_of,
     replacements,
     with_key,
@@ -77,3 +78,12 @@ def test_renders_differ_from_draw_to_draw_and_are_the_same_again(secret):
     again, _ = renders_of(secret, knowledge, (6, 9), draws=2)
     assert not np.array_equal(first, second)
     np.testing.assert_array_equal(first, again)
+
+
+def test_in_the_carriers_order_only_a_tiles_own_replacements_differ(secret):
+    made = in_carriers_order(secret)
+    for own in replacements(secret):
+        for matrix, layer in enumerate(made):
+            published = secret.stego.weights[matrix].weight[own.tile]
+            changed = np.flatnonzero(layer.weight[own.tile] != published)
+            np.testing.assert_array_equal(changed, own.positions[matrix])

@@ -7,7 +7,7 @@ from sirensong.lab.secrecy.knowledge import (
     in_order,
     replacements,
 )
-from sirensong.lab.secrecy.traces import Trace, find, interval, maps_of, rank, trace
+from sirensong.lab.secrecy.traces import Trace, find, interval, left_over, maps_of, rank, trace
 from sirensong.network.rendering import render
 
 
@@ -71,3 +71,11 @@ def test_whoever_knows_the_order_takes_out_the_cover_in_that_order(secret):
     assert list(published.order) == [own.tile for own in replacements(secret)]
     found = find([render(published, size)], other, [1 - other], published)
     assert found.true == Trace(0.0, 0.0)
+
+
+def test_the_cover_leaves_nothing_and_a_faint_picture_is_raised():
+    cover, hidden = picture(1), picture(2)
+    np.testing.assert_allclose(left_over(0.3 * cover + 0.1, cover), 0.5, atol=1e-3)
+    faint = left_over(cover + 0.01 * hidden, cover)
+    np.testing.assert_allclose(left_over(cover + 0.02 * hidden, cover), faint, atol=1e-3)
+    assert trace(maps_of([faint]), hidden, cover).light > 0.99
