@@ -42,6 +42,8 @@ _NOTES = (
     "they see is compared with its picture: how alike edges and light are, on a scale from 0 "
     "(not at all) to 1, above what parts of unrelated photographs reach. What the cover explains "
     "is taken out first, and each adversary is given the order of the picture's tiles.",
+    "Without a key, a hidden picture would show cut into the carrier's tiles, in an order that "
+    "only its key tells.",
     "One carrier says little. What holds here may be luck, and what is not tried here is not "
     "tested: others may have more time, other carriers to learn from, or a better idea.",
 )

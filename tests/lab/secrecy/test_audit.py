@@ -31,19 +31,19 @@ def finding(value, spread=0.02):
     [
         (0.0, "nothing of the picture is seen", False),
         (0.05, "it ranks high among candidates", False),
-        (0.2, "leaves a trace", True),
-        (0.6, "the picture shows", True),
+        (0.2, "leaves a trace, in its outlines", True),
+        (0.6, "the picture shows, in its outlines", True),
     ],
 )
 def test_verdicts_follow_what_is_above_the_controls(value, words, bad):
-    line = line_of("anybody", "nothing", finding(value), SHOWN)
+    line = line_of("anybody", "nothing", finding(value), SHOWN, SHOWN)
     assert words in line.verdict
     assert line.bad == bad
     assert line.numbers["edges"] == pytest.approx(value)
 
 
 def test_a_trace_that_controls_have_too_is_none():
-    assert not line_of("anybody", "nothing", finding(0.2, spread=0.5), SHOWN).bad
+    assert not line_of("anybody", "nothing", finding(0.2, spread=0.5), SHOWN, SHOWN).bad
 
 
 def test_each_kind_of_knowledge_is_tried_on_a_carrier(secret):

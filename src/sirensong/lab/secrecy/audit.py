@@ -16,7 +16,7 @@ from sirensong.lab.secrecy.knowledge import (
     with_key,
 )
 from sirensong.lab.secrecy.positions import confirmation
-from sirensong.lab.secrecy.traces import Finding, find
+from sirensong.lab.secrecy.traces import Finding, find, left_over
 from sirensong.network.rendering import render
 from sirensong.pictures.decoys import other_photographs
 from sirensong.pictures.image import Pixels, from_uint8, to_uint8
@@ -95,24 +95,26 @@ def trace_lines(secret: SecretFunction, controls: Sequence[Pixels]) -> list[Line
         controls: unrelated pictures of the secret's size.
     """
     size = (secret.height, secret.width)
-    picture = render(secret, size)
+    published = in_order(secret)
+    picture, cover = render(secret, size), render(published, size)
     lines = []
     for (who, tried), knowledge in KNOWN.items():
         renders = renders_of(secret, knowledge, size)
-        finding = find(renders, picture, controls, in_order(secret))
+        finding = find(renders, picture, controls, published)
         mean: Pixels = np.mean(renders, axis=0, dtype=np.float32)
-        lines.append(line_of(who, tried, finding, mean))
+        lines.append(line_of(who, tried, finding, mean, cover))
     return lines
 
 
-def line_of(who: str, tried: str, finding: Finding, picture: Pixels) -> Line:
+def line_of(who: str, tried: str, finding: Finding, picture: Pixels, cover: Pixels) -> Line:
     """Put into words what of a secret was found in renders.
 
     Args:
         who: tries it.
         tried: what they do.
         finding: against control pictures.
-        picture: what was rendered.
+        picture: what was rendered, in the key's order.
+        cover: in that order.
     """
     excess, rank = finding.excess, finding.rank
     unusual = max(
@@ -123,10 +125,11 @@ def line_of(who: str, tried: str, finding: Finding, picture: Pixels) -> Line:
     verdict = "nothing of the picture is seen"
     if max(rank.edges, rank.light) > _HIGH:
         verdict += ", but it ranks high among candidates, as one in five does by chance"
+    where = "in its outlines" if excess.edges > excess.light else "in its light and dark"
     if strongest > _FAINT and unusual > _UNUSUAL:
-        verdict = "the picture leaves a trace"
+        verdict = f"the picture leaves a trace, {where}"
     if strongest > _PLAIN and unusual > _UNUSUAL:
-        verdict = "the picture shows"
+        verdict = f"the picture shows, {where}"
     found = (
         f"edges {excess.edges:+.2f} and light {excess.light:+.2f} above {len(finding.controls)}"
         f" unrelated pictures; rank {rank.edges:.2f} and {rank.light:.2f} (0.5 is chance)"
@@ -139,7 +142,18 @@ def line_of(who: str, tried: str, finding: Finding, picture: Pixels) -> Line:
         "deviations": unusual,
     }
     bad = strongest > _FAINT and unusual > _UNUSUAL
-    return Line(who, tried, found, verdict, bad, numbers, [("their render", picture)])
+    pictures = [("their render, tiles in the key's order", picture), without(picture, cover)]
+    return Line(who, tried, found, verdict, bad, numbers, pictures)
+
+
+def without(picture: Pixels, cover: Pixels) -> tuple[str, Pixels]:
+    """A picture without its cover, for the eye, with its caption.
+
+    Args:
+        picture: (height, width, 3).
+        cover: of that shape.
+    """
+    return "the same without the cover, contrast raised", left_over(picture, cover)
 
 
 def _deviations(true: float, controls: Sequence[float]) -> float:
@@ -160,7 +174,10 @@ def size_line(secret: SecretFunction, seed: int = 0) -> Line:
     verdict = "weights do not tell whether the key is right"
     if bad:
         verdict = "weights confirm a key that is right: it cannot be denied"
-    found = f"z of |w| at its positions {right:+.1f}; {WRONG_KEYS} other keys at most {most:+.1f}"
+    found = (
+        f"in standard deviations above chance: the right key's {right:+.1f},"
+        f" those of {WRONG_KEYS} other keys at most {most:+.1f}"
+    )
     numbers = {"z": right, "largest of other keys": most}
     tried = "whether the weights that a key replaces are larger than others"
     return Line("whoever guesses keys", tried, found, verdict, bad, numbers)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sirensong.carrier.stego import StegoFunction
-from sirensong.lab.secrecy.audit import Line, controls_for, line_of
+from sirensong.lab.secrecy.audit import Line, controls_for, line_of, without
 from sirensong.lab.secrecy.insiders import Holder, view
 from sirensong.lab.secrecy.knowledge import (
     DRAWS,
@@ -24,7 +24,7 @@ from sirensong.lab.secrecy.knowledge import (
     renders_of,
 )
 from sirensong.lab.secrecy.positions import area, replaced_weights
-from sirensong.lab.secrecy.traces import find, left_over
+from sirensong.lab.secrecy.traces import find
 from sirensong.network.rendering import render
 from sirensong.pictures.image import Pixels, from_uint8, to_uint8
 from sirensong.reveal import SecretFunction, sample
@@ -153,24 +153,31 @@ def public_lines(searcher: Searcher, probe: SecretFunction, ends: Sequence[Ended
     mean: Pixels = np.mean(renders, axis=0, dtype=np.float32)
     tried = f"the mean of {DRAWS} renders with random keys"
     cover = sample(probe.stego)
-    lines = [_shown("anybody", tried, mean, cover, "", {})]
+    lines = [_shown("anybody", tried, mean, cover, [], {})]
     for end in ends:
         found = (
-            f"log likelihood of patches {end.likeness:.0f} without the cover, where photographs"
-            f" have {searcher.typical:.0f} (searches find sets that fool this measure)"
+            f"what is left of it without the cover has a log likelihood of {end.likeness:.0f},"
+            f" where photographs have {searcher.typical:.0f} (searches may fool this measure)"
         )
         picture = render(end.found, size)
         numbers = {"likeness": end.likeness, "photographs": searcher.typical}
-        lines.append(_shown(end.who, end.tried, picture, cover, found, numbers))
+        lines.append(_shown(end.who, end.tried, picture, cover, [found], numbers))
     return lines
 
 
 def _shown(
-    who: str, tried: str, picture: Pixels, cover: Pixels, found: str, numbers: dict[str, float]
+    who: str,
+    tried: str,
+    picture: Pixels,
+    cover: Pixels,
+    found: Sequence[str],
+    numbers: dict[str, float],
 ) -> Line:
     verdict = "nothing to compare with here: look whether you see more than the cover"
-    left = ("the same without the cover, contrast raised", left_over(picture, cover))
-    return Line(who, tried, found, verdict, False, numbers, [("their render", picture), left])
+    rmse = 255 * float(np.sqrt(np.mean((picture - cover) ** 2, dtype=np.float64)))
+    told = "; ".join([f"{rmse:.1f} of 255 levels from the cover (RMSE)", *found])
+    pictures = [("their render", picture), without(picture, cover)]
+    return Line(who, tried, told, verdict, False, {"rmse": rmse, **numbers}, pictures)
 
 
 def found_line(secret: SecretFunction, end: Ended, controls: Sequence[Pixels]) -> Line:
@@ -184,7 +191,7 @@ def found_line(secret: SecretFunction, end: Ended, controls: Sequence[Pixels]) -
     size, published = (secret.height, secret.width), in_order(secret)
     picture = render(replace(end.found, order=published.order), size)
     finding = find([picture], render(secret, size), controls, published)
-    return line_of(end.who, end.tried, finding, picture)
+    return line_of(end.who, end.tried, finding, picture, render(published, size))
 
 
 def gradients_line(secret: SecretFunction, others: Sequence[SecretFunction], name: str) -> Line:
