@@ -83,7 +83,8 @@ def audit(
     that, with parts of the key, or to holders of the other keys; whether the weights or its looks
     tell it from other keys. With --clean and --stego: which folder the carrier is like.
 
-    Takes about a minute and half a minute more a key for 16 tiles (128x128), and longer for more.
+    Takes about half a minute, and half a minute more a key, for 16 tiles (128x128) on two cores.
+    The time grows with the tiles.
     """
     keys = key or []
     read = [("the carrier", carrier), *(("a key", path) for path in keys)]
