@@ -26,6 +26,14 @@ import sirensong as ss
 from pictures import square
 from sirensong.keys.stream import derive
 from sirensong.lab.secrecy.insiders import Holder, View, view
+from sirensong.lab.secrecy.knowledge import (
+    Insertion,
+    Knowledge,
+    in_order,
+    renders_of,
+    replacements,
+    with_key,
+)
 from sirensong.lab.secrecy.objectives import Objective, likeness, search_of, variation
 from sirensong.lab.secrecy.positions import (
     OF_COVER,
@@ -51,17 +59,7 @@ from sirensong.lab.secrecy.search import (
     slope,
 )
 from sirensong.lab.secrecy.supermask import Descent, influence, optimize, true_sets
-from sirensong.lab.secrecy.traces import (
-    Finding,
-    Insertion,
-    Knowledge,
-    find,
-    in_order,
-    interval,
-    renders_of,
-    replacements,
-    with_key,
-)
+from sirensong.lab.secrecy.traces import Finding, find, interval
 from sirensong.network.rendering import render
 from sirensong.network.siren import Layer, Weights
 from sirensong.network.substitution import keyed_counts, keyed_matrices

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class SirensongError(Exception):
     """Base of every error that Sirensong raises on purpose.
@@ -39,6 +42,23 @@ class StoppedError(SirensongError):
 
 class MissingDependencyError(SirensongError):
     """A part of Sirensong needs a package that is not installed."""
+
+
+@contextmanager
+def needing(what: str, extra: str) -> Iterator[None]:
+    """Import packages of an extra inside this context.
+
+    Args:
+        what: what needs which package, such as "detectors need scikit-learn".
+        extra: of Sirensong, which installs the package.
+
+    Raises:
+        MissingDependencyError: a package is missing.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingDependencyError(what, hint=f"pip install 'sirensong[{extra}]'") from error
 
 
 class TrainingDivergedError(SirensongError):

@@ -11,7 +11,6 @@ from sirensong.lab.secrecy.audit import (
     Line,
     controls_for,
     line_of,
-    mask_line,
     size_line,
     trace_lines,
 )
@@ -32,28 +31,27 @@ def finding(value, spread=0.02):
     [
         (0.0, "nothing of the picture is seen", False),
         (0.05, "it ranks high among candidates", False),
-        (0.2, "leaves a trace", True),
-        (0.6, "the picture shows", True),
+        (0.2, "leaves a trace, in its outlines", True),
+        (0.6, "the picture shows, in its outlines", True),
     ],
 )
 def test_verdicts_follow_what_is_above_the_controls(value, words, bad):
-    line = line_of("With nothing", finding(value), SHOWN)
+    line = line_of("anybody", "nothing", finding(value), SHOWN, SHOWN)
     assert words in line.verdict
     assert line.bad == bad
     assert line.numbers["edges"] == pytest.approx(value)
 
 
 def test_a_trace_that_controls_have_too_is_none():
-    assert not line_of("With nothing", finding(0.2, spread=0.5), SHOWN).bad
+    assert not line_of("anybody", "nothing", finding(0.2, spread=0.5), SHOWN, SHOWN).bad
 
 
 def test_each_kind_of_knowledge_is_tried_on_a_carrier(secret):
     controls = controls_for(render(secret, (6, 9)))
     assert [control.shape for control in controls] == [(6, 9, 3)] * CONTROLS
     lines = trace_lines(secret, controls)
-    assert [line.tried for line in lines] == [f"With {name}" for name in KNOWN]
-    assert all(line.picture.shape == (6, 9, 3) for line in lines)
-    assert mask_line(secret.stego, secret, controls).picture.shape == (6, 9, 3)
+    assert [(line.who, line.tried) for line in lines] == list(KNOWN)
+    assert all(line.pictures[0][1].shape == (6, 9, 3) for line in lines)
 
 
 def test_weights_that_were_never_trained_do_not_confirm_a_key(secret):
@@ -75,10 +73,10 @@ def test_larger_weights_at_a_keys_positions_confirm_it(secret):
 
 
 def test_the_page_needs_no_other_file_and_names_are_no_markup():
-    line = Line("With <b>", "1 < 2", "the picture shows", True, {}, SHOWN)
+    line = Line("a <b>", "<u>", "1 < 2", "<s>", True, {}, [("<i>", SHOWN)])
     page = page_of("a & b", ["note"], [("<i>", [("cover", SHOWN)], [line])])
     assert "a &amp; b" in page
-    assert "<b>" not in page
-    assert "<i>" not in page
+    assert not re.search("<[bisu]>", page)
+    assert "1 &lt; 2" in page
     assert page.count("data:image/png;base64,") == 2
     assert not re.search(r'(src|href)="(?!data:)', page)

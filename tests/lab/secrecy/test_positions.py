@@ -1,14 +1,19 @@
 """Which weights are replaced: features of weights, and detectors that learn from them."""
 
+import sys
+
 import numpy as np
+import pytest
 import torch
 
+from sirensong.errors import MissingDependencyError
 from sirensong.lab.secrecy.positions import (
     OF_COVER,
     OF_WEIGHTS,
     _slopes,
     area,
     areas,
+    confirmation,
     features,
     learn,
     replaced_weights,
@@ -94,3 +99,17 @@ def test_a_detector_finds_what_differs_and_nothing_where_nothing_does():
         table[own, 1] *= 3
     found = learn(tables[:3], labels[:3])(tables[3])
     assert area(found, labels[3]) > 0.7
+
+
+def test_a_key_is_confirmed_by_the_mean_rank_of_its_weights_in_their_matrices(secret):
+    ranks = features(secret.stego)[:, OF_WEIGHTS.index("rank in matrix")]
+    own = ranks[replaced_weights([secret])].astype(np.float64)
+    expected = (own.mean() - 0.5) / np.sqrt(1 / 12 / len(own))
+    assert confirmation(secret) == pytest.approx(expected, rel=1e-5)
+
+
+def test_without_scikit_learn_a_detector_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
+    with pytest.raises(MissingDependencyError, match="detectors need scikit-learn") as raised:
+        learn([], [])
+    assert raised.value.hint == "pip install 'sirensong[lab]'"

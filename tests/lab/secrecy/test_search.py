@@ -7,11 +7,11 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal
 
+from sirensong.lab.secrecy.knowledge import Insertion, Knowledge
 from sirensong.lab.secrecy.objectives import layers_of, search_of, signs, variation, weighted
 from sirensong.lab.secrecy.prior import PatchPrior, fit_prior, patches_of
 from sirensong.lab.secrecy.search import Budget, climb, learn_objective, right_share, slope
 from sirensong.lab.secrecy.supermask import Descent, influence, optimize, true_sets
-from sirensong.lab.secrecy.traces import Insertion, Knowledge
 from sirensong.network.substitution import keyed_counts
 from sirensong.pictures.decoys import dead_leaves
 from sirensong.pictures.image import from_uint8

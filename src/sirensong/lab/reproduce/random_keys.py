@@ -23,7 +23,7 @@ from sirensong.lab.reproduce.study import (
     Study,
     Table,
 )
-from sirensong.lab.secrecy.traces import Insertion, Knowledge, renders_of
+from sirensong.lab.secrecy.knowledge import Insertion, Knowledge, renders_of
 from sirensong.lab.steganalysis.guessing import CLIMBERS, SHARES, Scores, guess, hill
 from sirensong.network.substitution import Selection
 from sirensong.pictures import sheet

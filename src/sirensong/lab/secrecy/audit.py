@@ -7,17 +7,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sirensong.carrier.stego import StegoFunction
-from sirensong.lab.secrecy.positions import confirmation
-from sirensong.lab.secrecy.traces import (
-    Finding,
+from sirensong.lab.secrecy.knowledge import (
+    DRAWS,
     Insertion,
     Knowledge,
-    find,
     in_order,
     renders_of,
     with_key,
 )
+from sirensong.lab.secrecy.positions import confirmation
+from sirensong.lab.secrecy.traces import Finding, find, left_over
 from sirensong.network.rendering import render
 from sirensong.pictures.decoys import other_photographs
 from sirensong.pictures.image import Pixels, from_uint8, to_uint8
@@ -34,13 +33,19 @@ _HIGH = 0.94  # more than 17 of 19
 _UNUSUAL = 3.0  # standard deviations of the controls
 
 KNOWN = {
-    "another key": Knowledge(0, Insertion.RANDOM),
-    "a quarter of the key's positions and values": Knowledge(0.25, Insertion.RIGHT),
-    "half of the key's positions and values": Knowledge(0.5, Insertion.RIGHT),
-    "all of the key's positions, other values": Knowledge(1, Insertion.RANDOM),
-    "all of the key's positions, set to zero": Knowledge(1, Insertion.ZEROS),
+    ("anybody", f"the mean of {DRAWS} renders with random keys"): Knowledge(0, Insertion.RANDOM),
+    ("whoever knows a quarter of the key", "the rest filled with random keys"): Knowledge(
+        0.25, Insertion.RIGHT
+    ),
+    ("whoever knows half of the key", "the rest filled with random keys"): Knowledge(
+        0.5, Insertion.RIGHT
+    ),
+    ("whoever knows which weights the key replaces", "random values there"): Knowledge(
+        1, Insertion.RANDOM
+    ),
+    ("whoever knows which weights the key replaces", "zeros there"): Knowledge(1, Insertion.ZEROS),
 }
-"""What of a key adversaries are given, by what a page calls it."""
+"""What of a key adversaries are given, by who they are and what they try, in a page's words."""
 
 
 @dataclass(frozen=True)
@@ -48,27 +53,30 @@ class Line:
     """One thing that was tried.
 
     Args:
-        tried: by whom, with what.
+        who: tries it.
+        tried: what they do.
         found: in numbers.
-        verdict: in words.
+        verdict: what that means, in words.
         bad: whether it gives something away.
         numbers: for machines.
-        picture: what was rendered, if anything.
+        pictures: what was rendered, each with its caption.
     """
 
+    who: str
     tried: str
     found: str
     verdict: str
     bad: bool
     numbers: dict[str, float]
-    picture: Pixels | None = field(default=None, repr=False)
+    pictures: Sequence[tuple[str, Pixels]] = field(default=(), repr=False)
 
 
-def controls_for(picture: Pixels, seed: int = 0) -> list[Pixels]:
+def controls_for(picture: Pixels, count: int = CONTROLS, seed: int = 0) -> list[Pixels]:
     """Photographs that have nothing to do with a carrier, of a picture's size.
 
     Args:
         picture: whose size they get.
+        count: how many.
         seed: of the choice of parts of scikit-image's photographs.
 
     Raises:
@@ -76,7 +84,7 @@ def controls_for(picture: Pixels, seed: int = 0) -> list[Pixels]:
     """
     rng = np.random.default_rng(seed)
     size = to_uint8(picture)
-    return [from_uint8(other_photographs(size, rng)) for _ in range(CONTROLS)]
+    return [from_uint8(other_photographs(size, rng)) for _ in range(count)]
 
 
 def trace_lines(secret: SecretFunction, controls: Sequence[Pixels]) -> list[Line]:
@@ -87,24 +95,26 @@ def trace_lines(secret: SecretFunction, controls: Sequence[Pixels]) -> list[Line
         controls: unrelated pictures of the secret's size.
     """
     size = (secret.height, secret.width)
-    picture = render(secret, size)
+    published = in_order(secret)
+    picture, cover = render(secret, size), render(published, size)
     lines = []
-    for name, knowledge in KNOWN.items():
+    for (who, tried), knowledge in KNOWN.items():
         renders = renders_of(secret, knowledge, size)
-        published = in_order(secret) if knowledge.shuffle else secret.stego
         finding = find(renders, picture, controls, published)
         mean: Pixels = np.mean(renders, axis=0, dtype=np.float32)
-        lines.append(line_of(f"With {name}", finding, mean))
+        lines.append(line_of(who, tried, finding, mean, cover))
     return lines
 
 
-def line_of(tried: str, finding: Finding, picture: Pixels) -> Line:
+def line_of(who: str, tried: str, finding: Finding, picture: Pixels, cover: Pixels) -> Line:
     """Put into words what of a secret was found in renders.
 
     Args:
-        tried: by whom, with what.
+        who: tries it.
+        tried: what they do.
         finding: against control pictures.
-        picture: what was rendered.
+        picture: what was rendered, in the key's order.
+        cover: in that order.
     """
     excess, rank = finding.excess, finding.rank
     unusual = max(
@@ -115,10 +125,11 @@ def line_of(tried: str, finding: Finding, picture: Pixels) -> Line:
     verdict = "nothing of the picture is seen"
     if max(rank.edges, rank.light) > _HIGH:
         verdict += ", but it ranks high among candidates, as one in five does by chance"
+    where = "in its outlines" if excess.edges > excess.light else "in its light and dark"
     if strongest > _FAINT and unusual > _UNUSUAL:
-        verdict = "the picture leaves a trace"
+        verdict = f"the picture leaves a trace, {where}"
     if strongest > _PLAIN and unusual > _UNUSUAL:
-        verdict = "the picture shows"
+        verdict = f"the picture shows, {where}"
     found = (
         f"edges {excess.edges:+.2f} and light {excess.light:+.2f} above {len(finding.controls)}"
         f" unrelated pictures; rank {rank.edges:.2f} and {rank.light:.2f} (0.5 is chance)"
@@ -131,7 +142,18 @@ def line_of(tried: str, finding: Finding, picture: Pixels) -> Line:
         "deviations": unusual,
     }
     bad = strongest > _FAINT and unusual > _UNUSUAL
-    return Line(tried, found, verdict, bad, numbers, picture)
+    pictures = [("their render, tiles in the key's order", picture), without(picture, cover)]
+    return Line(who, tried, found, verdict, bad, numbers, pictures)
+
+
+def without(picture: Pixels, cover: Pixels) -> tuple[str, Pixels]:
+    """A picture without its cover, for the eye, with its caption.
+
+    Args:
+        picture: (height, width, 3).
+        cover: of that shape.
+    """
+    return "the same without the cover, contrast raised", left_over(picture, cover)
 
 
 def _deviations(true: float, controls: Sequence[float]) -> float:
@@ -152,26 +174,10 @@ def size_line(secret: SecretFunction, seed: int = 0) -> Line:
     verdict = "weights do not tell whether the key is right"
     if bad:
         verdict = "weights confirm a key that is right: it cannot be denied"
-    found = f"z of |w| at its positions {right:+.1f}; {WRONG_KEYS} other keys at most {most:+.1f}"
+    found = (
+        f"in standard deviations above chance: the right key's {right:+.1f},"
+        f" those of {WRONG_KEYS} other keys at most {most:+.1f}"
+    )
     numbers = {"z": right, "largest of other keys": most}
-    return Line("The sizes of the weights that the key replaces", found, verdict, bad, numbers)
-
-
-def mask_line(stego: StegoFunction, secret: SecretFunction, controls: Sequence[Pixels]) -> Line:
-    """Search positions and values without a key, by gradients, for a few seconds a tile.
-
-    Args:
-        stego: the carrier.
-        secret: what is looked for in the end of the search.
-        controls: unrelated pictures of the secret's size.
-    """
-    from sirensong.lab.secrecy.objectives import search_of, variation
-    from sirensong.lab.secrecy.supermask import Descent, optimize
-
-    published = in_order(secret)
-    looking = search_of(stego, variation)
-    size = (secret.height, secret.width)
-    end = optimize(stego, looking, secret.rule.ratio, Descent(steps=100), order=published.order)
-    picture = render(end, size)
-    finding = find([picture], render(secret, size), controls, published)
-    return line_of("With no key: 100 steps of gradient descent on a mask", finding, picture)
+    tried = "whether the weights that a key replaces are larger than others"
+    return Line("whoever guesses keys", tried, found, verdict, bad, numbers)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sirensong.carrier.stego import StegoFunction
+from sirensong.lab.secrecy.knowledge import replacements
 from sirensong.lab.secrecy.positions import (
     Labels,
     Scores,
@@ -22,7 +23,6 @@ from sirensong.lab.secrecy.positions import (
     replaced_weights,
     slopes,
 )
-from sirensong.lab.secrecy.traces import replacements
 from sirensong.pictures.image import Pixels
 from sirensong.reveal import SecretFunction
 

@@ -42,7 +42,7 @@ def page_of(title: str, notes: Sequence[str], sections: Sequence[Section]) -> st
     for name, pictures, lines in sections:
         parts.append(f"<h2>{html.escape(name)}</h2>")
         parts += [_figure(caption, picture) for caption, picture in pictures]
-        parts.append("<table><tr><th>tried<th>found<th>render")
+        parts.append("<table><tr><th>who<th>what they try<th>what it means<th>what they see")
         parts += [_row(line) for line in lines]
         parts.append("</table>")
     return "\n".join(parts) + "\n"
@@ -55,9 +55,9 @@ def _figure(caption: str, picture: Pixels) -> str:
 
 def _row(line: Line) -> str:
     kind = "bad" if line.bad else "good"
-    seen = "" if line.picture is None else _image(line.picture, line.tried)
+    seen = "".join(_figure(caption, picture) for caption, picture in line.pictures)
     return (
-        f"<tr><td>{html.escape(line.tried)}"
+        f"<tr><td>{html.escape(line.who)}<td>{html.escape(line.tried)}"
         f"<td><span class={kind}>{html.escape(line.verdict)}</span>"
         f"<br><small>{html.escape(line.found)}</small><td>{seen}"
     )

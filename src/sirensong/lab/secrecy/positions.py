@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sirensong.carrier.stego import StegoFunction
-from sirensong.errors import MissingDependencyError
-from sirensong.lab.secrecy.traces import replacements
+from sirensong.errors import needing
+from sirensong.lab.secrecy.knowledge import replacements
 from sirensong.network.rendering import Function
 from sirensong.network.siren import Weights
 from sirensong.pictures.image import Pixels
@@ -93,9 +93,15 @@ def confirmation(secret: SecretFunction) -> float:
         How much the mean rank of |w| at its positions, in each matrix, is above chance, in
         standard deviations.
     """
-    ranks = features(secret.stego)[:, OF_WEIGHTS.index("rank in matrix")]
-    ranks = ranks[replaced_weights([secret])].astype(np.float64)
+    ranks = _ranks_in_matrices(secret.stego)[replaced_weights([secret])]
     return float((ranks.mean() - 0.5) * np.sqrt(12 * len(ranks)))
+
+
+def _ranks_in_matrices(stego: StegoFunction) -> Scores:
+    """Ranks of |w| in the matrix of each weight, in the order of Table's rows."""
+    tiles = stego.grid.tiles
+    sizes = [np.abs(layer.weight).reshape(tiles, -1) for layer in stego.weights]
+    return np.concatenate([_ranks(matrix) for matrix in sizes], axis=1).ravel()
 
 
 def features(stego: StegoFunction, cover: Pixels | None = None) -> Table:
@@ -265,12 +271,8 @@ def learn(known: Sequence[Table], labels: Sequence[Labels], seed: int = 0) -> De
     Raises:
         MissingDependencyError: scikit-learn is not installed.
     """
-    try:
+    with needing("detectors need scikit-learn", extra="lab"):
         from sklearn.ensemble import HistGradientBoostingClassifier
-    except ImportError as error:
-        raise MissingDependencyError(
-            "detectors need scikit-learn", hint="pip install 'sirensong[lab]'"
-        ) from error
     model = HistGradientBoostingClassifier(
         max_iter=150, learning_rate=0.08, max_leaf_nodes=15, random_state=seed
     )

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sirensong.errors import MissingDependencyError
+from sirensong.errors import needing
 from sirensong.pictures.image import Pixels
 
 SIDE = 8
@@ -86,12 +86,8 @@ def fit_prior(pictures: Sequence[Pixels], seed: int = 0) -> PatchPrior:
     Raises:
         MissingDependencyError: scikit-learn is not installed.
     """
-    try:
+    with needing("a prior of patches needs scikit-learn", extra="lab"):
         from sklearn.mixture import GaussianMixture
-    except ImportError as error:
-        raise MissingDependencyError(
-            "a prior of patches needs scikit-learn", hint="pip install 'sirensong[lab]'"
-        ) from error
     every = [torch.from_numpy(picture)[None].double() for picture in pictures]
     patches = torch.cat([patches_of(picture)[0] for picture in every]).numpy()
     chosen = patches[np.random.default_rng(seed).permutation(len(patches))[:_LEARNED]]

@@ -15,6 +15,13 @@ import torch
 
 from sirensong.carrier.stego import StegoFunction
 from sirensong.keys.stream import xavier_deviation
+from sirensong.lab.secrecy.knowledge import (
+    Insertion,
+    Knowledge,
+    PartlyRight,
+    replacements,
+    with_key,
+)
 from sirensong.lab.secrecy.objectives import (
     Layers,
     Objective,
@@ -25,13 +32,6 @@ from sirensong.lab.secrecy.objectives import (
     weighted,
 )
 from sirensong.lab.secrecy.prior import PatchPrior
-from sirensong.lab.secrecy.traces import (
-    Insertion,
-    Knowledge,
-    PartlyRight,
-    replacements,
-    with_key,
-)
 from sirensong.network.siren import Layer, Weights
 from sirensong.network.substitution import KEYED_GAIN, keyed_counts
 from sirensong.network.tiles import Grid

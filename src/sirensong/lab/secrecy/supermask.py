@@ -17,9 +17,9 @@ from torch import Tensor
 
 from sirensong.carrier.stego import StegoFunction
 from sirensong.keys.stream import xavier_deviation
+from sirensong.lab.secrecy.knowledge import replacements
 from sirensong.lab.secrecy.objectives import Layers, Search, layers_of
 from sirensong.lab.secrecy.search import Climbed, Sets
-from sirensong.lab.secrecy.traces import replacements
 from sirensong.network.siren import Layer, Weights
 from sirensong.network.substitution import KEYED_GAIN, keyed_counts
 from sirensong.reveal import SecretFunction

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from sirensong.carrier.stego import StegoFunction
-from sirensong.errors import MissingDependencyError
+from sirensong.errors import needing
 from sirensong.lab.steganalysis.calibration import calibration
 from sirensong.lab.steganalysis.response import picture_facts, response
 from sirensong.lab.steganalysis.significance import (
+    FOLDS,
     PERMUTATIONS,
     Comparison,
     Detector,
@@ -76,11 +77,86 @@ def detect(
     """
     report = advance or _silent
     sizes = len(clean), len(stego)
-    check(sizes, permutations)
-    classifiers = _classifiers(seed)  # a package that is missing is told before minutes pass
-    views = _look_at([*clean, *stego], report)
+    detectors = _look_at([*clean, *stego], sizes, permutations, seed, report)
+    return _compare(detectors, sizes, permutations, seed, report)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where one function stands between two populations.
+
+    Args:
+        comparison: how well detectors tell the populations apart.
+        among_clean: for each detector, the share of the first population that scores less than
+            the function, ties by half.
+        among_stego: the same of the second.
+    """
+
+    comparison: Comparison
+    among_clean: tuple[float, ...]
+    among_stego: tuple[float, ...]
+
+
+def stand(
+    function: StegoFunction,
+    clean: Sequence[StegoFunction],
+    stego: Sequence[StegoFunction],
+    *,
+    seed: int = 0,
+    permutations: int = PERMUTATIONS,
+    advance: Advance | None = None,
+) -> Standing:
+    """Tell of which of two populations a function might be.
+
+    The function is judged fold by fold, with those members that a detector has not seen.
+
+    Args:
+        function: in neither population, of their grid and architecture.
+        clean: as in `detect`.
+        stego: as in `detect`.
+        seed: as in `detect`.
+        permutations: as in `detect`.
+        advance: as in `detect`.
+
+    Raises:
+        SettingError: too few functions or permutations.
+        MissingDependencyError: scikit-learn or torch is not installed.
+    """
+    report = advance or _silent
+    sizes = len(clean), len(stego)
+    detectors = _look_at([*clean, *stego, function], sizes, permutations, seed, report)
+    members = [replace(detector, features=detector.features[:-1]) for detector in detectors]
+    comparison = _compare(members, sizes, permutations, seed, report)
+    shares = [_shares_below(detector, sizes, seed) for detector in detectors]
+    return Standing(
+        comparison, tuple(share[0] for share in shares), tuple(share[1] for share in shares)
+    )
+
+
+def _shares_below(detector: Detector, sizes: tuple[int, int], seed: int) -> tuple[float, float]:
+    """Shares of both populations that score less than the last of the detector's features."""
+    members, last = detector.features[:-1], detector.features[-1:]
+    labels = np.repeat([0, 1], sizes)
+    index = np.concatenate([np.arange(size) for size in sizes])  # twins have one, and one fold
+    order = np.random.default_rng(seed).permutation(max(sizes))
+    below = np.empty(len(labels))
+    for fold in range(FOLDS):
+        unseen = np.isin(index, order[fold::FOLDS])
+        scored = np.concatenate([members[unseen], last])
+        judged = detector.judge(members[~unseen], labels[~unseen], scored)
+        below[unseen] = (judged[:-1] < judged[-1]) + (judged[:-1] == judged[-1]) / 2
+    return float(below[labels == 0].mean()), float(below[labels == 1].mean())
+
+
+def _compare(
+    detectors: Sequence[Detector],
+    sizes: tuple[int, int],
+    permutations: int,
+    seed: int,
+    report: Advance,
+) -> Comparison:
     return compare(
-        _detectors(views, classifiers),
+        detectors,
         sizes,
         seed=seed,
         permutations=permutations,
@@ -92,7 +168,20 @@ def _silent(what: str, done: int, total: int) -> None:
     """Tell nobody."""
 
 
-def _look_at(functions: Sequence[StegoFunction], advance: Advance) -> _Views:
+def _look_at(
+    functions: Sequence[StegoFunction],
+    sizes: tuple[int, int],
+    permutations: int,
+    seed: int,
+    report: Advance,
+) -> list[Detector]:
+    """Detectors with the features of all functions; what is missing is told before minutes pass."""
+    check(sizes, permutations)
+    classifiers = _classifiers(seed)
+    return _detectors(_views_of(functions, report), classifiers)
+
+
+def _views_of(functions: Sequence[StegoFunction], advance: Advance) -> _Views:
     shares, facts, weights, responses, calibrations = [], [], [], [], []
     for done, function in enumerate(functions, start=1):
         shares.append(histogram(function))
@@ -132,13 +221,9 @@ class _Classifiers:
 
 
 def _classifiers(seed: int) -> _Classifiers:
-    try:
+    with needing("detectors need scikit-learn", extra="lab"):
         from sklearn.ensemble import GradientBoostingClassifier
         from sklearn.svm import SVC
-    except ImportError as error:
-        raise MissingDependencyError(
-            "detectors need scikit-learn", hint="pip install 'sirensong[lab]'"
-        ) from error
     trees = GradientBoostingClassifier(
         n_estimators=_TREES, max_depth=2, subsample=0.7, max_features="sqrt", random_state=seed
     )
