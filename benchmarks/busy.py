@@ -39,6 +39,7 @@ from sirensong.lab.secrecy.busy import (
     strongest,
     with_neighbours,
 )
+from sirensong.lab.secrecy.knowledge import DRAWS
 from sirensong.lab.secrecy.neighbours import (
     Pairs,
     borders,
@@ -49,7 +50,7 @@ from sirensong.lab.secrecy.neighbours import (
     strongest_distance,
 )
 from sirensong.lab.secrecy.positions import area
-from sirensong.lab.secrecy.traces import DRAWS, Interval, interval
+from sirensong.lab.secrecy.traces import Interval, interval
 from sirensong.lab.steganalysis.response import picture_facts, response
 from sirensong.lab.steganalysis.statistics import joint_statistics, layer_statistics
 from sirensong.pictures.image import Pixels, from_uint8

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from sirensong.carrier.stego import StegoFunction
@@ -18,7 +19,7 @@ from sirensong.cli.reporting import print_result
 from sirensong.errors import NoPictureError, SettingError
 from sirensong.files import refuse_existing, write_output
 from sirensong.keys.secret import SecretKey
-from sirensong.lab.secrecy.audit import Line, controls_for, size_line, trace_lines
+from sirensong.lab.secrecy.audit import Line, controls_for, map_line, size_line, trace_lines
 from sirensong.lab.secrecy.blind import (
     Ended,
     Searcher,
@@ -29,6 +30,7 @@ from sirensong.lab.secrecy.blind import (
 )
 from sirensong.lab.secrecy.page import Section, page_of
 from sirensong.lab.steganalysis.guessing import guess
+from sirensong.lab.steganalysis.statistics import joint_statistics, layer_statistics
 from sirensong.network.mask import Mask, read_mask
 from sirensong.network.rendering import render
 from sirensong.reveal import SecretFunction, sample, unlock
@@ -142,6 +144,9 @@ def _attack(
     """Try everything that needs no other carriers: without a key, then for each key."""
     searcher: Searcher = searcher_of(stego)
     probe = unlock(stego, SecretKey.generate(), mask=mask, force=True)
+    statistics = np.concatenate(
+        [layer_statistics(stego.weights), joint_statistics(stego.weights)], axis=1
+    )
     ends: dict[float, list[Ended]] = {}
     ratios = [secret.rule.ratio for secret in secrets] or [probe.rule.ratio]
     for ratio in tracked(list(dict.fromkeys(ratios)), what="searches without a key"):
@@ -156,6 +161,8 @@ def _attack(
         lines = trace_lines(secret, controls)
         lines += [found_line(secret, end, controls) for end in ends[secret.rule.ratio]]
         lines += [size_line(secret), *_guess_lines(stego, secret)]
+        busy = map_line(secret, statistics, controls)
+        lines += [] if busy is None else [busy]
         others = {names[at]: own for at, own in enumerate(secrets) if at != place}
         if others:
             start = next(iter(others.values()))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 from sirensong.carrier.stego import StegoFunction
-from sirensong.cli.console import counting, print_note, tracked
+from sirensong.cli.console import counting, print_note
+from sirensong.cli.detecting import read_folder
 from sirensong.lab.secrecy.audit import Line
 from sirensong.lab.secrecy.page import Section
 from sirensong.lab.steganalysis.significance import FEWEST
 from sirensong.lab.steganalysis.weights import Standing, stand
-from sirensong.lab.steganalysis.weights_files import Population, match, read_population
+from sirensong.lab.steganalysis.weights_files import Population, match
 
 _PERMUTATIONS = 20  # the fewest from which a difference can be concluded
 _HIGH, _LOW = 0.9, 0.1  # shares of a population that score less
@@ -49,9 +49,7 @@ def compared_with(clean: Path, hiding: Path, carrier: Path, stego: StegoFunction
 
 def _others(folder: Path, stego: StegoFunction) -> Population:
     """The carriers of a folder without the one that is judged."""
-    population = read_population(folder, track=partial(tracked, what=f"carriers in {folder}"))
-    for name, reason in population.skipped.items():
-        print_note(f"skipped {folder / name}: {reason}")
+    population = read_folder(folder)
     others: dict[str, StegoFunction] = {}
     for name, other in population.functions.items():
         if other.fingerprint == stego.fingerprint:

@@ -51,7 +51,7 @@ def weights(
     """
     if csv is not None:
         refuse_existing(csv, overwrite=overwrite)
-    first, second = weights_files.match(_read_population(clean), _read_population(suspected))
+    first, second = weights_files.match(read_folder(clean), read_folder(suspected))
     with counting() as advance:
         comparison = detect(
             list(first.functions.values()),
@@ -71,7 +71,16 @@ def weights(
         _print_comparison(first, second, comparison)
 
 
-def _read_population(folder: Path) -> Population:
+def read_folder(folder: Path) -> Population:
+    """Read the carriers of a folder, and say which files are none.
+
+    Args:
+        folder: path of the folder.
+
+    Raises:
+        FileError: there is no such folder.
+        FormatError: there is no carrier in it.
+    """
     track = partial(tracked, what=f"carriers in {folder}")
     population = weights_files.read_population(folder, track=track)
     for name, reason in population.skipped.items():

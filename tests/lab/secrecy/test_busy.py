@@ -17,8 +17,8 @@ from sirensong.lab.secrecy.busy import (
     with_neighbours,
     without_cover,
 )
+from sirensong.lab.secrecy.knowledge import replacements
 from sirensong.lab.secrecy.neighbours import borders, distances, pairs_of, strongest_distance
-from sirensong.lab.secrecy.traces import replacements
 from sirensong.lab.steganalysis.statistics import layer_statistics
 from sirensong.reveal import unlock
 

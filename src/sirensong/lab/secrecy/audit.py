@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sirensong.lab.secrecy.busy import Features, correlation, detail
 from sirensong.lab.secrecy.knowledge import (
     DRAWS,
     Insertion,
@@ -20,7 +21,7 @@ from sirensong.lab.secrecy.traces import Finding, find, left_over
 from sirensong.network.rendering import render
 from sirensong.pictures.decoys import other_photographs
 from sirensong.pictures.image import Pixels, from_uint8, to_uint8
-from sirensong.reveal import SecretFunction
+from sirensong.reveal import SecretFunction, sample
 
 CONTROLS = 19
 """Unrelated pictures among which a secret is ranked."""
@@ -31,6 +32,9 @@ WRONG_KEYS = 40
 _FAINT, _PLAIN = 0.1, 0.3  # correlations above the controls' mean
 _HIGH = 0.94  # more than 17 of 19
 _UNUSUAL = 3.0  # standard deviations of the controls
+
+LEAST_TILES = 16
+"""Tiles without which no map of busy tiles is looked for."""
 
 KNOWN = {
     ("anybody", f"the mean of {DRAWS} renders with random keys"): Knowledge(0, Insertion.RANDOM),
@@ -57,7 +61,7 @@ class Line:
         tried: what they do.
         found: in numbers.
         verdict: what that means, in words.
-        bad: whether it gives something away.
+        bad: whether it gives something away; None where the reader has to judge.
         numbers: for machines.
         pictures: what was rendered, each with its caption.
     """
@@ -66,7 +70,7 @@ class Line:
     tried: str
     found: str
     verdict: str
-    bad: bool
+    bad: bool | None
     numbers: dict[str, float]
     pictures: Sequence[tuple[str, Pixels]] = field(default=(), repr=False)
 
@@ -181,3 +185,42 @@ def size_line(secret: SecretFunction, seed: int = 0) -> Line:
     numbers = {"z": right, "largest of other keys": most}
     tried = "whether the weights that a key replaces are larger than others"
     return Line("whoever guesses keys", tried, found, verdict, bad, numbers)
+
+
+def map_line(
+    secret: SecretFunction, statistics: Features, controls: Sequence[Pixels]
+) -> Line | None:
+    """See whether statistics of the carrier's tiles draw a map of where the picture is busy.
+
+    Args:
+        secret: what the key makes of the carrier.
+        statistics: of each of the carrier's tiles, (tiles, numbers).
+        controls: unrelated pictures of the secret's size.
+
+    Returns:
+        None for a carrier of fewer than 16 tiles, or for tiles of a pixel.
+    """
+    grid, size = secret.grid, (secret.height, secret.width)
+    if grid.tiles < LEAST_TILES or min(size[0] / grid.rows, size[1] / grid.columns) < 2:
+        return None
+    cover = detail(sample(secret.stego), grid)[:, None]
+
+    def strongest(busy: Features) -> float:
+        return float(np.abs(correlation(statistics, busy, cover)).max())
+
+    own = detail(render(secret, size), grid)
+    placed = np.empty_like(own)
+    placed[secret.places] = own
+    seen, chance = strongest(own), [strongest(detail(control, grid)) for control in controls]
+    bad = _deviations(seen, chance) > _UNUSUAL
+    verdict = "no map of the picture is seen"
+    if bad:
+        verdict = "the carrier shows where the picture has much detail"
+    found = (
+        f"strongest rank correlation with the picture's detail {seen:.2f}; with that of"
+        f" {len(controls)} unrelated pictures {np.mean(chance):.2f} on average, {max(chance):.2f}"
+        f" at most; if the key did not shuffle the tiles {strongest(placed):.2f}"
+    )
+    numbers = {"map": seen, "by chance": float(np.mean(chance)), "in order": strongest(placed)}
+    tried = f"a map of busy tiles, by {statistics.shape[1]} statistics of the weights"
+    return Line("anybody", tried, found, verdict, bad, numbers)

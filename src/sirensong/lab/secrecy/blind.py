@@ -177,7 +177,7 @@ def _shown(
     rmse = 255 * float(np.sqrt(np.mean((picture - cover) ** 2, dtype=np.float64)))
     told = "; ".join([f"{rmse:.1f} of 255 levels from the cover (RMSE)", *found])
     pictures = [("their render", picture), without(picture, cover)]
-    return Line(who, tried, told, verdict, False, {"rmse": rmse, **numbers}, pictures)
+    return Line(who, tried, told, verdict, None, {"rmse": rmse, **numbers}, pictures)
 
 
 def found_line(secret: SecretFunction, end: Ended, controls: Sequence[Pixels]) -> Line:

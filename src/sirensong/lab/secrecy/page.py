@@ -17,7 +17,7 @@ _STYLE = (
     "td,th{border-bottom:1px solid #bbb;padding:.4em .6em;text-align:left;vertical-align:top}"
     "img{width:9em;image-rendering:pixelated;display:block}"
     "figure{display:inline-block;margin:0 1em 1em 0}figcaption{font-size:.85em;color:#555}"
-    ".bad{color:#a00;font-weight:bold}.good{color:#060}"
+    ".bad{color:#a00;font-weight:bold}.good{color:#060}.open{color:#444}"
     "small{color:#555}"
 )
 
@@ -54,7 +54,7 @@ def _figure(caption: str, picture: Pixels) -> str:
 
 
 def _row(line: Line) -> str:
-    kind = "bad" if line.bad else "good"
+    kind = {True: "bad", False: "good", None: "open"}[line.bad]
     seen = "".join(_figure(caption, picture) for caption, picture in line.pictures)
     return (
         f"<tr><td>{html.escape(line.who)}<td>{html.escape(line.tried)}"

@@ -194,18 +194,31 @@ def _count_as_large(
     return as_large, best_as_large, done
 
 
+def folds_of(sizes: tuple[int, int], seed: int) -> list[npt.NDArray[np.bool_]]:
+    """Cut two populations into folds; members of one index are in one fold.
+
+    Args:
+        sizes: members of the first population and of the second.
+        seed: of the folds.
+
+    Returns:
+        Which members each fold holds, those of the first population first.
+    """
+    index = np.concatenate([np.arange(size) for size in sizes])
+    order = np.random.default_rng(seed).permutation(max(sizes))
+    return [np.isin(index, order[fold::FOLDS]) for fold in range(FOLDS)]
+
+
 class _Trial:
     """Two populations, cut into folds."""
 
     def __init__(self, sizes: tuple[int, int], seed: int) -> None:
-        first, second = sizes
+        first, _ = sizes
         self.labels = np.repeat([0, 1], sizes)
         self._twins = min(sizes)
         self._first = first
         self._rng = np.random.default_rng([seed, 1])
-        index = np.concatenate([np.arange(first), np.arange(second)])
-        order = np.random.default_rng(seed).permutation(max(sizes))
-        self._folds = [np.isin(index, order[fold::FOLDS]) for fold in range(FOLDS)]
+        self._folds = folds_of(sizes, seed)
 
     def exchange_twins(self) -> Labels:
         """The labels, of each pair of twins exchanged or not by chance."""

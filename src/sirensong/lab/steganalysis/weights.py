@@ -19,7 +19,6 @@ from sirensong.errors import needing
 from sirensong.lab.steganalysis.calibration import calibration
 from sirensong.lab.steganalysis.response import picture_facts, response
 from sirensong.lab.steganalysis.significance import (
-    FOLDS,
     PERMUTATIONS,
     Comparison,
     Detector,
@@ -28,6 +27,7 @@ from sirensong.lab.steganalysis.significance import (
     Labels,
     check,
     compare,
+    folds_of,
 )
 from sirensong.lab.steganalysis.statistics import joint_statistics, layer_statistics
 from sirensong.lab.steganalysis.tiles import by_votes, pooled, without_cover
@@ -137,11 +137,8 @@ def _shares_below(detector: Detector, sizes: tuple[int, int], seed: int) -> tupl
     """Shares of both populations that score less than the last of the detector's features."""
     members, last = detector.features[:-1], detector.features[-1:]
     labels = np.repeat([0, 1], sizes)
-    index = np.concatenate([np.arange(size) for size in sizes])  # twins have one, and one fold
-    order = np.random.default_rng(seed).permutation(max(sizes))
     below = np.empty(len(labels))
-    for fold in range(FOLDS):
-        unseen = np.isin(index, order[fold::FOLDS])
+    for unseen in folds_of(sizes, seed):
         scored = np.concatenate([members[unseen], last])
         judged = detector.judge(members[~unseen], labels[~unseen], scored)
         below[unseen] = (judged[:-1] < judged[-1]) + (judged[:-1] == judged[-1]) / 2
