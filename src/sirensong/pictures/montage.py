@@ -33,7 +33,7 @@ mean square distance from grey. They were fitted to 60 photographs at 128x128, 4
 DIV2K; clipping takes some strength, and 0.08 to 0.14 were added to the first six means for it.
 """
 
-_FINER = 0.17  # an octave beyond the table's is by this weaker than the one before; log
+_FINER = 0.17  # logarithm: each octave finer than the table's is weaker by this, as at 256x256
 _CAST = (0.022, -0.003, -0.030)  # those photographs' mean colour, less its grey
 _PARTS = (0.4, 0.4, 0.2)  # shares of pictures of one part, two and three
 _GREY = 0.25  # share of parts of grey photographs
@@ -65,7 +65,7 @@ def montage(height: int, width: int, rng: np.random.Generator) -> RGB:
 
 
 def _part(height: int, width: int, rng: np.random.Generator) -> Pixels:
-    """A part of a photograph made smaller, which its mirror images go on where it ends."""
+    """A part of a photograph made smaller, continued by its mirror image where it ends."""
     names = GREY if rng.random() < _GREY else COLOURED
     whole = photograph(names[rng.integers(len(names))])
     factor = np.exp(rng.uniform(*np.log(_SMALLER)))
@@ -84,7 +84,7 @@ def _part(height: int, width: int, rng: np.random.Generator) -> Pixels:
 
 
 def _mirrored(own: int, asked: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
-    """Places of a run of pixels, inside if it fits."""
+    """Places of a run of pixels: inside if it fits, else reflected at both ends."""
     first = rng.integers(own - asked + 1) if asked <= own else rng.integers(2 * own)
     places = (first + np.arange(asked)) % (2 * own)
     mirrored: npt.NDArray[np.intp] = np.minimum(places, 2 * own - 1 - places)
