@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sirensong.errors import SettingError
-from sirensong.pictures.image import RGB, resize, to_uint8
-from sirensong.pictures.photographs import NAMES, photograph
+from sirensong.pictures.image import RGB, size_of, to_uint8
+from sirensong.pictures.montage import montage
 
 _LEAVES = 600  # they leave few gaps
 _SMALLEST, _LARGEST = 0.02, 0.6  # radii of leaves, in picture sides
@@ -40,7 +40,7 @@ def transformed_cover(cover: RGB, rng: np.random.Generator) -> RGB:
 
 
 def other_photographs(cover: RGB, rng: np.random.Generator) -> RGB:
-    """Cut a part out of one of scikit-image's photographs, mirror it, and exchange its colours.
+    """Lay parts of scikit-image's photographs together, as strong in detail as photographs are.
 
     Args:
         cover: (height, width, 3).
@@ -52,16 +52,7 @@ def other_photographs(cover: RGB, rng: np.random.Generator) -> RGB:
     Raises:
         MissingDependencyError: scikit-image is not installed.
     """
-    picture = photograph(NAMES[rng.integers(len(NAMES))])
-    height, width = cover.shape[:2]
-    largest = min(picture.shape[0] / height, picture.shape[1] / width)
-    scale = largest * rng.uniform(0.4, 1)
-    high, wide = max(1, int(height * scale)), max(1, int(width * scale))
-    top = int(rng.integers(picture.shape[0] - high + 1))
-    left = int(rng.integers(picture.shape[1] - wide + 1))
-    part = picture[top : top + high, left : left + wide]
-    mirrored = part[:, ::-1] if rng.random() < 0.5 else part
-    return resize(mirrored[..., rng.permutation(3)], height, width)
+    return montage(*size_of(cover), rng)
 
 
 def dead_leaves(cover: RGB, rng: np.random.Generator) -> RGB:

@@ -1,4 +1,4 @@
-"""The colour photographs that come with scikit-image: for the demo, and for decoys."""
+"""The photographs that come with scikit-image: for the demo, and for decoys."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from sirensong.errors import MissingDependencyError
 from sirensong.pictures.image import RGB
 
 NAMES = ("astronaut", "chelsea", "coffee", "rocket")
+COLOURED = (*NAMES, "stereo_motorcycle")
+GREY = ("brick", "camera", "grass", "gravel")
 
 
 def photograph(name: str) -> RGB:
-    """Load one of them, whole.
+    """Load one of them, whole; of a stereo pair the left one.
 
     Args:
-        name: one of `NAMES`.
+        name: one of `COLOURED` or `GREY`.
 
     Returns:
         (height, width, 3), uint8.
@@ -28,4 +30,6 @@ def photograph(name: str) -> RGB:
         raise MissingDependencyError(
             "these photographs need scikit-image", hint="pip install 'sirensong[hide]'"
         ) from error
-    return np.asarray(getattr(data, name)())[..., :3]
+    loaded = getattr(data, name)()
+    pixels = np.asarray(loaded[0] if isinstance(loaded, tuple) else loaded)
+    return np.stack([pixels] * 3, axis=-1) if pixels.ndim == 2 else pixels[..., :3]
