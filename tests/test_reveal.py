@@ -23,7 +23,7 @@ from sirensong.network.tiles import Grid
 from sirensong.reveal import reveal, sample, unlock
 
 RATIO = 0.1
-MIDDLE = 2  # of three hidden layers: the only matrix that keys choose positions in
+KEYED = (1, 2)  # of three hidden layers: the matrices that keys choose positions in
 
 
 def patches(grid, size):
@@ -59,7 +59,7 @@ def expected(architecture, weights, nonce, key, mask):
         layers = []
         for index, (out, into) in enumerate(architecture.shapes):
             total, purpose = out * into, f"{index}/positions"
-            count = int(RATIO * total + 0.5) if selection != "keyed" or index == MIDDLE else 0
+            count = int(RATIO * total + 0.5) if selection != "keyed" or index in KEYED else 0
             deviation = (2 if selection == "keyed" else 1) * xavier_deviation(into, out)
             places = {
                 "keyed": choose_positions(key.secret, nonce, purpose, total=total, count=count),
@@ -167,7 +167,7 @@ class TestUnlock:
     def test_only_selected_weights_change(self, hidden, key, weights):
         secret = unlock(hidden(Selection.KEYED), key).tiles([0])
         for index, (old, new) in enumerate(zip(weights, secret, strict=True)):
-            selected = int(RATIO * old.weight.size + 0.5) if index == MIDDLE else 0
+            selected = int(RATIO * old.weight.size + 0.5) if index in KEYED else 0
             assert (old.weight != new.weight).sum() == selected
             np.testing.assert_array_equal(old.bias, new.bias[0])
 
@@ -213,7 +213,7 @@ class TestWrongKey:
         assert [
             int((old.weight != new.weight).sum())
             for old, new in zip(weights, secret.tiles([0]), strict=True)
-        ] == [0, 0, int(0.3 * weights[MIDDLE].weight.size + 0.5), 0]
+        ] == [0, *(int(0.2 * weights[index].weight.size + 0.5) for index in KEYED), 0]
         noise = reveal(stego, other_key, force=True)
         assert noise.shape == (6, 9, 3)
         assert np.abs(noise - sample(stego)).max() > 0.05
@@ -364,15 +364,17 @@ class TestTiles:
         self, tiled, functions, key, architecture, nonce
     ):
         secret = unlock(tiled, key)
-        layers, total = len(architecture.shapes), functions[0][MIDDLE].weight.size
+        layers = len(architecture.shapes)
         integers = keystream(key.secret, nonce, "tiles", 6).tolist()
         order = sorted(range(6), key=lambda tile: integers[tile])
         for tile, mine in zip(order, unstack(secret.tiles(range(6))), strict=True):
-            purpose, count = f"{tile * layers + MIDDLE}/positions", int(RATIO * total + 0.5)
-            places = choose_positions(key.secret, nonce, purpose, total=total, count=count)
             for layer, weights in enumerate(functions[tile]):
+                purpose = f"{tile * layers + layer}/positions"
+                size = weights.weight.size
+                count = int(RATIO * size + 0.5) if layer in KEYED else 0
+                places = choose_positions(key.secret, nonce, purpose, total=size, count=count)
                 changed = np.flatnonzero(mine[layer].weight != weights.weight)
-                assert changed.tolist() == (places.tolist() if layer == MIDDLE else [])
+                assert changed.tolist() == places.tolist()
 
     def test_a_secret_is_revealed_across_tiles(self, tiled, key):
         secret = unlock(tiled, key)

@@ -372,7 +372,7 @@ TUNED = {
     "omega": None,
     "selection": "keyed",
     "ratio": None,
-    "lock": {"weight": 0.4, "hold": 0.3, "end": 0.008},
+    "lock": {"weight": 0.4, "hold": 0.3, "end": 0.006},
     "functions": 2,
     "decoys": "photographs",
     "stego_weight": None,

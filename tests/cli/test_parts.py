@@ -125,7 +125,7 @@ def test_defaults_are_the_recipes_own():
     assert options._default(options._features) == (
         "fast: 1.5 times a tile's side, paper: 1 times a tile's side"
     )
-    assert options._default(lambda recipe: recipe.share) == "fast: 0.3, paper: 0.05"
+    assert options._default(lambda recipe: recipe.share) == "fast: 0.2, paper: 0.05"
 
 
 # Progress.

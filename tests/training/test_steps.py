@@ -122,7 +122,7 @@ def test_each_key_selects_for_itself_in_each_tile():
     assert len(selected) == 2
     for own, positions in zip(job.trained, selected, strict=True):
         expected = [
-            keyed_positions(own.key, job.nonce, job.architecture, 0.3, tile) for tile in tiles
+            keyed_positions(own.key, job.nonce, job.architecture, 0.2, tile) for tile in tiles
         ]
         assert_equal(positions, expected)
 
