@@ -110,7 +110,7 @@ def main() -> None:
     paths = _make_all({name: made[name] for name in names}, arguments)
     loaded = {name: [ss.load(path) for path in files] for name, files in paths.items()}
     pairs = [pair for pair in _pairs() if set(pair) <= set(names)]
-    rows = [_judged(clean, loaded[clean], stego, loaded[stego]) for clean, stego in pairs]
+    rows = [judged(clean, loaded[clean], stego, loaded[stego]) for clean, stego in pairs]
     report = {"functions": arguments.functions, "side": arguments.side, "rows": rows}
     (arguments.output / "weights.json").write_text(json.dumps(report))
 
@@ -132,10 +132,20 @@ def _make_all(
     return paths
 
 
-def _judged(
+def judged(
     clean: str, without: list[ss.StegoFunction], stego: str, suspected: list[ss.StegoFunction]
 ) -> dict[str, Any]:
-    """Judge two populations and print what each detector finds."""
+    """Judge two populations and print what each detector finds.
+
+    Args:
+        clean: name of the first.
+        without: its functions.
+        stego: name of the second.
+        suspected: its functions.
+
+    Returns:
+        The comparison, for JSON.
+    """
     comparison = detect(without, suspected)
     print(f"{clean} against {stego}: p = {comparison.p:.3f}, corrected", flush=True)
     for found in comparison.detections:
