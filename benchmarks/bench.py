@@ -113,7 +113,7 @@ def cases(data: Path | None) -> list[Case]:
     small = ("--steps", "600", "--hidden-features", "40")
     rows = [
         Case("two secrets, 128x128", triples(data)),
-        Case("two secrets, 128x128, 500 steps", triples(data), short, target=(46.0, 44.5, 45)),
+        Case("two secrets, 128x128, 550 steps", triples(data), short, target=(46.0, 44.5, 45)),
         Case(
             "two secrets, 128x128, 1100 steps",
             triples(data),
@@ -139,7 +139,7 @@ def cases(data: Path | None) -> list[Case]:
             small,
             target=(41.2, 42.5, 250),
         ),
-        Case("two secrets, 256x256, 500 steps", large(data, 2), short, in_quick=False),
+        Case("two secrets, 256x256, 550 steps", large(data, 2), short, in_quick=False),
     ]
     rows += [
         Case(f"steps: {steps}", triples(data)[:2], ("--steps", str(steps)), in_quick=steps < 1000)
