@@ -108,7 +108,7 @@ class Case:
 
 def cases(data: Path | None) -> list[Case]:
     """All rows: those with targets, then cost against steps, pixels and secrets."""
-    short, long = ("--steps", "500"), ("--steps", "1500")
+    short, long = ("--steps", "550"), ("--steps", "1500")
     # 435,392 weights at 256x256; one network of 8 x 256 has 462,083.
     small = ("--steps", "600", "--hidden-features", "40")
     rows = [
