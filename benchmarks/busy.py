@@ -5,7 +5,7 @@
 hides in covers from DIR/celebahq a picture from DIR/coco and one from DIR/div2k each; no picture is
 used twice. Sides above 256 are put together of pictures of 256x256, so that there is as much detail
 at every size. Then adversaries that learn from all carriers but one judge that one
-(sirensong.lab.secrecy.busy and .neighbours). It prints two tables and writes busy.json into a
+(sirensong.lab.secrecy.busy and .neighbours). It prints tables and writes busy.json into a
 folder in FOLDER that is named after the settings. Carriers, and what is seen of them, are kept
 there and not made again.
 """
@@ -42,11 +42,13 @@ from sirensong.lab.secrecy.busy import (
 from sirensong.lab.secrecy.knowledge import DRAWS
 from sirensong.lab.secrecy.neighbours import (
     Pairs,
+    arrange,
     borders,
     distances,
     pairs_of,
     recognised,
     residuals,
+    right_neighbours,
     strongest_distance,
 )
 from sirensong.lab.secrecy.positions import area
@@ -295,12 +297,38 @@ def of_secrets(seen: Seen, features: Features, edges: Sequence[Features]) -> Fea
 
 def by_detail(carriers: Sequence[Seen], labels: Sequence[Any]) -> list[float]:
     """Neighbours have similar detail: take the one that boosting estimates."""
-    scenes = [seen.scene for seen in carriers]
-    guessed = estimates(scenes, learned(HistGradientBoostingRegressor(**_BOOSTING)))
     found = []
-    for seen, own, near in zip(carriers, guessed, labels, strict=True):
+    for seen, own, near in zip(carriers, guessed_detail(carriers), labels, strict=True):
         found.append(area(-of_secrets(seen, own[:, None], [])[:, 0], near))
     return found
+
+
+def guessed_detail(carriers: Sequence[Seen]) -> list[Features]:
+    """The detail in each carrier's tiles, as boosting estimates it that the others have taught."""
+    scenes = [seen.scene for seen in carriers]
+    return estimates(scenes, learned(HistGradientBoostingRegressor(**_BOOSTING)))
+
+
+def tell_arrangements(carriers: Sequence[Seen]) -> dict[str, Interval]:
+    """Try to undo the shuffle: put tiles of like detail beside each other, and print the table."""
+    found: dict[str, list[float]] = {"estimated detail": [], "true detail": [], "by chance": []}
+    for seen, guessed in zip(carriers, guessed_detail(carriers), strict=True):
+        rng = np.random.default_rng(0)
+        for held, order in zip(seen.scene.held, seen.scene.places, strict=True):
+            tried = {
+                "estimated detail": arrange(guessed, seen.grid),
+                "true detail": arrange(held, seen.grid),
+                "by chance": rng.permutation(seen.grid.tiles),
+            }
+            for name, own in tried.items():
+                found[name].append(right_neighbours(own, order, seen.grid))
+    print("neighbours that are right when tiles of like detail are put beside each other")
+    secrets = len(carriers[0].scene.places)
+    tables = {}
+    for name, shares in found.items():
+        tables[name] = interval(np.reshape(shares, (-1, secrets)).mean(1).tolist())
+        print(f"  {name:40} {shown(tables[name])}", flush=True)
+    return tables
 
 
 def of_right_keys(carriers: Sequence[Seen]) -> tuple[list[Features], list[Any]]:
@@ -350,6 +378,7 @@ def main() -> None:
     print(", ".join(f"{value:.1f}" for value in psnr), "dB")
     report = {"carriers": len(carriers), "tiles": tiles, "psnr": psnr.tolist()}
     report |= {"maps": tell_maps(carriers), "pairs": tell_pairs(carriers)}
+    report["arrangements"] = tell_arrangements(carriers)
     (bench.folder / "busy.json").write_text(json.dumps(report))
 
 

@@ -6,11 +6,13 @@ import pytest
 from sirensong.keys.secret import SecretKey
 from sirensong.lab.secrecy.neighbours import (
     Pairs,
+    arrange,
     borders,
     distances,
     pairs_of,
     recognised,
     residuals,
+    right_neighbours,
     strongest_distance,
 )
 from sirensong.network.siren import evaluate
@@ -124,3 +126,28 @@ def test_a_classifier_is_taught_by_all_carriers_but_the_one_it_judges():
     near = np.array([True, False])
     tables = [np.array([[index, 1.0], [index, 0.0]]) for index in range(3)]
     assert recognised(Recorder(), tables, [near] * 3) == [1, 1, 1]
+
+
+def test_all_neighbours_are_right_in_the_pictures_order_and_fewer_where_rows_are_exchanged():
+    grid, order = Grid(4, 6), np.random.default_rng(1).permutation(24)
+    assert right_neighbours(order, order, grid) == 1
+    rows = order.reshape(4, 6)
+    assert right_neighbours(rows[[0, 2, 1, 3]].ravel(), order, grid) == pytest.approx(26 / 38)
+    assert right_neighbours(np.arange(24), order, grid) < 0.3
+
+
+@pytest.mark.parametrize("shape", [(1, 30), (8, 8)])
+def test_tiles_are_put_beside_those_of_like_values(shape):
+    grid = Grid(*shape)
+    rng = np.random.default_rng(2)
+    values = rng.random(grid.tiles)
+    arranged = arrange(values, grid, swaps=20_000)
+    assert sorted(arranged.tolist()) == list(range(grid.tiles))
+
+    def roughness(order):
+        field = values[order].reshape(shape)
+        return sum(np.abs(np.diff(field, axis=axis)).sum() for axis in (0, 1))
+
+    assert roughness(arranged) < 0.4 * roughness(rng.permutation(grid.tiles))
+    if shape[0] == 1:
+        assert right_neighbours(arranged, np.argsort(values), grid) > 0.5

@@ -183,3 +183,59 @@ def strongest_distance(
         others = np.delete(areas, index, axis=0).mean(0)
         found.append(float(own[np.argmax(others)]))
     return found
+
+
+def arrange(values: Features, grid: Grid, seed: int = 0, swaps: int = 200_000) -> Order:
+    """Order tiles so that neighbours have like values, by simulated annealing.
+
+    Args:
+        values: of each tile, (tiles,).
+        grid: of two tiles at least.
+        seed: of the first order and of the exchanges that are tried.
+        swaps: how many.
+
+    Returns:
+        The tile in each place of the grid.
+    """
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(grid.tiles)
+    own = (values / max(float(values.std()), _TINY))[order].tolist()
+    beside = [_beside(place, grid) for place in range(grid.tiles)]
+    tried = rng.integers(grid.tiles, size=(swaps, 2)).tolist()
+    luck = (-np.log(rng.random(swaps)) * np.geomspace(1, 1e-3, swaps)).tolist()
+    for (first, second), most in zip(tried, luck, strict=True):
+        one, other = own[first], own[second]
+        rise = 0.0
+        for here, old, new, skip in ((first, one, other, second), (second, other, one, first)):
+            for place in beside[here]:
+                if place != skip:
+                    rise += abs(new - own[place]) - abs(old - own[place])
+        if rise < most:
+            own[first], own[second] = other, one
+            order[[first, second]] = order[[second, first]]
+    return order
+
+
+def _beside(place: int, grid: Grid) -> list[int]:
+    row, column = divmod(place, grid.columns)
+    near = ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1))
+    return [r * grid.columns + c for r, c in near if 0 <= r < grid.rows and 0 <= c < grid.columns]
+
+
+def right_neighbours(arranged: Order, order: Order, grid: Grid) -> float:
+    """Share of pairs that touch in an arrangement and touch in the picture.
+
+    Args:
+        arranged: the carrier's tile in each place of an arrangement.
+        order: the carrier's tile for each tile of the picture.
+        grid: of both.
+    """
+    rows, columns = np.empty(grid.tiles, np.int64), np.empty(grid.tiles, np.int64)
+    rows[order], columns[order] = np.divmod(np.arange(grid.tiles), grid.columns)
+    at = arranged.reshape(grid.rows, grid.columns)
+    pairs = [(at[:, :-1], at[:, 1:]), (at[:-1], at[1:])]
+    apart = [
+        (abs(rows[one] - rows[other]) + abs(columns[one] - columns[other])).ravel()
+        for one, other in pairs
+    ]
+    return float((np.concatenate(apart) == 1).mean())
