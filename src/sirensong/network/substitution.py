@@ -124,7 +124,7 @@ def check_selects(architecture: Architecture, ratio: float) -> None:
 def keyed_positions(
     key: SecretKey, nonce: bytes, architecture: Architecture, ratio: float, tile: int = 0
 ) -> Positions:
-    """Positions that a key chooses for itself in a tile's function, in its keyed matrices.
+    """Positions that a key chooses for itself in a tile's function, where keys change it.
 
     Args:
         key: bound to the carrier.

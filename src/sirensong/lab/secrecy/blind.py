@@ -80,7 +80,7 @@ class Searcher:
         """Search positions by gradients, and by exchanging them.
 
         Args:
-            ratio: S, the share of each middle matrix that keys replace.
+            ratio: S, the share of each matrix that keys replace, where they do.
         """
         from sirensong.lab.secrecy.search import Budget, climb
         from sirensong.lab.secrecy.supermask import Descent, optimize

@@ -97,7 +97,7 @@ def climb(
     Args:
         stego: the carrier.
         search: in that carrier.
-        ratio: S, the share of each middle matrix that keys replace.
+        ratio: S, the share of each matrix that keys replace, where they do.
         budget: how long.
         seed: of all that is drawn.
         order: which tile of the carrier to show in each place, for who knows how a key shuffles

@@ -54,7 +54,7 @@ def optimize(
     Args:
         stego: the carrier.
         search: in that carrier.
-        ratio: S, the share of each middle matrix that keys replace.
+        ratio: S, the share of each matrix that keys replace, where they do.
         descent: how long.
         seed: of the first scores and values.
         start: SIRENs of all tiles to replace weights in, the carrier's by default. An insider
@@ -136,7 +136,7 @@ def influence(
     Args:
         stego: the carrier.
         search: in that carrier.
-        ratio: S, the share of each middle matrix that keys replace.
+        ratio: S, the share of each matrix that keys replace, where they do.
         draws: random sets in each tile.
         seed: of the sets.
 
