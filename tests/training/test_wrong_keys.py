@@ -157,14 +157,17 @@ def test_a_lock_that_cannot_be_is_refused(values):
 
 
 @pytest.mark.slow
-def test_a_wrong_key_shows_the_cover_and_the_right_one_its_picture():
+def test_wrong_keys_show_the_cover_and_the_right_one_its_picture():
     cover, secret = (fill(photograph(name), 64, 64) for name in ("astronaut", "coffee"))
     key = SecretKey(bytes(range(32)))
     found = {}
     for name, lock in (("locked", Lock()), ("open", None)):
         recipe = replace(ss.FAST, lock=lock)
         stego = ss.hide(cover, {key: secret}, recipe=recipe, options=ss.Options(seed=1)).stego
-        wrong = ss.reveal(stego, SecretKey(bytes(32)), force=True)
-        found[name] = ss.measure(cover, wrong).psnr
+        others = [SecretKey(bytes([number]) * 32) for number in range(8)]
+        renders = [ss.reveal(stego, other, force=True) for other in others]
+        mean = np.mean(renders, axis=0, dtype=np.float32)
+        found[name] = ss.measure(cover, mean).psnr
+        assert found[name] > ss.measure(secret, mean).psnr
         assert ss.measure(secret, ss.reveal(stego, key)).psnr > 40
-    assert found["locked"] > found["open"] + 2
+    assert found["locked"] > found["open"] + 4
