@@ -25,7 +25,7 @@ from sirensong.network.siren import Architecture, Layer, evaluate, initial_weigh
 from sirensong.training import recipe as recipes
 from sirensong.training.optimizer import Muon
 from sirensong.training.perturb import perturb
-from sirensong.training.problem import Parameters
+from sirensong.training.parameters import Parameters
 from sirensong.training.step import TrainingPass
 
 # The internal names that tests replace, each in one place.

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sirensong.carrier.file import save
-from sirensong.carrier.mapped import put, zeros
-from sirensong.carrier.slots import DIGEST_BYTES, Slot, seal_slots
-from sirensong.carrier.stego import StegoFunction, weights_digest
+from sirensong.carrier.mapped import empty_weights, put
+from sirensong.carrier.slots import DIGEST_BYTES, SLOT_BYTES, SLOTS, Slot, seal_slots
+from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import SettingError
 from sirensong.files import StrPath
 from sirensong.keys.secret import Key, Passphrase, SecretKey, as_key
 from sirensong.keys.stream import derive
 from sirensong.network.mask import CARRIER_BYTES, Mask, mask_path, write_mask
-from sirensong.network.siren import Architecture, Layer, Weights
+from sirensong.network.siren import Weights
 from sirensong.network.substitution import Positions, Selection
-from sirensong.network.tiles import Grid
+from sirensong.pictures.image import size_of
 from sirensong.pictures.metrics import psnr_of
 from sirensong.pictures.reading import ImageLike, read_picture
 from sirensong.training.loading import loading
@@ -211,14 +211,6 @@ def discard_checkpoint(path: StrPath) -> None:
     discard(path)
 
 
-def empty_weights(architecture: Architecture, grid: Grid) -> Weights:
-    """Weights of a grid of functions, to be filled; in a file if they are large."""
-    return tuple(
-        Layer(zeros((grid.tiles, out, into)), zeros((grid.tiles, out)))
-        for out, into in architecture.shapes
-    )
-
-
 def put_weights(whole: Weights, tiles: range, part: Weights) -> None:
     """Copy the functions of some tiles to their places in a grid's weights."""
     for layer, own in zip(whole, part, strict=True):
@@ -283,17 +275,16 @@ class _Made:
 
     def publish(self) -> Hidden:
         """Seal a slot for each key, and put together what is published."""
-        job, digest = self._job, weights_digest(self._weights)
-        selection, ratio = job.recipe.selection, job.recipe.share
+        job = self._job
+        form = job.architecture, job.grid, self._weights, job.steps, *size_of(job.cover), job.nonce
+        stego = StegoFunction(*form, bytes(SLOTS * SLOT_BYTES))
+        digest, selection, ratio = stego.digest, job.recipe.selection, job.recipe.share
         entries = []
         for key, picture in job.secrets:
-            height, width = picture.shape[:2]
+            height, width = size_of(picture)
             entries.append((key, Slot(selection, ratio, height, width, digest[:DIGEST_BYTES])))
         slots = seal_slots(job.nonce, entries, derive(job.entropy, digest, "slots"))
-        height, width = job.cover.shape[:2]
-        stego = StegoFunction(
-            job.architecture, job.grid, self._weights, height, width, job.nonce, slots
-        )
+        stego = replace(stego, slots=slots)
         mask = None
         if self._mask:
             mask = Mask(job.architecture, ratio, tuple(self._mask), job.nonce[:CARRIER_BYTES])

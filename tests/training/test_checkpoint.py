@@ -8,7 +8,7 @@ import torch
 from sirensong.errors import FileError, FormatError
 from sirensong.training.batches import Sampler
 from sirensong.training.checkpoint import Checkpoint, discard, is_checkpoint, read_nonce
-from sirensong.training.problem import Parameters
+from sirensong.training.parameters import Parameters
 from sirensong.training.train import State
 
 CPU = torch.device("cpu")

@@ -13,7 +13,7 @@ from sirensong.keys.stream import derive
 from sirensong.training import checkpoint as checkpoints
 from sirensong.training.batches import Sampler
 from sirensong.training.checkpoint import Checkpoint, discard, is_checkpoint, read_nonce
-from sirensong.training.problem import Parameters
+from sirensong.training.parameters import Parameters
 from sirensong.training.train import State
 
 CPU = torch.device("cpu")

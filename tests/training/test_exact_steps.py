@@ -12,7 +12,8 @@ from sirensong.network.tiles import Grid
 from sirensong.training import problem as problems
 from sirensong.training.optimizer import Adam, Muon, Optimizers, orthogonalise
 from sirensong.training.perturb import perturb
-from sirensong.training.problem import Parameters, Problem, Tile, cover_problem, target_of
+from sirensong.training.parameters import Parameters
+from sirensong.training.problem import Problem, Tile, cover_problem, target_of
 from sirensong.training.step import TrainingPass
 
 ARCHITECTURE = ss.Architecture(hidden_features=6, hidden_layers=3, omega=10.0)

@@ -14,7 +14,7 @@ from sirensong.pictures.image import fill
 from sirensong.pictures.pool import add_picture, open_pool
 from sirensong.training.batches import Sampler
 from sirensong.training.job import Job, _entropy, prepare
-from sirensong.training.problem import Parameters
+from sirensong.training.parameters import Parameters
 from sirensong.training.train import State
 
 SMALL = dataclasses.replace(

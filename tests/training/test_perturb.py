@@ -5,7 +5,7 @@ import torch
 
 from sirensong.network.siren import Architecture, initial_weights
 from sirensong.training.perturb import perturb
-from sirensong.training.problem import Parameters
+from sirensong.training.parameters import Parameters
 from sirensong.training.recipe import Phase
 
 CPU = torch.device("cpu")

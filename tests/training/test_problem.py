@@ -17,7 +17,8 @@ from sirensong.network.substitution import (
 )
 from sirensong.network.tiles import Grid
 from sirensong.pictures.image import to_uint8
-from sirensong.training.problem import Parameters, Problem, Tile, target_of
+from sirensong.training.parameters import Parameters
+from sirensong.training.problem import Problem, Tile, target_of
 from sirensong.training.step import TrainingPass
 from sirensong.training.train import decibels
 

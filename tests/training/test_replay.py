@@ -20,7 +20,8 @@ from sirensong.carrier.file import dumps
 from sirensong.network.siren import initial_weights
 from sirensong.training import device as devices
 from sirensong.training import train as training
-from sirensong.training.problem import Parameters, cover_problem
+from sirensong.training.parameters import Parameters
+from sirensong.training.problem import cover_problem
 from sirensong.training.train import Schedule, State, train
 
 WAITING = {

@@ -5,7 +5,7 @@ import torch
 
 from sirensong.network.siren import Architecture, evaluate
 from sirensong.training.device import split_for
-from sirensong.training.problem import Parameters
+from sirensong.training.parameters import Parameters
 from sirensong.training.step import TrainingPass
 
 ARCHITECTURE = Architecture(hidden_features=12, hidden_layers=4)

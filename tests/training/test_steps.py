@@ -21,7 +21,8 @@ from sirensong.network.substitution import (
     random_positions,
 )
 from sirensong.training.job import prepare
-from sirensong.training.problem import Parameters, target_of
+from sirensong.training.parameters import Parameters
+from sirensong.training.problem import target_of
 from sirensong.training.step import TrainingPass
 from sirensong.training.steps import (
     continue_training,

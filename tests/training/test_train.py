@@ -12,7 +12,8 @@ from functions import alone, initial
 from sirensong.errors import TrainingDivergedError
 from sirensong.network.siren import evaluate, initial_weights
 from sirensong.network.substitution import magnitude_positions
-from sirensong.training.problem import Parameters, Problem, Tile, target_of
+from sirensong.training.parameters import Parameters
+from sirensong.training.problem import Problem, Tile, target_of
 from sirensong.training.train import Schedule, State, train
 
 ARCHITECTURE = ss.Architecture(hidden_features=16, hidden_layers=2, omega=10)

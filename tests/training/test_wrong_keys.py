@@ -15,7 +15,8 @@ from sirensong.network.substitution import KEYED_GAIN, key_weights, keyed_matric
 from sirensong.network.tiles import Grid
 from sirensong.pictures.image import fill
 from sirensong.pictures.photographs import photograph
-from sirensong.training.problem import Parameters, Problem, Tile, target_of
+from sirensong.training.parameters import Parameters
+from sirensong.training.problem import Problem, Tile, target_of
 from sirensong.training.recipe import Lock
 
 ARCHITECTURE = Architecture(hidden_features=24, hidden_layers=6)

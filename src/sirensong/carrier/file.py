@@ -9,17 +9,26 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
+from sirensong.carrier.coding import decode, encode
 from sirensong.carrier.header import LARGEST_HEADER, VERSION, Header, read_header
-from sirensong.carrier.mapped import pieces, read
+from sirensong.carrier.mapped import empty_weights, put, read
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import FileError, FormatError, SettingError
 from sirensong.files import StrPath, file_errors, write_bytes
-from sirensong.network.siren import Layer
+from sirensong.network.lattice import (
+    FIRST_TENSORS,
+    Steps,
+    check_steps,
+    start_codes,
+    tensors,
+    values_of,
+)
+from sirensong.network.siren import Weights
 
 CARRIER_ENDING = ".safetensors"
 LARGEST_CARRIER = 6 * 1024**3  # bytes; what a picture of 200 megapixels takes
@@ -42,7 +51,8 @@ def dumps(stego: StegoFunction) -> bytes:
         What `save` writes to a file.
 
     Raises:
-        SettingError: `stego` is not a StegoFunction.
+        SettingError: `stego` is not a StegoFunction, or its weights lie between codes: `rounded`
+            makes one that can be written.
 
     Example:
         >>> import numpy as np
@@ -52,7 +62,9 @@ def dumps(stego: StegoFunction) -> bytes:
         ...     Layer(np.zeros((1, *shape), np.float32), np.zeros((1, shape[0]), np.float32))
         ...     for shape in small.shapes
         ... )
-        >>> stego = ss.StegoFunction(small, ss.Grid(), zeros, 6, 9, bytes(32), bytes(2048))
+        >>> stego = ss.StegoFunction(
+        ...     small, ss.Grid(), zeros, (0.5,) * 6, 6, 9, bytes(32), bytes(2048)
+        ... )
         >>> loads(dumps(stego)).fingerprint == stego.fingerprint
         True
     """
@@ -93,7 +105,7 @@ def save(path: StrPath, stego: StegoFunction, *, overwrite: bool = False) -> Non
         overwrite: whether to replace a file of this name.
 
     Raises:
-        SettingError: `stego` is not a StegoFunction.
+        SettingError: as for `dumps`.
         FileError: the file exists, and `overwrite` is false, or it cannot be written.
 
     Example:
@@ -105,7 +117,9 @@ def save(path: StrPath, stego: StegoFunction, *, overwrite: bool = False) -> Non
         ...     Layer(np.zeros((1, *shape), np.float32), np.zeros((1, shape[0]), np.float32))
         ...     for shape in small.shapes
         ... )
-        >>> stego = ss.StegoFunction(small, ss.Grid(), zeros, 6, 9, bytes(32), bytes(2048))
+        >>> stego = ss.StegoFunction(
+        ...     small, ss.Grid(), zeros, (0.5,) * 6, 6, 9, bytes(32), bytes(2048)
+        ... )
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     ss.save(f"{folder}/song.safetensors", stego)
         ...     ss.load(f"{folder}/song.safetensors").fingerprint == stego.fingerprint
@@ -171,23 +185,18 @@ def _read_all(file: BinaryIO) -> bytes:
     return b"".join(parts)
 
 
-def _parts(stego: StegoFunction) -> Iterator[bytes | memoryview]:
-    """Yield the file in order: the header's length, the header, each tensor.
-
-    Byte by byte what the safetensors library makes, which would hold it in memory two more times:
-    half a gigabyte each for a photograph of 12 megapixels.
-    """
-    header = Header(stego.architecture, stego.grid, stego.height, stego.width)
-    arrays: dict[str, npt.NDArray[Any]] = {
-        "nonce": np.frombuffer(stego.nonce, np.uint8),
-        "slots": np.frombuffer(stego.slots, np.uint8),
-    }
-    for index, layer in enumerate(stego.weights):
-        arrays[f"layers.{index}.weight"], arrays[f"layers.{index}.bias"] = layer
-    yield header.to_bytes()
-    for name in header.tensors:
-        for piece in pieces(arrays[name]):
-            yield np.ascontiguousarray(piece, piece.dtype.newbyteorder("<")).data
+def _parts(stego: StegoFunction) -> Iterator[bytes]:
+    """Yield the file in order: the header, then each tensor, as the safetensors library does."""
+    if not stego.is_rounded:
+        raise SettingError(
+            "a carrier holds whole steps, got weights that lie between two",
+            hint="stego.rounded() takes the nearest",
+        )
+    codes = encode(stego.codes())
+    size = stego.height, stego.width
+    yield Header(stego.architecture, stego.grid, *size, coded=len(codes)).to_bytes()
+    yield np.asarray(stego.steps, "<f4").tobytes()
+    yield from (codes, stego.nonce, stego.slots)
 
 
 def _parse(data: npt.NDArray[np.uint8], name: str) -> StegoFunction:
@@ -205,19 +214,32 @@ def _parse(data: npt.NDArray[np.uint8], name: str) -> StegoFunction:
     header = read_header(start, name)
     if len(data) != header.file_bytes:
         raise FormatError(f"{name} is damaged: expected {header.file_bytes} bytes, got {len(data)}")
-    body, tensors = data[len(header.to_bytes()) :], header.tensors
-
-    def floats(tensor: str) -> npt.NDArray[np.float32]:
-        _, shape, start, end = tensors[tensor]
-        return body[start:end].view("<f4").reshape(shape)
-
-    layers = tuple(
-        Layer(floats(f"layers.{index}.weight"), floats(f"layers.{index}.bias"))
-        for index in range(len(header.architecture.shapes))
-    )
-    nonce, slots = (body[slice(*tensors[key][2:])].tobytes() for key in ("nonce", "slots"))
-    sizes = header.architecture, header.grid, layers, header.height, header.width
+    body = data[len(header.to_bytes()) :]
+    parts = {key: body[tensor.start : tensor.end] for key, tensor in header.tensors.items()}
+    steps = tuple(parts["steps"].view("<f4").tolist())
+    nonce, slots = parts["nonce"].tobytes(), parts["slots"].tobytes()
     try:
-        return StegoFunction(*sizes, nonce, slots)
+        check_steps(steps, header.architecture)
+        header.grid.check((header.height, header.width))
+        weights = _decoded(header, steps, nonce, parts["codes"], name)
+        size = header.height, header.width
+        return StegoFunction(header.architecture, header.grid, weights, steps, *size, nonce, slots)
     except SettingError as error:
         raise FormatError(f"{name} is not a carrier: {error.message}") from None
+
+
+def _decoded(
+    header: Header, steps: Steps, nonce: bytes, codes: npt.NDArray[np.uint8], name: str
+) -> Weights:
+    """Make weights of codes, some of a tensor's at a time."""
+    weights = empty_weights(header.architecture, header.grid)
+    flat = [array.reshape(-1) for array in tensors(weights)]
+    tiles = range(header.grid.tiles)
+    start = start_codes(header.architecture, steps, nonce, tiles)
+    for piece in decode(codes, [array.size for array in flat], name):
+        index, some = piece.tensor, range(piece.start, piece.start + len(piece.codes))
+        moved = piece.codes.astype(np.int64)
+        if index < FIRST_TENSORS:
+            moved += start[index].reshape(-1)[some.start : some.stop]
+        put(flat[index], some, values_of(moved, steps[index]))
+    return weights

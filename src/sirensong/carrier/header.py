@@ -1,8 +1,8 @@
 """A carrier's header: all that stands in the file before the numbers (docs/format.md, section 1).
 
-It follows from eight fields of metadata. A reader takes these from the header that it finds, makes
-the one header that a carrier with such fields has, and refuses any other: so there is no room in
-it for anything besides.
+It follows from eight fields of metadata and the number of coded bytes. A reader takes these from
+the header that it finds, makes the one header that a carrier of them has, and refuses any other: so
+there is no room in it for anything besides.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from sirensong.keys.stream import NONCE_BYTES
 from sirensong.network.siren import Architecture
 from sirensong.network.tiles import Grid
 
-VERSION = 1
+VERSION = 2
 METADATA = "sirensong"  # the one metadata field
-LARGEST_HEADER = 2**16  # bytes; 64 layers take 14,000
-_LARGEST_VALUE = 2**32  # of any number in the metadata; JSON's integers have no end
+LARGEST_HEADER = 1024  # bytes; 464 is usual
+_LARGEST_VALUE = 2**33  # of any number in a header; JSON's integers have no end
 
 
 class Tensor(NamedTuple):
@@ -47,27 +47,28 @@ class Header:
         grid: where the tiles are.
         height: of the cover picture, in pixels.
         width: of the cover picture, in pixels.
+        coded: bytes that the codes of the weights take.
     """
 
     architecture: Architecture
     grid: Grid
     height: int
     width: int
+    coded: int
 
     @property
     def tensors(self) -> dict[str, Tensor]:
-        """The carrier's arrays, in their order in the file: weights and biases by name first."""
-        shapes: dict[str, tuple[int, ...]] = {}
-        for index, (out, into) in enumerate(self.architecture.shapes):
-            shapes[f"layers.{index}.weight"] = (self.grid.tiles, out, into)
-            shapes[f"layers.{index}.bias"] = (self.grid.tiles, out)
+        """The carrier's arrays, in their order in the file: float32 first, then by name."""
+        shapes: dict[str, tuple[str, int, tuple[int, ...]]] = {
+            "steps": ("F32", 4, (2 * len(self.architecture.shapes),)),
+            "codes": ("U8", 1, (self.coded,)),
+            "nonce": ("U8", 1, (NONCE_BYTES,)),
+            "slots": ("U8", 1, (SLOTS, SLOT_BYTES)),
+        }
         tensors, end = {}, 0
-        for name in sorted(shapes):
-            start, end = end, end + 4 * math.prod(shapes[name])
-            tensors[name] = Tensor("F32", shapes[name], start, end)
-        for name, shape in (("nonce", (NONCE_BYTES,)), ("slots", (SLOTS, SLOT_BYTES))):
-            start, end = end, end + math.prod(shape)
-            tensors[name] = Tensor("U8", shape, start, end)
+        for name, (dtype, size, shape) in shapes.items():
+            start, end = end, end + size * math.prod(shape)
+            tensors[name] = Tensor(dtype, shape, start, end)
         return tensors
 
     @property
@@ -114,7 +115,7 @@ def read_header(data: bytes, name: str) -> Header:
             f"{name} is not a carrier: it does not begin with a header of at most"
             f" {LARGEST_HEADER} bytes"
         )
-    header = _parsed(_fields(data[8 : 8 + length], name), name)
+    header = _parsed(data[8 : 8 + length], name)
     if header.to_bytes() != data[: 8 + length]:
         raise FormatError(
             f"{name} is not a carrier: its header is not what a carrier of its sizes begins with",
@@ -123,39 +124,49 @@ def read_header(data: bytes, name: str) -> Header:
     return header
 
 
-def _fields(text: bytes, name: str) -> dict[str, Any]:
-    """Find the metadata's fields, whatever they are."""
+def _parsed(text: bytes, name: str) -> Header:
+    """Make a header of what one says, checking types and ranges of what is taken from it."""
     try:
-        fields = json.loads(json.loads(text)["__metadata__"][METADATA])
+        header = json.loads(text)
+        fields = json.loads(header["__metadata__"][METADATA])
     except (ValueError, KeyError, TypeError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
         raise FormatError(f"{name} is not a carrier: it has no metadata field {METADATA!r}")
-    return fields
-
-
-def _parsed(fields: dict[str, Any], name: str) -> Header:
-    """Make a header of fields, whose types and ranges are checked."""
 
     def number(field: str, kind: type) -> Any:
-        if type(fields.get(field)) is not kind:
-            raise SettingError(f"its {field} must be {kind.__name__}")
-        value = fields[field]
-        if not abs(value) <= _LARGEST_VALUE:
-            raise SettingError(f"its {field} is out of range")
-        return value
+        return _number(fields.get(field), field, kind)
 
     try:
         version = number("version", int)
         if version != VERSION:
+            older = version < VERSION
             raise FormatError(
                 f"{name} has format version {version}, expected {VERSION}",
-                hint="a newer Sirensong may read it",
+                hint=f"a {'release before the first' if older else 'newer Sirensong'} may read it",
             )
         architecture = Architecture(
             number("hidden_features", int), number("hidden_layers", int), number("omega", float)
         )
         grid = Grid(number("rows", int), number("columns", int))
-        return Header(architecture, grid, number("height", int), number("width", int))
+        size = number("height", int), number("width", int)
+        return Header(architecture, grid, *size, _number(_coded(header), "codes", int))
     except SettingError as error:
         raise FormatError(f"{name} is not a carrier: {error.message}") from None
+
+
+def _number(value: object, field: str, kind: type) -> Any:
+    if type(value) is not kind:
+        raise SettingError(f"its {field} must be {kind.__name__}")
+    number: Any = value
+    if not 0 <= number <= _LARGEST_VALUE:
+        raise SettingError(f"its {field} is out of range")
+    return number
+
+
+def _coded(header: dict[str, Any]) -> Any:
+    """Find how many bytes of codes a header has, whatever that is."""
+    try:
+        return header["codes"]["shape"][0]
+    except (KeyError, TypeError, IndexError):
+        return None

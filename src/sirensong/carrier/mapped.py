@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sirensong.files import StrPath, file_errors
+from sirensong.network.siren import Architecture, Layer, Weights
+from sirensong.network.tiles import Grid
 
 IN_MEMORY = 2**26  # bytes; what is larger lives in a file
 _PIECE = 2**24  # bytes
@@ -46,6 +48,14 @@ def zeros(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
             file.write(bytes(min(_PIECE, size - start)))
         file.flush()
         return np.frombuffer(mmap.mmap(file.fileno(), size), np.float32).reshape(shape)
+
+
+def empty_weights(architecture: Architecture, grid: Grid) -> Weights:
+    """Weights of a grid of functions, to be filled; in files if they are large."""
+    return tuple(
+        Layer(zeros((grid.tiles, out, into)), zeros((grid.tiles, out)))
+        for out, into in architecture.shapes
+    )
 
 
 def read(path: StrPath) -> npt.NDArray[np.uint8]:

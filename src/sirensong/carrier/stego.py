@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,19 @@ from sirensong.carrier.mapped import pieces, release
 from sirensong.carrier.slots import SLOT_BYTES, SLOTS
 from sirensong.errors import SettingError
 from sirensong.keys.stream import NONCE_BYTES
+from sirensong.network.lattice import (
+    FIRST_TENSORS,
+    LARGEST_CODE,
+    Codes,
+    Steps,
+    check_steps,
+    codes_of,
+    start_codes,
+    tensors,
+    values_of,
+)
 from sirensong.network.rendering import preview
-from sirensong.network.siren import Architecture, Layer, Weights
+from sirensong.network.siren import Architecture, Array, Layer, Weights
 from sirensong.network.tiles import Grid
 
 LARGEST_WEIGHT = 1e9  # larger ones could overflow in a render
@@ -30,12 +41,15 @@ class StegoFunction:
         architecture: the shape of each tile's SIREN.
         grid: how many tiles there are, and where.
         weights: float32, shaped as the architecture says after a first axis of tiles; finite, and
-            1e9 in magnitude at most.
+            1e9 in magnitude at most. They need not lie on the lattice: a function that was
+            attacked does not, until it is `rounded`.
+        steps: of the lattice of each tensor (`sirensong.network.lattice`): weight and bias of the
+            first layer, then of the next, to the last; float32 numbers.
         height: of the cover, in pixels, 1 to 65,535. It and the width must suit the grid: a pixel
             for each row and column of tiles, and at most 512x512 for each tile.
         width: of the cover, in pixels, 1 to 65,535.
         nonce: 32 bytes that bind keys to this carrier.
-        slots: 64 x 32 bytes, random to anyone without a key.
+        slots: 64 x 16 bytes, random to anyone without a key.
 
     Raises:
         SettingError: these do not fit together.
@@ -48,7 +62,9 @@ class StegoFunction:
         ...     Layer(np.zeros((1, *shape), np.float32), np.zeros((1, shape[0]), np.float32))
         ...     for shape in small.shapes
         ... )
-        >>> stego = ss.StegoFunction(small, ss.Grid(), zeros, 6, 9, bytes(32), bytes(2048))
+        >>> stego = ss.StegoFunction(
+        ...     small, ss.Grid(), zeros, (0.5,) * 6, 6, 9, bytes(32), bytes(2048)
+        ... )
         >>> stego.parameters
         11
         >>> stego.fingerprint
@@ -58,6 +74,7 @@ class StegoFunction:
     architecture: Architecture
     grid: Grid
     weights: Weights = field(repr=False)
+    steps: Steps = field(repr=False)
     height: int
     width: int
     nonce: bytes = field(repr=False)
@@ -69,6 +86,7 @@ class StegoFunction:
             raise SettingError(
                 f"expected a nonce of {NONCE_BYTES} bytes and {SLOTS} slots of {SLOT_BYTES}"
             )
+        check_steps(self.steps, self.architecture)
         tiles = self.grid.tiles
         expected = [((tiles, out, into), (tiles, out)) for out, into in self.architecture.shapes]
         shapes = [(layer.weight.shape, layer.bias.shape) for layer in self.weights]
@@ -107,34 +125,69 @@ class StegoFunction:
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the weights, as `weights_digest` computes it."""
-        return weights_digest(self.weights)
+        """SHA-256 of steps and codes: weights that lie between two codes go by the nearer."""
+        sha = hashlib.sha256(np.asarray(self.steps, "<f4").tobytes())
+        for codes in self.codes():
+            sha.update(codes.astype("<i2", copy=False).data)
+        return sha.digest()
 
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that name these weights."""
         return self.digest.hex()[:16]
 
+    def codes(self) -> list[npt.NDArray[np.int16]]:
+        """Find the codes of all weights, as a carrier has them.
+
+        Returns:
+            (tiles, numbers) for each tensor, in the order of `steps`; in the first layer counted
+            from its start.
+
+        Raises:
+            SettingError: a weight is more than 32,767 steps from zero, or from its start.
+        """
+        return [self._codes_of(index, array) for index, array in enumerate(tensors(self.weights))]
+
+    def _codes_of(self, index: int, array: Array) -> npt.NDArray[np.int16]:
+        found = np.empty((len(array), array[0].size), np.int16)
+        done = 0
+        for piece in pieces(array):
+            tiles = range(done, done := done + len(piece))
+            codes = codes_of(piece, self.steps[index])
+            if index < FIRST_TENSORS:
+                codes -= self._start(tiles)[index]
+            if np.abs(codes).max() > LARGEST_CODE:
+                raise SettingError(
+                    f"a weight of tensor {index} is more than {LARGEST_CODE} steps away",
+                    hint="take larger steps",
+                )
+            found[tiles.start : tiles.stop] = codes.reshape(len(piece), -1)
+        return found
+
+    def _start(self, tiles: range) -> tuple[Codes, Codes]:
+        return start_codes(self.architecture, self.steps, self.nonce, tiles)
+
+    def rounded(self) -> StegoFunction:
+        """Return the function that a carrier can hold: each weight at its nearest code."""
+        arrays = [
+            values_of(codes_of(array, step), step)
+            for array, step in zip(tensors(self.weights), self.steps, strict=True)
+        ]
+        weights = tuple(map(Layer, arrays[::2], arrays[1::2]))
+        return replace(self, weights=weights)
+
+    @property
+    def is_rounded(self) -> bool:
+        """Whether every weight lies on the lattice."""
+        return all(
+            bool((values_of(codes_of(piece, step), step) == piece).all())
+            for array, step in zip(tensors(self.weights), self.steps, strict=True)
+            for piece in pieces(array)
+        )
+
     def _repr_png_(self) -> bytes:
         """Render the cover for a notebook, at 512 pixels a side at most."""
         return preview(self, (self.height, self.width))
-
-
-def weights_digest(weights: Weights) -> bytes:
-    """Hash a function's weights with SHA-256.
-
-    Args:
-        weights: first layer to last; they are hashed weight before bias, as little-endian float32.
-
-    Returns:
-        32 bytes.
-    """
-    sha = hashlib.sha256()
-    for layer in weights:
-        for array in layer:
-            for piece in pieces(array):
-                sha.update(np.ascontiguousarray(piece, "<f4").data)
-    return sha.digest()
 
 
 def _is_sound(array: npt.NDArray[np.float32]) -> bool:

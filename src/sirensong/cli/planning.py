@@ -11,14 +11,13 @@ from typing import Any
 
 import typer
 
-from sirensong.carrier.header import Header
 from sirensong.cli.console import duration, print_facts, print_note
 from sirensong.cli.reporting import network_facts, print_result
 from sirensong.errors import SirensongError
 from sirensong.hide import plan
 from sirensong.training.classes import functions_for
 from sirensong.training.options import Options
-from sirensong.training.plan import Plan
+from sirensong.training.plan import Plan, carrier_bytes
 from sirensong.training.recipe import Recipe
 from sirensong.verify import Expected
 
@@ -88,7 +87,8 @@ def announce(request: Request, output: Path, *, ask: bool) -> float:
     """
     height, width = request.cover.rgb.shape[:2]
     grid = request.recipe.grid(height, width)
-    size = Header(request.recipe.architecture(height, width), grid, height, width).file_bytes
+    recipe = request.recipe
+    size = carrier_bytes(recipe.architecture(height, width), grid, recipe.coarseness)
     seconds = _seconds(request)
     text = f"{output} takes about {_bytes(size)}, in {grid.columns}x{grid.rows} tiles"
     if seconds is not None and seconds >= _WORTH_SAYING:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sirensong.carrier.mapped import empty_weights
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import SettingError
-from sirensong.hide import empty_weights, put_weights
+from sirensong.hide import put_weights
 from sirensong.pictures.reading import ImageLike, read_picture
 from sirensong.training.loading import loading
 from sirensong.training.options import OnProgress

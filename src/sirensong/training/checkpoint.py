@@ -26,7 +26,7 @@ from sirensong.errors import FileError, FormatError
 from sirensong.files import StrPath, file_errors, read_bytes, write_bytes
 from sirensong.keys.stream import NONCE_BYTES, derive
 from sirensong.training.batches import Sampler
-from sirensong.training.problem import Parameters
+from sirensong.training.parameters import Parameters
 from sirensong.training.train import State
 
 MAGIC = b"SRNGCKP1"

@@ -17,6 +17,7 @@ from sirensong.errors import FormatError, SettingError
 from sirensong.files import StrPath
 from sirensong.keys.secret import KEY_BYTES, Key, SecretKey
 from sirensong.keys.stream import derive
+from sirensong.network.lattice import Steps
 from sirensong.network.siren import Architecture
 from sirensong.network.substitution import Selection, check_selects
 from sirensong.network.tiles import Grid
@@ -28,6 +29,7 @@ from sirensong.training.checkpoint import Checkpoint, read_nonce
 from sirensong.training.classes import functions_for
 from sirensong.training.device import find_device, groups_of_tiles
 from sirensong.training.options import Options
+from sirensong.training.quality import steps_for
 from sirensong.training.recipe import Lock, Recipe
 
 
@@ -92,6 +94,11 @@ class Job:
         """How wrong keys are trained for: with keyed selection, where there are keys."""
         keyed = self.recipe.selection is Selection.KEYED
         return self.recipe.lock if keyed and self.trained else None
+
+    @property
+    def steps(self) -> Steps:
+        """The lattice of the weights that are published."""
+        return steps_for(self.architecture, self.recipe.coarseness)
 
     @property
     def functions(self) -> int:

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sirensong.training.problem import Parameters, Problem
+from sirensong.training.parameters import Parameters
+from sirensong.training.problem import Problem
 from sirensong.training.recipe import Recipe
 
 _QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's: singular values go to about 1, fast, not exactly
@@ -33,19 +34,33 @@ class Muon:
         momentum: in [0, 1).
         tilt: the first of the k learns at 1 - tilt times the rate, the last at 1 + tilt times,
             those between on a line.
+        decay: share of itself that each trained weight loses in a step.
     """
 
     def __init__(
-        self, matrices: Tensor, trained: Tensor, *, rate: float, momentum: float, tilt: float = 0.0
+        self,
+        matrices: Tensor,
+        trained: Tensor,
+        *,
+        rate: float,
+        momentum: float,
+        tilt: float = 0.0,
+        decay: float = 0.0,
     ) -> None:
         self._matrices, self._rate, self._momentum = matrices, rate, momentum
+        self._trained, self._decay = trained, decay
         tilted = torch.linspace(1 - tilt, 1 + tilt, len(matrices), device=matrices.device)
         self._share = trained * tilted.view(-1, *[1] * (matrices.ndim - 1))
         self._velocity = torch.zeros_like(matrices)
 
     def step(self, gradients: Sequence[Tensor], scale: Tensor) -> None:
-        """Descend along one gradient, like the matrices, at `scale` (0-d) times the rate."""
+        """Descend along one gradient, like the matrices, at `scale` (0-d) times the rate.
+
+        The decay is scaled alike.
+        """
         (gradient,) = gradients
+        if self._decay:
+            self._matrices.addcmul_(self._matrices * self._trained, scale, value=-self._decay)
         self._velocity.lerp_(gradient, 1 - self._momentum)
         update = orthogonalise(torch.lerp(gradient, self._velocity, self._momentum))
         self._matrices.addcmul_(update.mul_(self._share), scale, value=-self._rate)
@@ -117,6 +132,7 @@ class Optimizers:
                 rate=recipe.rate,
                 momentum=recipe.momentum,
                 tilt=recipe.tilt,
+                decay=recipe.decay,
             )
         self._hidden = hidden
         others = [shared.first, shared.biases, shared.last_bias]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from sirensong.training.problem import Parameters
+from sirensong.training.parameters import Parameters
 from sirensong.training.recipe import Phase
 
 

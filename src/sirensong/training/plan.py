@@ -9,11 +9,14 @@ from sirensong.carrier.header import Header
 from sirensong.carrier.mapped import IN_MEMORY
 from sirensong.network.siren import Architecture
 from sirensong.network.tiles import Grid
+from sirensong.training.quality import estimated_bits
 
 if TYPE_CHECKING:
     from sirensong.training.job import Job
 
 _PROGRAM = 300 * 10**6  # bytes that the program takes by itself, PyTorch above all
+_LARGEST_SIZE = (65_535, 65_535)  # in pixels; a header takes a few bytes less for others
+_OVERHEAD = 400  # bytes of tables and states
 _COPIES = 12  # of a function's weights and gradients that a step works on, about
 _DECODED = 8  # bytes for each pixel that Pillow needs to decode a picture, turned perhaps
 
@@ -37,6 +40,18 @@ class Plan:
     carrier_bytes: int
     memory_bytes: int
     seconds: float
+
+
+def carrier_bytes(architecture: Architecture, grid: Grid, coarseness: float) -> int:
+    """Estimate the size of a carrier.
+
+    Args:
+        architecture: of each tile's function.
+        grid: of tiles.
+        coarseness: factor on the steps of the lattice.
+    """
+    codes = round(grid.tiles * estimated_bits(architecture, coarseness) / 8)
+    return _OVERHEAD + Header(architecture, grid, *_LARGEST_SIZE, coded=codes).file_bytes
 
 
 def plan_for(job: Job, seconds: float) -> Plan:
@@ -63,7 +78,7 @@ def plan_for(job: Job, seconds: float) -> Plan:
         grid=grid,
         architecture=architecture,
         parameters=parameters,
-        carrier_bytes=Header(architecture, grid, *job.cover.shape[:2]).file_bytes,
+        carrier_bytes=carrier_bytes(architecture, grid, job.recipe.coarseness),
         memory_bytes=_PROGRAM + pictures_kept + weights_kept + working,
         seconds=seconds,
     )

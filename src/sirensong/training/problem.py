@@ -9,73 +9,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from sirensong.network.siren import Architecture, Layer, Weights, evaluate
+from sirensong.network.siren import Architecture, evaluate
 from sirensong.network.substitution import Positions, Values, keyed_matrices
 from sirensong.network.tiles import Grid
 from sirensong.pictures.image import RGB, from_uint8
+from sirensong.training.parameters import Parameters
 from sirensong.training.recipe import Lock
+from sirensong.training.rounding import Rounding
 from sirensong.training.wrong_keys import WrongKeys
 
 _CHUNK = 16384  # points rendered at a time
 _TILE_AXES = (0, 1, 0)  # of the first, hidden and last matrices; functions are on the next axis
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """The weights of K SIRENs of one architecture, like layers batched: one product serves all.
-
-    With H features and L hidden layers:
-
-    Args:
-        first: (K, H, 2).
-        hidden: (L-1, K, H, H).
-        last: (K, 3, H).
-        biases: (L, K, H).
-        last_bias: (K, 3).
-    """
-
-    first: Tensor
-    hidden: Tensor
-    last: Tensor
-    biases: Tensor
-    last_bias: Tensor
-
-    @classmethod
-    def from_weights(cls, weights: Weights, device: torch.device) -> Parameters:
-        """Batch the weights of K functions into five tensors."""
-        *inner, (last, last_bias) = weights
-        arrays = (
-            inner[0].weight,
-            np.stack([layer.weight for layer in inner[1:]]),
-            last,
-            np.stack([layer.bias for layer in inner]),
-            last_bias,
-        )
-        return cls(*(torch.from_numpy(array).to(device) for array in arrays))
-
-    def to_weights(self) -> Weights:
-        """The layers of the K functions, as NumPy arrays of their own."""
-        first, hidden, last, biases, last_bias = (
-            tensor.cpu().numpy().copy() for tensor in self.tensors()
-        )
-        return tuple(map(Layer, [first, *hidden, last], [*biases, last_bias]))
-
-    def tensors(self) -> tuple[Tensor, ...]:
-        """The five tensors, in the order of their fields."""
-        return (self.first, self.hidden, self.last, self.biases, self.last_bias)
-
-    def copy_(self, other: Parameters) -> None:
-        """Overwrite all values with another's."""
-        for mine, theirs in zip(self.tensors(), other.tensors(), strict=True):
-            mine.copy_(theirs)
-
-    def clone(self) -> Parameters:
-        """A copy that shares no memory."""
-        return Parameters(*(tensor.clone() for tensor in self.tensors()))
 
 
 class Target(NamedTuple):
@@ -128,6 +75,7 @@ class Problem:
         tiles: with as many pictures each.
         loss_weights: one for each picture (Eq. 9).
         lock: how wrong keys are trained for, None not to; it needs a secret function at least.
+        rounding: the lattice that the weights are to be published on, None for no lattice.
     """
 
     def __init__(
@@ -136,8 +84,9 @@ class Problem:
         tiles: Sequence[Tile],
         loss_weights: Sequence[float],
         lock: Lock | None = None,
+        rounding: Rounding | None = None,
     ) -> None:
-        self.architecture = architecture
+        self.architecture, self._rounding = architecture, rounding
         self.tiles, self.pictures = len(tiles), len(tiles[0].targets)
         wrong = 0 if lock is None else 1
         functions = self.pictures + wrong
@@ -175,6 +124,10 @@ class Problem:
     def functions(self) -> int:
         """T x F: the stego function, the secret ones and a wrong key's, of all tiles."""
         return len(self.targets)
+
+    def seen(self, shared: Parameters) -> Parameters:
+        """The shared weights as they would be published: what every step looks at."""
+        return shared if self._rounding is None else self._rounding.seen(shared)
 
     def weights(self, shared: Parameters) -> Parameters:
         """Every function's own weights (Eq. 4, 5), overwritten by the next call."""

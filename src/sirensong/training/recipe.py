@@ -168,6 +168,10 @@ class Recipe:
         decoys: kind of decoys: "photographs", "cover", "leaves" or "noise".
         stego_weight: lambda_st of Eq. 9, in (0, 1); None for `emphasis` times that of a secret.
         emphasis: weight of the stego image against that of one secret; 1 gives 1 / (N+1) each.
+        coarseness: factor on the steps of the lattice that published weights lie on, above 0:
+            0.02 is as good as floating point, and at 1 the steps are what pictures bear.
+        decay: share of its hidden matrices that a function loses in each joint step at the full
+            rate, in [0, 1): smaller weights are fewer bits.
 
     Raises:
         SettingError: a value is out of range.
@@ -196,6 +200,8 @@ class Recipe:
     decoys: str = "photographs"
     stego_weight: float | None = None
     emphasis: float = 1.0
+    coarseness: float = 0.02
+    decay: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "selection", _selection(self.selection))
@@ -208,6 +214,10 @@ class Recipe:
             raise SettingError(f"hidden features must be at least 1, got {self.hidden_features}")
         if self.omega is not None and not self.omega > 0:
             raise SettingError(f"omega must be above 0, got {self.omega:g}")
+        if not self.coarseness > 0:
+            raise SettingError(f"coarseness must be above 0, got {self.coarseness:g}")
+        if not 0 <= self.decay < 1:
+            raise SettingError(f"decay must be at least 0 and below 1, got {self.decay:g}")
         if not 0 <= self.functions <= SLOTS:
             raise SettingError(f"functions must be 0 to {SLOTS}, got {self.functions}")
         if self.decoys not in KINDS:

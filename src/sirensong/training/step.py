@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sirensong.network.siren import Architecture
 from sirensong.training.device import split_for
-from sirensong.training.problem import Parameters
+from sirensong.training.parameters import Parameters
 
 
 class TrainingPass:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import StoppedError
-from sirensong.network.siren import Weights, initial_weights
+from sirensong.network.lattice import Codes, start_codes, values_of
+from sirensong.network.siren import Layer, Weights, initial_weights
 from sirensong.network.substitution import (
     Positions,
     Selection,
@@ -27,8 +28,10 @@ from sirensong.pictures.image import RGB
 from sirensong.training.device import find_device, groups_of_tiles
 from sirensong.training.job import Job, Secret
 from sirensong.training.options import OnProgress, Progress
-from sirensong.training.problem import Parameters, Problem, Tile, cover_problem, target_of
+from sirensong.training.parameters import Parameters
+from sirensong.training.problem import Problem, Tile, cover_problem, target_of
 from sirensong.training.recipe import Phase, Recipe
+from sirensong.training.rounding import Rounding
 from sirensong.training.train import Schedule, State, train
 
 COVER, JOINT = "cover", "joint"
@@ -157,7 +160,13 @@ def _seconds_a_step(job: Job, problem: Problem, phase: Phase, start: Parameters)
 def _initial(job: Job, tiles: range) -> Parameters:
     rngs = [np.random.default_rng(job.number(f"initial weights/{tile}")) for tile in tiles]
     weights = initial_weights(job.architecture, rngs, job.recipe.gain)
+    start = map(values_of, _start(job, tiles), job.steps)
+    weights = (Layer(*start), *weights[1:])
     return Parameters.from_weights(weights, job.device)
+
+
+def _start(job: Job, tiles: range) -> tuple[Codes, Codes]:
+    return start_codes(job.architecture, job.steps, job.nonce, tiles)
 
 
 def _joint_problem(job: Job, tiles: range, selected: Selected, values: KeyWeights) -> Problem:
@@ -176,7 +185,8 @@ def _joint_problem(job: Job, tiles: range, selected: Selected, values: KeyWeight
         ]
         own.append(Tile(targets, substitutions, frozen))
     loss_weights = job.recipe.loss_weights(len(job.pictures))
-    return Problem(job.architecture, own, loss_weights, job.lock)
+    rounding = Rounding(job.steps, _start(job, tiles), job.device)
+    return Problem(job.architecture, own, loss_weights, job.lock, rounding)
 
 
 def _secret_tiles(job: Job, secret: Secret) -> npt.NDArray[np.int64]:
@@ -203,9 +213,10 @@ def _train(
     if state is None:
         seed = job.number(f"{stage}/{tiles.start}") % 2**63
         state = State.begin(start(), seed)
+    problem = make_problem()
     on_step = options.on_step if stage == JOINT else None
     if on_step is not None and state.step == 0:
-        on_step(0, tiles, state.shared.to_weights)
+        on_step(0, tiles, lambda: problem.seen(state.shared).to_weights())
     phase = job.recipe.cover if stage == COVER else job.recipe.joint
     schedule = Schedule(phase, job.seconds_for(stage, tiles, state.spent))
 
@@ -213,7 +224,7 @@ def _train(
         if kept is not None:
             kept.keep(stage, tiles, state, job.elapsed)
         if on_step is not None:
-            on_step(state.step, tiles, state.shared.to_weights)
+            on_step(state.step, tiles, lambda: problem.seen(state.shared).to_weights())
 
     def report(state: State) -> None:
         try:
@@ -223,7 +234,6 @@ def _train(
                 kept.write(stage, tiles, state, job.elapsed)
             raise
 
-    problem = make_problem()
     trained = train(
         problem,
         job.recipe,

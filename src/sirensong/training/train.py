@@ -14,8 +14,9 @@ from sirensong.pictures.metrics import psnr_of
 from sirensong.training.batches import Batches, Sampler
 from sirensong.training.device import backward_dtype, replayed, tf32_products
 from sirensong.training.optimizer import Optimizers
+from sirensong.training.parameters import Parameters
 from sirensong.training.perturb import perturb
-from sirensong.training.problem import Parameters, Problem
+from sirensong.training.problem import Problem
 from sirensong.training.recipe import Phase, Recipe
 from sirensong.training.step import TrainingPass
 
@@ -125,7 +126,8 @@ def train(
         on_report: called a few times a second and at the end, with new `errors` in the state.
 
     Returns:
-        The parameters of the state, or the best of them if the phase keeps the best.
+        The parameters of the state as they would be published, or the best of them if the phase
+        keeps the best.
 
     Raises:
         TrainingDivergedError: the parameters are no longer finite.
@@ -160,11 +162,11 @@ def train(
             reported = time.monotonic()
             on_report(state)
             if target_psnr is not None and min(state.psnr) >= target_psnr:
-                arrived = min(decibels(problem.errors(shared))) >= target_psnr
+                arrived = min(decibels(problem.errors(problem.seen(shared)))) >= target_psnr
         on_step(state)
     if state.best is not None:
         shared.copy_(state.best[0])
-    return shared
+    return problem.seen(shared)
 
 
 def _resume_optimizers(recipe: Recipe, problem: Problem, state: State) -> Optimizers:
@@ -204,7 +206,9 @@ def _make_step(
     perturbed = bool(phase.pruning or phase.noise)
 
     def step() -> Tensor:
-        seen = perturb(shared, phase, rng) if perturbed else shared
+        seen = problem.seen(shared)
+        if perturbed:
+            seen = perturb(seen, phase, rng)
         coords, colours = batches.take()
         errors, gradient = one_pass.run(
             problem.weights(seen), coords, colours, problem.loss_weights
