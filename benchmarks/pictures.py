@@ -83,6 +83,21 @@ def large(folder: Path | None, secrets: int) -> list[PictureSet]:
     return sets
 
 
+def neighbours(folder: Path, name: str, secrets: int) -> list[PictureSet]:
+    """Ten sets of 256x256 pictures of one folder: the i-th set begins with its picture i.
+
+    Args:
+        folder: of data.
+        name: of the folder in it.
+        secrets: in each set.
+    """
+    paths = sorted((folder / name).glob("*.png"))
+    return [
+        PictureSet(f"{name} {i}", [square(path, 256) for path in paths[i : i + 1 + secrets]])
+        for i in range(10)
+    ]
+
+
 def mosaics(folder: Path | None, side: int, secrets: int) -> list[PictureSet]:
     """One set of pictures, each put together of many 256x256 ones from coco; none without data.
 

@@ -77,7 +77,7 @@ def refuse_single(*given: object) -> None:
     if any(given):
         raise SettingError(
             "--batch takes cover and secrets from its list",
-            hint="--seconds, --psnr, --checkpoint, --resume, --dry-run, --overwrite and "
+            hint="--seconds, --psnr, --bytes, --checkpoint, --resume, --dry-run, --overwrite and "
             "--passphrase-memory do not go with it either",
         )
 

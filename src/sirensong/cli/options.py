@@ -14,13 +14,15 @@ from sirensong.cli.arguments import RUNNING, Json, Overwrite, Quiet
 from sirensong.cli.decoys import PoolFolder, pool_or_note
 from sirensong.errors import FileError, SettingError
 from sirensong.pictures.decoys import KINDS
+from sirensong.pictures.image import RGB, size_of
 from sirensong.pictures.writing import PICTURE_ENDINGS
 from sirensong.training.options import DEVICES
+from sirensong.training.quality import QUALITIES
 from sirensong.training.recipe import RECIPES, Recipe, find_recipe
 
-QUALITY, SECRECY = "Size and quality", "Secrecy"
+QUALITY_PANEL, SECRECY = "Size and quality", "Secrecy"
 
-_quality = functools.partial(typer.Option, rich_help_panel=QUALITY)
+_quality = functools.partial(typer.Option, rich_help_panel=QUALITY_PANEL)
 _secrecy = functools.partial(typer.Option, rich_help_panel=SECRECY)
 _running = functools.partial(typer.Option, rich_help_panel=RUNNING)
 
@@ -34,7 +36,8 @@ def _default(of: Callable[[Recipe], object]) -> str:
 
 
 def _features(recipe: Recipe) -> str:
-    return f"{recipe.features:g} times a tile's side"
+    by_bits = recipe.bits is not None
+    return "by the quality" if by_bits else f"{recipe.features:g} times a tile's side"
 
 
 def _omega(recipe: Recipe) -> str:
@@ -61,6 +64,27 @@ class QualityOptions:
             help="make the cover smaller than this first, keeping its shape",
             show_default="the picture's own",
         ),
+    ] = None
+    quality: Annotated[
+        str | None,
+        _quality(
+            "--quality",
+            metavar="|".join([*QUALITIES, "dB"]),
+            help="how good the pictures are to be, and so how large the carrier",
+            show_default="standard",
+        ),
+    ] = None
+    bits_per_pixel: Annotated[
+        float | None,
+        _quality(
+            "--bits-per-pixel",
+            help="size of the carrier for each pixel of the cover, in place of a quality",
+            show_default="none",
+        ),
+    ] = None
+    size_in_bytes: Annotated[
+        int | None,
+        _quality("--bytes", help="size of the carrier, in place of a quality", show_default="none"),
     ] = None
     recipe: Annotated[str, _quality("--recipe", metavar="|".join(RECIPES), help="how to train")] = (
         "fast"
@@ -258,7 +282,7 @@ def build_recipe(
     decoys: DecoyOptions,
     selection: SelectionOptions = SelectionOptions(),
 ) -> Recipe:
-    """Put together the recipe that the options describe.
+    """Put together the recipe that the options describe, but for `--bytes`.
 
     Raises:
         SettingError: there is no such recipe, or a value is out of range.
@@ -278,4 +302,27 @@ def build_recipe(
     }
     given = {name: value for name, value in changes.items() if value is not None}
     recipe = replace(find_recipe(quality.recipe), **given).with_steps(quality.steps)
+    recipe = _at_quality(recipe, quality)
     return recipe.robust() if quality.robust else recipe
+
+
+def _at_quality(recipe: Recipe, options: QualityOptions) -> Recipe:
+    asked = options.quality, options.bits_per_pixel, options.size_in_bytes
+    if sum(value is not None for value in asked) > 1:
+        raise SettingError("--quality, --bits-per-pixel and --bytes exclude each other")
+    if options.bits_per_pixel is not None:
+        return replace(recipe, bits=options.bits_per_pixel, whole_file=True)
+    if options.quality is None:
+        return recipe
+    try:
+        return recipe.at(float(options.quality))
+    except ValueError:
+        return recipe.at(options.quality)
+
+
+def within_bytes(recipe: Recipe, options: QualityOptions, cover: RGB) -> Recipe:
+    """The recipe for a carrier of the size that `--bytes` asks for, if it does."""
+    if options.size_in_bytes is None:
+        return recipe
+    height, width = size_of(cover)
+    return replace(recipe, bits=8 * options.size_in_bytes / (height * width), whole_file=True)

@@ -87,8 +87,7 @@ def announce(request: Request, output: Path, *, ask: bool) -> float:
     """
     height, width = request.cover.rgb.shape[:2]
     grid = request.recipe.grid(height, width)
-    recipe = request.recipe
-    size = carrier_bytes(recipe.architecture(height, width), grid, recipe.coarseness)
+    size = carrier_bytes(request.recipe, height, width)
     seconds = _seconds(request)
     text = f"{output} takes about {_bytes(size)}, in {grid.columns}x{grid.rows} tiles"
     if seconds is not None and seconds >= _WORTH_SAYING:

@@ -21,6 +21,7 @@ from sirensong.cli.options import (
     RunOptions,
     SelectionOptions,
     build_recipe,
+    within_bytes,
 )
 from sirensong.cli.outputs import Files
 from sirensong.cli.parsing import with_options
@@ -67,7 +68,14 @@ def hide(
     """
     locked = secrets.locked()
     if batch.batch is not None:
-        single = quality.seconds, quality.psnr, run.checkpoint, run.resume, run.dry_run
+        single = (
+            quality.seconds,
+            quality.psnr,
+            quality.size_in_bytes,
+            run.checkpoint,
+            run.resume,
+            run.dry_run,
+        )
         costlier = secrets.passphrase_memory != LEAST_MEMORY
         refuse_single(cover, locked, *single, run.overwrite, costlier)
         recipe = build_recipe(quality, decoys, selection)
@@ -137,6 +145,7 @@ def _hide(
     read = [("the cover", cover), *(file for one in locked for file in one.files())]
     files.check([*read, *(("a decoy", path) for path in others)])
     opened = open_picture(cover, within=quality.size)
+    recipe = within_bytes(recipe, quality, opened.rgb)
     secrets = open_secrets(locked, within=selection.secret_size, twice=True)
     request = Request(command, opened, secrets, recipe, others, options)
     _note_larger_secrets(request)

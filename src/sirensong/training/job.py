@@ -98,7 +98,7 @@ class Job:
     @property
     def steps(self) -> Steps:
         """The lattice of the weights that are published."""
-        return steps_for(self.architecture, self.recipe.coarseness)
+        return steps_for(self.architecture, self.recipe.coarseness_of(*size_of(self.cover)))
 
     @property
     def functions(self) -> int:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sirensong.carrier.header import Header
 from sirensong.carrier.mapped import IN_MEMORY
 from sirensong.network.siren import Architecture
 from sirensong.network.tiles import Grid
-from sirensong.training.quality import estimated_bits
+from sirensong.pictures.image import size_of
+from sirensong.training.quality import estimated_bits, overhead
+from sirensong.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from sirensong.training.job import Job
 
 _PROGRAM = 300 * 10**6  # bytes that the program takes by itself, PyTorch above all
-_LARGEST_SIZE = (65_535, 65_535)  # in pixels; a header takes a few bytes less for others
-_OVERHEAD = 400  # bytes of tables and states
 _COPIES = 12  # of a function's weights and gradients that a step works on, about
 _DECODED = 8  # bytes for each pixel that Pillow needs to decode a picture, turned perhaps
 
@@ -42,16 +41,11 @@ class Plan:
     seconds: float
 
 
-def carrier_bytes(architecture: Architecture, grid: Grid, coarseness: float) -> int:
-    """Estimate the size of a carrier.
-
-    Args:
-        architecture: of each tile's function.
-        grid: of tiles.
-        coarseness: factor on the steps of the lattice.
-    """
-    codes = round(grid.tiles * estimated_bits(architecture, coarseness) / 8)
-    return _OVERHEAD + Header(architecture, grid, *_LARGEST_SIZE, coded=codes).file_bytes
+def carrier_bytes(recipe: Recipe, height: int, width: int) -> int:
+    """Estimate the size of the carrier of a cover of this size in pixels."""
+    grid, architecture = recipe.grid(height, width), recipe.architecture(height, width)
+    bits = estimated_bits(architecture, recipe.coarseness_of(height, width))
+    return overhead(grid, architecture.hidden_layers) + round(grid.tiles * bits / 8)
 
 
 def plan_for(job: Job, seconds: float) -> Plan:
@@ -78,7 +72,7 @@ def plan_for(job: Job, seconds: float) -> Plan:
         grid=grid,
         architecture=architecture,
         parameters=parameters,
-        carrier_bytes=carrier_bytes(architecture, grid, job.recipe.coarseness),
+        carrier_bytes=carrier_bytes(job.recipe, *size_of(job.cover)),
         memory_bytes=_PROGRAM + pictures_kept + weights_kept + working,
         seconds=seconds,
     )

@@ -6,18 +6,148 @@ import math
 
 import numpy as np
 
+from sirensong.carrier.header import Header
+from sirensong.errors import SettingError
 from sirensong.network.lattice import Steps
 from sirensong.network.siren import Architecture
+from sirensong.network.tiles import Grid
+
+QUALITIES = {"small": 11.6, "standard": 23.3, "high": 44.0, "archive": 110.0}
+"""Bits that codes take for each pixel of the cover."""
+
+# Bits a pixel, and PSNR in dB of the cover and of the worse of two secrets that photographs of
+# 256x256 then have: means of ten sets of coco and ten of div2k (docs/performance.md).
+_EXPECTED = (
+    (11.6, 37.0, 36.5),
+    (23.3, 41.0, 40.5),
+    (44.0, 45.0, 44.5),
+    (110.0, 49.0, 48.5),
+)
+_LEAST_QUALITY, _MOST_QUALITY = 4.0, 400.0  # bits a pixel
+
+# Few weights of many bits are better than many of few, so bits decide how many there are. Beyond
+# this width they are spent on finer steps: wider networks take longer.
+_WIDTH = math.sqrt(32) / 32  # for each pixel of a tile's side, and root of the bits a pixel
+_WIDEST = 1.5  # for each pixel of a tile's side
+_LEAST_WIDTH, _LARGEST_WIDTH = 8, 512
+
+_LARGEST_SIZE = (65_535, 65_535)  # in pixels; a header takes a few bytes less for others
+_TABLES = 400  # bytes of tables and states, about
 
 # Steps that cost pictures least for their bits, learned for 5 layers of 32 (docs/performance.md):
 # of the first matrix, the first hidden one, those between, the last hidden one and the last.
-_MATRICES = (0.0142, 0.0208, 0.0265, 0.021, 0.00122)
+_MATRICES = (0.0142, 0.0208, 0.0265, 0.0265, 0.00122)
 _BIASES = (0.0087, 0.0146, 0.0188, 0.007, 0.0012)
 
 # Bits that a code then takes at 28 features.
-_MATRIX_BITS = (5.04, 6.27, 5.62, 5.97, 8.0)
+_MATRIX_BITS = (5.04, 6.27, 5.62, 5.63, 8.0)
 _BIAS_BITS = (5.49, 5.55, 5.35, 6.74, 8.2)
 _MEASURED_FEATURES, _LEAST_BITS = 28, 0.5
+
+
+def bits_for(quality: str | float) -> float:
+    """Bits a pixel of what a person calls a quality.
+
+    Args:
+        quality: "small", "standard", "high", "archive", or the dB that photographs are to have,
+            the cover and two secrets.
+
+    Raises:
+        SettingError: there is no such quality.
+    """
+    if isinstance(quality, str):
+        if quality not in QUALITIES:
+            raise SettingError(
+                f"quality must be {', '.join(QUALITIES)} or a number of dB, got {quality!r}"
+            )
+        return QUALITIES[quality]
+    known = [(stego + secret) / 2 for _, stego, secret in _EXPECTED]
+    if not known[0] <= quality <= known[-1]:
+        raise SettingError(
+            f"quality must be {known[0]:.0f} to {known[-1]:.0f} dB, got {quality:g}",
+            hint="--bits-per-pixel goes further",
+        )
+    logs = [math.log(bits) for bits, _, _ in _EXPECTED]
+    return math.exp(np.interp(quality, known, logs))
+
+
+def bits_for_file(bits: float, height: int, width: int, grid: Grid, layers: int) -> float:
+    """Bits a pixel that are left for codes of those that a file takes.
+
+    Args:
+        bits: of the file, for each pixel of the cover.
+        height: of the cover in pixels.
+        width: of the cover in pixels.
+        grid: of tiles.
+        layers: hidden layers of each tile's network.
+
+    Raises:
+        SettingError: there are too few or too many.
+    """
+    fixed = 8 * overhead(grid, layers) / (height * width)
+    if not _LEAST_QUALITY <= bits - fixed <= _MOST_QUALITY:
+        bounds = [bound + fixed for bound in (_LEAST_QUALITY, _MOST_QUALITY)]
+        sizes = [math.ceil(bound * height * width / 8) for bound in bounds]
+        raise SettingError(
+            f"a carrier of a cover of {width}x{height} pixels takes {bounds[0]:.1f} to "
+            f"{bounds[1]:.1f} bits a pixel, {sizes[0]} to {sizes[1]} bytes; got {bits:.1f} bits"
+        )
+    return bits - fixed
+
+
+def overhead(grid: Grid, layers: int) -> int:
+    """Bytes of a carrier that do not hold weights, about.
+
+    Args:
+        grid: of tiles.
+        layers: hidden layers of each tile's network.
+    """
+    return _TABLES + Header(Architecture(hidden_layers=layers), grid, *_LARGEST_SIZE, 0).file_bytes
+
+
+def expected_psnr(bits: float) -> tuple[float, float]:
+    """PSNR in dB that photographs have: the cover, and the worse of two secrets.
+
+    Args:
+        bits: that codes take for each pixel of the cover.
+    """
+    logs = [math.log(known) for known, _, _ in _EXPECTED]
+    stego, secret = (
+        float(np.interp(math.log(bits), logs, column))
+        for column in zip(*(row[1:] for row in _EXPECTED), strict=True)
+    )
+    return stego, secret
+
+
+def features_for(bits: float, side: float) -> int:
+    """Width of a tile's network.
+
+    Args:
+        bits: that codes take for each pixel.
+        side: of the tile, in pixels.
+    """
+    grown = 2 * round(min(_WIDTH * math.sqrt(bits), _WIDEST) * side / 2)
+    return min(_LARGEST_WIDTH, max(_LEAST_WIDTH, grown))
+
+
+def coarseness_for(architecture: Architecture, bits: float) -> float:
+    """Find the lattice whose codes take so many bits.
+
+    Args:
+        architecture: of each tile's function.
+        bits: for all weights of a tile.
+
+    Returns:
+        The factor on all steps.
+    """
+    fine, coarse = -12.0, 8.0  # as powers of two
+    for _ in range(40):
+        middle = (fine + coarse) / 2
+        if estimated_bits(architecture, 2**middle) > bits:
+            fine = middle
+        else:
+            coarse = middle
+    return 2**coarse
 
 
 def steps_for(architecture: Architecture, coarseness: float) -> Steps:

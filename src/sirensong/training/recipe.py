@@ -15,11 +15,18 @@ from sirensong.network.siren import Architecture
 from sirensong.network.substitution import Selection, ratio_units
 from sirensong.network.tiles import Grid, grid_for
 from sirensong.pictures.decoys import KINDS
+from sirensong.training.quality import (
+    QUALITIES,
+    bits_for,
+    bits_for_file,
+    coarseness_for,
+    features_for,
+)
 
 _OVERHEAD = 1 / 8  # share of a tile's pixels whose evaluation takes as long as the rest of a step
 _WIDTH_STEP = 16  # hidden features come in multiples of this
 _LARGEST_WIDTH = 512  # and are not more than this, unless asked for
-_OMEGA = 0.625  # radians for each pixel of a tile's side
+_OMEGA = 0.5  # radians for each pixel of a tile's side
 _LARGEST_OMEGA = 60.0  # no tile is better with more
 
 
@@ -122,9 +129,9 @@ class Lock:
         SettingError: a value is out of range.
     """
 
-    weight: float = 0.4
-    hold: float = 0.3
-    end: float = 0.006
+    weight: float = 0.2
+    hold: float = 0.1
+    end: float = 0.003
 
     def __post_init__(self) -> None:
         if not (0 < self.weight < 1 and 0 <= self.hold < 1 and 0 < self.end < 1):
@@ -154,8 +161,11 @@ class Recipe:
         tilt: how much faster than `rate` Muon moves the last hidden matrix, and slower the first.
         gain: factor on the initial hidden matrices.
         tile: approximate tile side in pixels; None for one function for the whole picture.
-        features: hidden features for each pixel of a tile's side.
-        hidden_features: exact width of each tile's network, None to go by `features`.
+        bits: that the codes of the weights take for each pixel of the cover, about, which decides
+            on the network's width and on the lattice; None to go by `features` and `coarseness`.
+        whole_file: `bits` are the file's, header and slots counted in.
+        features: hidden features for each pixel of a tile's side, if nothing else decides on them.
+        hidden_features: exact width of each tile's network, None to go by `bits` or `features`.
         hidden_layers: depth of each tile's network.
         omega: frequency of its first layer, None for what suits a tile's size.
         selection: which weights a key replaces (section 3.3).
@@ -168,8 +178,8 @@ class Recipe:
         decoys: kind of decoys: "photographs", "cover", "leaves" or "noise".
         stego_weight: lambda_st of Eq. 9, in (0, 1); None for `emphasis` times that of a secret.
         emphasis: weight of the stego image against that of one secret; 1 gives 1 / (N+1) each.
-        coarseness: factor on the steps of the lattice that published weights lie on, above 0:
-            0.02 is as good as floating point, and at 1 the steps are what pictures bear.
+        coarseness: factor on the steps of the lattice that published weights lie on, above 0, if
+            `bits` do not decide on it: 0.02 is as good as floating point.
         decay: share of its hidden matrices that a function loses in each joint step at the full
             rate, in [0, 1): smaller weights are fewer bits.
 
@@ -189,6 +199,8 @@ class Recipe:
     tilt: float = 0.0
     gain: float = 1.0
     tile: int | None = 32
+    bits: float | None = None
+    whole_file: bool = False
     features: float = 1.5
     hidden_features: int | None = None
     hidden_layers: int = 5
@@ -214,6 +226,8 @@ class Recipe:
             raise SettingError(f"hidden features must be at least 1, got {self.hidden_features}")
         if self.omega is not None and not self.omega > 0:
             raise SettingError(f"omega must be above 0, got {self.omega:g}")
+        if self.bits is not None and not self.bits > 0:
+            raise SettingError(f"bits a pixel must be above 0, got {self.bits:g}")
         if not self.coarseness > 0:
             raise SettingError(f"coarseness must be above 0, got {self.coarseness:g}")
         if not 0 <= self.decay < 1:
@@ -254,13 +268,43 @@ class Recipe:
         (docs/performance.md).
         """
         side = math.sqrt(height * width / self.grid(height, width).tiles)
-        grown = _WIDTH_STEP * round(self.features * side / _WIDTH_STEP)
         features, omega = self.hidden_features, self.omega
-        if features is None:
+        if features is None and self.bits is not None:
+            features = features_for(self._coded_bits(height, width), side)
+        elif features is None:
+            grown = _WIDTH_STEP * round(self.features * side / _WIDTH_STEP)
             features = min(_LARGEST_WIDTH, max(_WIDTH_STEP, grown))
         if omega is None:
             omega = min(_LARGEST_OMEGA, _OMEGA * side)
         return Architecture(features, self.hidden_layers, omega)
+
+    def coarseness_of(self, height: int, width: int) -> float:
+        """Factor on the steps of the lattice, for a cover of this size in pixels."""
+        if self.bits is None:
+            return self.coarseness
+        pixels = height * width / self.grid(height, width).tiles
+        bits = self._coded_bits(height, width) * pixels
+        return coarseness_for(self.architecture(height, width), bits)
+
+    def _coded_bits(self, height: int, width: int) -> float:
+        """Bits a pixel for codes, of a recipe that has `bits`."""
+        bits = self.bits or 0.0
+        if not self.whole_file:
+            return bits
+        grid = self.grid(height, width)
+        return bits_for_file(bits, height, width, grid, self.hidden_layers)
+
+    def at(self, quality: str | float) -> Recipe:
+        """The same recipe for another quality.
+
+        Args:
+            quality: "small", "standard", "high", "archive", or the dB that photographs are to
+                have, the cover and two secrets.
+
+        Raises:
+            SettingError: there is no such quality.
+        """
+        return replace(self, bits=bits_for(quality), whole_file=False)
 
     def with_steps(self, joint: int | None = None, *, cover: int | None = None) -> Recipe:
         """The same recipe with other numbers of steps; None leaves a stage's as they are."""
@@ -289,14 +333,16 @@ FAST = Recipe(
     cover=Phase(steps=100, batches=((0.0, 1 / 8),)),
     joint=Phase(steps=620, batches=((0.0, 1 / 16), (0.3, 1 / 8), (0.6, 1 / 4)), hold=0.5),
     optimizer="muon",
-    rate=0.035,
-    adam_rate=3e-3,
-    last_rate=4e-3,
+    rate=0.05,
+    adam_rate=4.5e-3,
+    last_rate=6e-3,
     adam_betas=(0.9, 0.97),
     tilt=0.2,
     gain=1.2,
+    bits=QUALITIES["standard"],
     hidden_layers=6,
     lock=Lock(),
+    decay=0.003,
 )
 """Ours: keyed selection, wrong keys that show the cover, Muon, a rate that falls to zero, and
 mini-batches of pixels that grow.
@@ -306,8 +352,22 @@ a few is noise, and it takes many. Growing batches are worth 3 dB at the same nu
 evaluations (docs/performance.md).
 """
 
-OPEN = replace(FAST, name="open", hidden_layers=5, emphasis=1.2, lock=None)
-"""FAST as it would be if wrong keys were of no account: what the paper's claims are measured with.
+OPEN = replace(
+    FAST,
+    name="open",
+    rate=0.035,
+    adam_rate=3e-3,
+    last_rate=4e-3,
+    bits=None,
+    features=1.5,
+    hidden_layers=5,
+    omega=None,
+    emphasis=1.2,
+    lock=None,
+    decay=0.0,
+)
+"""FAST as it would be if neither wrong keys nor the size of carriers were of any account: what the
+paper's claims are measured with.
 
 Whoever knows which weights a key replaces sees its picture (SECURITY.md).
 """
