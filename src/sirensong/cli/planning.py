@@ -15,11 +15,13 @@ from sirensong.cli.console import duration, print_facts, print_note
 from sirensong.cli.reporting import network_facts, print_result
 from sirensong.errors import SirensongError
 from sirensong.hide import plan
+from sirensong.pictures.image import size_of
 from sirensong.training.classes import functions_for
 from sirensong.training.options import Options
 from sirensong.training.plan import Plan, carrier_bytes
+from sirensong.training.quality import expected_psnr, quality_above
 from sirensong.training.recipe import Recipe
-from sirensong.verify import Expected
+from sirensong.verify import Expected, Measured
 
 LARGE = 100 * 10**6
 """Bytes of a carrier above which the user is asked."""
@@ -28,6 +30,8 @@ LONG = 600.0
 
 _WORTH_TIMING = 4 * 10**11  # operations of training; timing a second of fewer would be felt
 _WORTH_SAYING = 10.0  # seconds
+
+_SHORT = 2.0  # dB below what the quality promises that are worth a word
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,25 @@ def announce(request: Request, output: Path, *, ask: bool) -> float:
     return time.monotonic() - begun
 
 
+def note_quality(request: Request, measured: Sequence[Measured]) -> None:
+    """Say which pictures are much worse than the quality promises, and what would mend it."""
+    bits = request.recipe.coded_bits(*size_of(request.cover.rgb))
+    if bits is None:
+        return
+    stego, secret = expected_psnr(bits)
+    for index, picture in enumerate(measured):
+        promised = secret if index else stego
+        short = promised - picture.quality.psnr
+        if short < _SHORT:
+            continue
+        better = quality_above(bits, short)
+        hint = f"--quality {better} would do" if better else "more --steps would help"
+        print_note(
+            f"{picture.name} has {picture.quality.psnr:.1f} dB where photographs have "
+            f"{promised:.0f}: {hint}"
+        )
+
+
 def print_plan(request: Request, output: Path, *, json: bool) -> None:
     """Print what would be made, as a table or as JSON."""
     planned = request.plan()
@@ -112,6 +135,7 @@ def print_plan(request: Request, output: Path, *, json: bool) -> None:
         facts = {
             "file": str(output),
             "bytes": planned.carrier_bytes,
+            "expected_psnr": None if planned.psnr is None else list(planned.psnr),
             "width": width,
             "height": height,
             **network_facts(planned.grid, planned.architecture),
@@ -121,11 +145,16 @@ def print_plan(request: Request, output: Path, *, json: bool) -> None:
         print_result(request.command, facts)
         return
     network = planned.architecture
+    quality = "not measured"
+    if planned.psnr is not None:
+        stego, secret = planned.psnr
+        quality = f"cover {stego:.0f} dB, secrets {secret:.0f} dB, as two photographs have it"
     shown = {
         "tiles": f"{planned.grid.columns}x{planned.grid.rows}",
         "network": f"{network.hidden_layers} layers of {network.hidden_features} features",
         "parameters": planned.parameters,
         "bytes": planned.carrier_bytes,
+        "quality": quality,
         "memory": f"about {_bytes(planned.memory_bytes)}",
         "time": f"about {duration(planned.seconds)}",
     }

@@ -12,7 +12,7 @@ from types import FrameType
 from sirensong.cli.arguments import open_carrier
 from sirensong.cli.console import print_note
 from sirensong.cli.outputs import Files
-from sirensong.cli.planning import Request
+from sirensong.cli.planning import Request, note_quality
 from sirensong.cli.progress import training_bar
 from sirensong.cli.reporting import report
 from sirensong.errors import SirensongError, StoppedError
@@ -50,6 +50,7 @@ def make(request: Request, files: Files, started: float, *, json: bool) -> None:
         json=json,
         seconds=time.monotonic() - started,
     )
+    note_quality(request, measured)
     lost = shortfalls(measured, hidden.psnr)
     if lost:
         kept = f"{files.output} and {files.checkpoint} are kept"

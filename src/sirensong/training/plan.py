@@ -9,7 +9,7 @@ from sirensong.carrier.mapped import IN_MEMORY
 from sirensong.network.siren import Architecture
 from sirensong.network.tiles import Grid
 from sirensong.pictures.image import size_of
-from sirensong.training.quality import estimated_bits, overhead
+from sirensong.training.quality import estimated_bits, expected_psnr, overhead
 from sirensong.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class Plan:
         carrier_bytes: size of the file.
         memory_bytes: largest memory in use, measuring the result counted in.
         seconds: of training, on this machine.
+        psnr: dB that photographs then have, the cover and the worse of two secrets, with the steps
+            of the recipe; None for a recipe whose quality was not measured.
     """
 
     grid: Grid
@@ -39,6 +41,7 @@ class Plan:
     carrier_bytes: int
     memory_bytes: int
     seconds: float
+    psnr: tuple[float, float] | None
 
 
 def carrier_bytes(recipe: Recipe, height: int, width: int) -> int:
@@ -55,6 +58,7 @@ def plan_for(job: Job, seconds: float) -> Plan:
         job: settled, but not begun.
         seconds: of training, as measured.
     """
+    bits = job.recipe.coded_bits(*size_of(job.cover))
     grid, architecture, pictures = job.grid, job.architecture, job.pictures
     parameters = grid.tiles * architecture.parameters
     functions = len(job.groups[0]) * job.functions
@@ -75,4 +79,5 @@ def plan_for(job: Job, seconds: float) -> Plan:
         carrier_bytes=carrier_bytes(job.recipe, *size_of(job.cover)),
         memory_bytes=_PROGRAM + pictures_kept + weights_kept + working,
         seconds=seconds,
+        psnr=None if bits is None else expected_psnr(bits),
     )

@@ -119,6 +119,22 @@ def expected_psnr(bits: float) -> tuple[float, float]:
     return stego, secret
 
 
+def quality_above(bits: float, decibels: float) -> str | None:
+    """Name the least quality that gives photographs so many dB more; None if there is none.
+
+    Args:
+        bits: that codes take for each pixel of the cover now.
+        decibels: how much more is wanted.
+    """
+    now = sum(expected_psnr(bits)) / 2
+    enough = (
+        name
+        for name, more in QUALITIES.items()
+        if more > bits and sum(expected_psnr(more)) / 2 >= now + decibels
+    )
+    return next(enough, None)
+
+
 def features_for(bits: float, side: float) -> int:
     """Width of a tile's network.
 

@@ -269,8 +269,9 @@ class Recipe:
         """
         side = math.sqrt(height * width / self.grid(height, width).tiles)
         features, omega = self.hidden_features, self.omega
-        if features is None and self.bits is not None:
-            features = features_for(self._coded_bits(height, width), side)
+        bits = self.coded_bits(height, width)
+        if features is None and bits is not None:
+            features = features_for(bits, side)
         elif features is None:
             grown = _WIDTH_STEP * round(self.features * side / _WIDTH_STEP)
             features = min(_LARGEST_WIDTH, max(_WIDTH_STEP, grown))
@@ -280,16 +281,16 @@ class Recipe:
 
     def coarseness_of(self, height: int, width: int) -> float:
         """Factor on the steps of the lattice, for a cover of this size in pixels."""
-        if self.bits is None:
+        bits = self.coded_bits(height, width)
+        if bits is None:
             return self.coarseness
         pixels = height * width / self.grid(height, width).tiles
-        bits = self._coded_bits(height, width) * pixels
-        return coarseness_for(self.architecture(height, width), bits)
+        return coarseness_for(self.architecture(height, width), bits * pixels)
 
-    def _coded_bits(self, height: int, width: int) -> float:
-        """Bits a pixel for codes, of a recipe that has `bits`."""
-        bits = self.bits or 0.0
-        if not self.whole_file:
+    def coded_bits(self, height: int, width: int) -> float | None:
+        """Bits a pixel that codes are to take, for a cover of this size; None for no such aim."""
+        bits = self.bits
+        if bits is None or not self.whole_file:
             return bits
         grid = self.grid(height, width)
         return bits_for_file(bits, height, width, grid, self.hidden_layers)
