@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow check docs format bench kill-test mutants clean
+.PHONY: demo test test-slow check docs format bench kill-test fuzz mutants clean
 
 demo: $(INSTALLED)
 	$(BIN)/sirensong demo -o demo --overwrite
@@ -32,6 +32,9 @@ format: $(INSTALLED)
 kill-test: $(INSTALLED)
 	rm -rf build/kills
 	$(BIN)/python tests/kills.py build/kills --random 100
+
+fuzz: $(INSTALLED)
+	$(BIN)/python tests/fuzz.py $(FUZZ)
 
 mutants: $(INSTALLED)
 	$(BIN)/python tests/mutation.py $(if $(SAMPLE),--sample $(SAMPLE)) \
