@@ -129,9 +129,9 @@ class Lock:
         SettingError: a value is out of range.
     """
 
-    weight: float = 0.2
+    weight: float = 0.3
     hold: float = 0.1
-    end: float = 0.003
+    end: float = 0.004
 
     def __post_init__(self) -> None:
         if not (0 < self.weight < 1 and 0 <= self.hold < 1 and 0 < self.end < 1):
@@ -332,7 +332,7 @@ def _selection(name: str) -> Selection:
 FAST = Recipe(
     name="fast",
     cover=Phase(steps=100, batches=((0.0, 1 / 8),)),
-    joint=Phase(steps=620, batches=((0.0, 1 / 16), (0.3, 1 / 8), (0.6, 1 / 4)), hold=0.5),
+    joint=Phase(steps=800, batches=((0.0, 1 / 16), (0.3, 1 / 8), (0.6, 1 / 4)), hold=0.6),
     optimizer="muon",
     rate=0.05,
     adam_rate=4.5e-3,
