@@ -12,6 +12,7 @@ from functions import initial, stack
 from sirensong.carrier.slots import seal_slots
 from sirensong.carrier.stego import StegoFunction
 from sirensong.keys.secret import SecretKey
+from sirensong.network.lattice import codes_of, values_of
 from sirensong.network.siren import Architecture, Layer
 from sirensong.network.tiles import Grid
 
@@ -53,21 +54,31 @@ def architecture():
 
 
 @pytest.fixture(scope="session")
-def weights(architecture):
-    layers = initial(architecture, np.random.default_rng(7))
+def steps(architecture):
+    """Of one step all, so fine that weights keep what they are about."""
+    return (2.0**-12,) * (2 * len(architecture.shapes))
+
+
+@pytest.fixture(scope="session")
+def weights(architecture, steps):
+    """Of one function, on the lattice."""
+    drawn = initial(architecture, np.random.default_rng(7))
+    layers = tuple(
+        Layer(*(values_of(codes_of(array, steps[0]), steps[0]) for array in layer))
+        for layer in drawn
+    )
     for array in (array for layer in layers for array in layer):
         array.flags.writeable = False  # shared by all tests, so none may change it
     return layers
 
 
 @pytest.fixture(scope="session")
-def make_stego(architecture, weights, nonce):
+def make_stego(architecture, steps, weights, nonce):
     """Build a small stego function. entries: (key, slot) pairs. weights: of each tile."""
 
     def make(entries=(), *, weights=(weights,), grid=GRID, entropy=bytes(range(50, 82))):
-        return StegoFunction(
-            architecture, grid, stack(weights), 6, 9, nonce, seal_slots(nonce, entries, entropy)
-        )
+        slots = seal_slots(nonce, entries, entropy)
+        return StegoFunction(architecture, grid, stack(weights), steps, 6, 9, nonce, slots)
 
     return make
 

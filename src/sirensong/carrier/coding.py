@@ -32,7 +32,7 @@ from sirensong.errors import FormatError, SettingError
 _LANES = 4096  # at most
 _NUMBERS_A_LANE = 4096  # more lanes are faster for small carriers, but take 3 bytes each
 _NUMBERS_A_BYTE = 16  # at most: what a carrier costs to open is in proportion to its file
-_PIECE = 2**18  # numbers that are coded together; temporary arrays take about 60 bytes for each
+_PIECE = 2**16  # numbers that are coded together, so that what they need stays in the caches
 _LOWEST = 2**16  # of a state; the highest is 2**32 - 1
 _HEAD = struct.Struct("<II")  # numbers of words and of raw bytes
 
@@ -95,7 +95,7 @@ def decode(data: npt.NDArray[np.uint8], sizes: Sequence[int], name: str) -> Iter
         An iterator of pieces, in order: tensor by tensor, and without gaps.
 
     Raises:
-        FormatError: `data` is not, to the last bit, what codes of these sizes are written as.
+        FormatError: `data` is not what codes of these sizes are written as, to the last bit.
 
     Example:
         >>> data = encode([np.array([[1, -2], [3, 40]], np.int16)])
@@ -174,7 +174,8 @@ def _raw_bits(codes: _Codes) -> npt.NDArray[np.uint8]:
     values = (np.abs(codes) - LEAST[bucket]) | ((codes < 0).astype(np.int64) << LOW_BITS[bucket])
     ends = np.cumsum(width)
     places = np.repeat(ends, width) - 1 - np.arange(ends[-1])  # of a bit, from the code's last
-    return (np.repeat(values, width) >> places & 1).astype(np.uint8)
+    bits: npt.NDArray[np.int64] = np.repeat(values, width) >> places & 1
+    return bits.astype(np.uint8)
 
 
 class _Stream(NamedTuple):
@@ -194,27 +195,29 @@ def _split(data: npt.NDArray[np.uint8], sizes: Sequence[int], name: str) -> _Str
         nonlocal at
         at += length
         if at > len(data):
-            raise _damaged(name, f"expected {at} bytes at least, got {len(data)}")
+            raise _damaged(name, f"need {at} bytes at least, got {len(data)}")
         return data[at - length : at]
 
-    word_count, raw_count = _HEAD.unpack(part(_HEAD.size))
+    word_count, raw_count = _HEAD.unpack(part(_HEAD.size).tobytes())
     states = part(4 * _lanes(numbers)).view("<u4")
     words = part(2 * word_count).view("<u2")
     tables = [part(int(part(1)[0])).tobytes() for _ in sizes]
     raw = part(raw_count)
-    if len(data) != max(at, _least_bytes(numbers)) or data[at:].any():
-        raise _damaged(
-            name,
-            f"expected {at} bytes, and zeros up to {_least_bytes(numbers)}, got {len(data)} bytes",
-        )
+    total = max(at, _least_bytes(numbers))
+    if len(data) != total or data[at:].any():
+        raise _damaged(name, f"must be {at} bytes, then zeros up to {total}, got {len(data)} bytes")
     for index, table in enumerate(tables):
         if not 0 < len(table) <= BUCKETS or not table[-1]:
-            raise _damaged(name, f"table {index} must be 1 to {BUCKETS} bytes, the last not 0")
+            raise _damaged(
+                name, f"have a bad table {index}: not 1 to {BUCKETS} bytes, the last not 0"
+            )
+    if (states < _LOWEST).any():
+        raise _damaged(name, f"must begin with states of {_LOWEST} at least, got {states.min()}")
     return _Stream(states, words, tables, raw)
 
 
 def _damaged(name: str, how: str) -> FormatError:
-    return FormatError(f"{name} is damaged: in its codes {how}")
+    return FormatError(f"{name} is damaged: its codes {how}")
 
 
 def _pieces(stream: _Stream, sizes: Sequence[int], name: str) -> Iterator[Piece]:
@@ -249,8 +252,6 @@ class _Lanes:
         self._words = words
         self._used = 0
         self._name = name
-        if (states < _LOWEST).any():
-            raise _damaged(name, f"a state must be {_LOWEST} at least, got {states.min()}")
 
     def draw(self, count: int, table: Table) -> npt.NDArray[np.int64]:
         """Decode ranks, the first lane's first. A tensor begins with that lane."""
@@ -266,19 +267,19 @@ class _Lanes:
             empty = np.flatnonzero(state < _LOWEST)
             words = self._words[used : used + len(empty)]
             if len(words) < len(empty):
-                raise _damaged(self._name, f"{len(self._words)} words are too few")
+                raise _damaged(self._name, f"need more than the {len(self._words)} words there are")
             state[empty] = state[empty] << 16 | words
             used += len(empty)
         self._used = used
         return ranks
 
     def finish(self) -> None:
-        """Check that nothing is left."""
+        """Check that all words are used, and that all states have come to where a writer began."""
         if self._used != len(self._words) or (self._states != _LOWEST).any():
             raise _damaged(
                 self._name,
-                f"{self._used} of {len(self._words)} words are used,"
-                f" and {np.count_nonzero(self._states != _LOWEST)} states do not end as they began",
+                f"use {self._used} of {len(self._words)} words, and end with"
+                f" {np.count_nonzero(self._states != _LOWEST)} states that are not {_LOWEST}",
             )
 
 
@@ -299,7 +300,7 @@ class _RawBits:
         """Read numbers of 0 to 13 bits, and what follows them: 24 bits in all."""
         ends = self._used + np.cumsum(widths)
         if ends[-1] > 8 * len(self._data):
-            raise _damaged(self._name, f"{len(self._data)} raw bytes are too few")
+            raise _damaged(self._name, f"need more than the {len(self._data)} raw bytes there are")
         starts = ends - widths
         first, self._used = self._used >> 3, int(ends[-1])
         last = self._used >> 3
@@ -307,10 +308,11 @@ class _RawBits:
         octets = np.zeros(last - first + 3, np.int64)
         octets[: len(present)] = present
         windows = octets[:-2] << 16 | octets[1:-1] << 8 | octets[2:]
-        return windows[(starts >> 3) - first] << (starts & 7) & 0xFFFFFF
+        bits: npt.NDArray[np.int64] = windows[(starts >> 3) - first] << (starts & 7) & 0xFFFFFF
+        return bits
 
     def finish(self) -> None:
-        """Check that nothing is left but zeros up to a whole byte."""
+        """Check that nothing is left but zero bits, fewer than a byte."""
         spare = 8 * len(self._data) - self._used
-        if spare >= 8 or (self._data[-1:].any() and int(self._data[-1]) % 2**spare):
-            raise _damaged(self._name, f"{spare} raw bits are left over")
+        if spare >= 8 or (spare and self._data[-1] & (2**spare - 1)):
+            raise _damaged(self._name, f"leave {spare} raw bits, expected fewer than 8, all 0")

@@ -19,14 +19,14 @@ BUCKETS = 56
 LARGEST_CODE = 32767
 
 # Magnitudes below 8 have a bucket each. From then on an octave has four, of equal size.
-_OCTAVE, _QUARTER = np.divmod(np.arange(BUCKETS - 8), 4)
-LOW_BITS = np.concatenate([np.zeros(8, np.int64), _OCTAVE + 1])
-LEAST = np.concatenate([np.arange(8), (4 + _QUARTER) << (_OCTAVE + 1)])  # magnitude of a bucket
+_OCTAVE, _QUARTER = np.divmod(np.arange(BUCKETS - 8, dtype=np.int64), 4)
+LOW_BITS = np.concatenate([np.zeros(8, np.int64), _OCTAVE + 1])  # tell a bucket's codes apart
+LEAST = np.concatenate([np.arange(8, dtype=np.int64), (4 + _QUARTER) << (_OCTAVE + 1)])
 WIDTH = LOW_BITS + (LEAST > 0)  # raw bits of a code: its sign, unless it is 0, and the low bits
 _BUCKET = np.repeat(np.arange(BUCKETS, dtype=np.uint8), 1 << LOW_BITS)  # of each magnitude
 
 # What a table's byte says: 0, or a share of five significant bits.
-_BYTES = np.arange(256)
+_BYTES = np.arange(256, dtype=np.int64)
 _SHARES = np.where(_BYTES > 0, (16 + (_BYTES & 15)) << (_BYTES >> 4), 0)
 _LARGEST_SHARE = int(_SHARES[-1])
 _SQUARED_MIDDLES = [low * high for low, high in pairwise(_SHARES[1:].tolist())]
@@ -38,7 +38,7 @@ class Table(NamedTuple):
     Args:
         frequency: how many ranks its bucket has.
         offset: how many of these come before it.
-        least: magnitude of the bucket.
+        least: the least magnitude of the bucket.
         width: number of raw bits of the bucket's codes.
     """
 
@@ -49,23 +49,31 @@ class Table(NamedTuple):
 
 
 def buckets(codes: npt.NDArray[np.int16]) -> npt.NDArray[np.uint8]:
-    """Find the bucket of each code, which must not be -32768."""
+    """Find the bucket of each code.
+
+    Args:
+        codes: int16 of any shape, at least -32767.
+
+    Returns:
+        uint8 of the same shape, 0 to 55.
+    """
     return _BUCKET[np.abs(codes)]
 
 
 def table_bytes(counts: npt.NDArray[np.int64]) -> bytes:
-    """Say in one byte each how often buckets occur, the most frequent as 255.
+    """Say in one byte each how often buckets occur.
 
     Args:
         counts: of each bucket, from 0 to the highest that occurs.
 
     Returns:
-        For each bucket 0 if it never occurs, or else the byte whose share is nearest in ratio to
-        its count, the larger of two. It takes integers only: all machines write the same table.
+        A byte for each bucket: 0 if it never occurs, 255 for the most frequent, and for others the
+        one whose share is to that of 255 as the counts are, nearly. Found by integers alone, so
+        that all machines write the same.
 
     Example:
         >>> list(table_bytes(np.array([4000, 2000, 0, 1])))
-        [255, 239, 0, 63]
+        [255, 239, 0, 64]
     """
     most = int(counts.max())
 
@@ -87,11 +95,11 @@ def frequencies(table: bytes) -> npt.NDArray[np.int64]:
         (buckets,), int64: 4096 together; 0 for those whose byte is 0, and at least 1 for others.
 
     Example:
-        >>> frequencies(bytes([255, 239, 0, 63]))
+        >>> frequencies(bytes([255, 239, 0, 64]))
         array([2730, 1365,    0,    1])
     """
     shares = _SHARES[np.frombuffer(table, np.uint8)]
-    frequency = np.maximum(shares * RANKS // shares.sum(), shares > 0)
+    frequency: npt.NDArray[np.int64] = np.maximum(shares * RANKS // shares.sum(), shares > 0)
     frequency[frequency.argmax()] += RANKS - frequency.sum()
     return frequency
 
