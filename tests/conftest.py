@@ -56,7 +56,7 @@ def architecture():
 @pytest.fixture(scope="session")
 def steps(architecture):
     """Of one step all, so fine that weights keep what they are about."""
-    return (2.0**-12,) * (2 * len(architecture.shapes))
+    return (2.0**-10,) * (2 * len(architecture.shapes))
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,17 @@
 import dataclasses
 import hashlib
 import io
+import struct
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from functions import unstack
-from sirensong.carrier.stego import weights_digest
+from sirensong.carrier import mapped
+from sirensong.carrier.slots import SLOT_BYTES, SLOTS
 from sirensong.errors import SettingError
+from sirensong.network.lattice import start_codes, tensors
 from sirensong.network.rendering import render_uint8
 from sirensong.network.siren import Architecture, Layer
 from sirensong.network.tiles import Grid
@@ -24,7 +27,7 @@ def test_it_keeps_what_it_is_given(stego, architecture, weights, nonce):
         np.testing.assert_array_equal(mine.bias, theirs.bias)
     assert (stego.height, stego.width) == (6, 9)
     assert stego.nonce == nonce
-    assert len(stego.slots) == 64 * 32
+    assert len(stego.slots) == SLOTS * SLOT_BYTES
 
 
 def test_it_is_frozen(stego):
@@ -95,13 +98,13 @@ def test_a_notebook_shows_the_cover(stego):
         {"nonce": bytes(31)},
         {"nonce": bytes(33)},
         {"nonce": b""},
-        {"slots": bytes(2047)},
-        {"slots": bytes(2049)},
+        {"slots": bytes(SLOTS * SLOT_BYTES - 1)},
+        {"slots": bytes(SLOTS * SLOT_BYTES + 1)},
         {"slots": b""},
     ],
 )
 def test_a_nonce_or_slots_of_another_size_are_refused(stego, change):
-    with pytest.raises(SettingError, match="nonce of 32 bytes and 64 slots of 32"):
+    with pytest.raises(SettingError, match=f"nonce of 32 bytes and 64 slots of {SLOT_BYTES}"):
         dataclasses.replace(stego, **change)
 
 
@@ -119,34 +122,110 @@ def test_weights_of_other_shapes_are_refused(stego):
         with pytest.raises(SettingError, match="architecture's shapes"):
             dataclasses.replace(stego, weights=wrong)
     with pytest.raises(SettingError, match="architecture's shapes"):
-        dataclasses.replace(stego, architecture=Architecture(12, 4))
+        dataclasses.replace(stego, architecture=Architecture(11, 3))
     with pytest.raises(SettingError, match="architecture's shapes"):
         dataclasses.replace(stego, grid=Grid(1, 2))
 
 
-def test_the_digest_is_sha_256_of_weights_and_biases_in_order(stego, weights):
-    parts = [
-        array.ravel().astype("<f4").tobytes()
-        for layer in weights
-        for array in (layer.weight, layer.bias)
-    ]
+def test_codes_count_from_the_start_in_the_first_layer_and_from_zero_in_others(
+    stego, steps, nonce
+):
+    start = start_codes(stego.architecture, steps, nonce, range(1))
+    codes = stego.codes()
+    for index, (array, own) in enumerate(zip(tensors(stego.weights), codes, strict=True)):
+        whole = np.round(array.astype(np.float64) / steps[index]).reshape(1, -1)
+        moved = whole - start[index].reshape(1, -1) if index < 2 else whole
+        assert own.dtype == np.int16
+        np.testing.assert_array_equal(own, moved)
+
+
+def test_the_digest_is_sha_256_of_steps_and_codes_in_order(stego, steps):
+    parts = [struct.pack(f"<{len(steps)}f", *steps)]
+    parts += [codes.astype("<i2").tobytes() for codes in stego.codes()]
     expected = hashlib.sha256(b"".join(parts))
-    assert stego.digest == weights_digest(weights) == expected.digest()
+    assert stego.digest == expected.digest()
     assert stego.fingerprint == expected.hexdigest()[:16]
 
 
-def test_the_digest_does_not_depend_on_memory_order_or_byte_order(weights):
+def test_the_digest_does_not_depend_on_memory_order_or_byte_order(stego):
     others = tuple(
-        Layer(np.asfortranarray(layer.weight).astype(">f4"), layer.bias.astype(">f4"))
-        for layer in weights
+        Layer(np.asfortranarray(layer.weight), np.asfortranarray(layer.bias))
+        for layer in stego.weights
     )
-    assert weights_digest(others) == weights_digest(weights)
+    assert dataclasses.replace(stego, weights=others).digest == stego.digest
 
 
 @pytest.mark.parametrize("kind", ["weight", "bias"])
 @pytest.mark.parametrize("layer", range(4))
-def test_the_digest_changes_with_any_value(weights, layer, kind):
-    changed = [Layer(part.weight.copy(), part.bias.copy()) for part in weights]
-    values = getattr(changed[layer], kind)
-    values.flat[-1] = np.nextafter(values.flat[-1], np.float32(9))
-    assert weights_digest(tuple(changed)) != weights_digest(weights)
+def test_the_digest_changes_with_any_code_and_not_within_a_step(stego, steps, layer, kind):
+    def moved(by):
+        changed = [Layer(part.weight.copy(), part.bias.copy()) for part in stego.weights]
+        getattr(changed[layer], kind).flat[-1] += np.float32(by * steps[0])
+        return dataclasses.replace(stego, weights=tuple(changed))
+
+    assert moved(1).digest != stego.digest
+    assert moved(0.4).digest == stego.digest
+    assert moved(1).is_rounded
+    assert not moved(0.4).is_rounded
+    assert moved(0.4).rounded().is_rounded
+    assert moved(0.6).rounded().digest == moved(1).digest
+
+
+def test_the_digest_changes_with_the_steps(stego, steps):
+    coarser = tuple(2 * step for step in steps)
+    twice = tuple(Layer(2 * weight, 2 * bias) for weight, bias in stego.weights)
+    first = dataclasses.replace(stego, weights=twice, steps=coarser)
+    np.testing.assert_array_equal(first.codes()[2], stego.codes()[2])
+    assert first.digest != stego.digest
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("layer", [0, 2])
+def test_a_weight_too_many_steps_away_has_no_code(stego, steps, nonce, sign, layer):
+    start = start_codes(stego.architecture, steps, nonce, range(1))[0][0, -1, -1]
+    base = start if layer == 0 else 0
+
+    def moved(codes):
+        changed = [Layer(part.weight.copy(), part.bias.copy()) for part in stego.weights]
+        changed[layer].weight.flat[-1] = (base + codes) * steps[0]
+        return dataclasses.replace(stego, weights=tuple(changed))
+
+    assert moved(sign * 32_767).codes()[2 * layer][0, -1] == sign * 32_767
+    with pytest.raises(SettingError, match=f"tensor {2 * layer} is more than 32767 steps away"):
+        moved(sign * 32_768).codes()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda steps: steps[1:], "expected 8 steps, one for each tensor, got 7"),
+        (lambda steps: (*steps, 1.0), "expected 8 steps"),
+        (lambda steps: (0.1, *steps[1:]), "float32"),
+        (lambda steps: (*steps[1:], 2.0**-41), "steps must be"),
+        (lambda steps: (*steps[1:], 1024.0), "steps must be"),
+        (lambda steps: (*steps[1:], np.nan), "steps must be"),
+        (lambda steps: (*steps[1:], np.inf), "steps must be"),
+        (lambda steps: (*steps[1:], 0.0), "steps must be"),
+        (lambda steps: (*steps[1:], -0.5), "steps must be"),
+        (lambda steps: (2.0**-30, *steps[1:]), "first steps must be larger"),
+        (lambda steps: (steps[0], 2.0**-30, *steps[2:]), "first steps must be larger"),
+    ],
+)
+def test_steps_that_cannot_be_are_refused(stego, steps, change, expected):
+    with pytest.raises(SettingError, match=expected):
+        dataclasses.replace(stego, steps=change(steps))
+
+
+def test_codes_of_a_mapped_function_are_the_same(stego, monkeypatch):
+    """Passed over a few tiles at a time, as large ones are."""
+    grid = Grid(1, 5)
+    rng = np.random.default_rng(1)
+    weights = tuple(
+        Layer(*(rng.normal(size=(5, *array.shape[1:])).astype(np.float32) for array in layer))
+        for layer in stego.weights
+    )
+    whole = dataclasses.replace(stego, grid=grid, weights=weights)
+    expected = whole.codes()
+    monkeypatch.setattr(mapped, "_PIECE", 1)
+    for mine, theirs in zip(whole.codes(), expected, strict=True):
+        np.testing.assert_array_equal(mine, theirs)

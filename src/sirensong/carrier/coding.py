@@ -224,14 +224,19 @@ def _pieces(stream: _Stream, sizes: Sequence[int], name: str) -> Iterator[Piece]
     """Decode a stream."""
     lanes, raw = _Lanes(stream.states, stream.words, name), _RawBits(stream.raw, name)
     for tensor, (size, table) in enumerate(zip(sizes, stream.tables, strict=True)):
-        ranks = ranked(frequencies(table))
+        frequency = frequencies(table)
+        ranks, seen = ranked(frequency), np.zeros(RANKS, np.int64)
         for span in _spans(size, len(stream.states)):
             drawn = lanes.draw(span.stop - span.start, ranks)
+            seen += np.bincount(drawn, minlength=RANKS)
             least, width = ranks.least[drawn], ranks.width[drawn]
             bits = raw.take(width)
             magnitudes = least + ((bits & 0x7FFFFF) >> (24 - width))
             codes = np.where(bits >> 23, -magnitudes, magnitudes).astype(np.int16)
             yield Piece(tensor, span.start, codes)
+        counts = np.bincount(np.repeat(np.arange(len(table)), frequency), seen, len(table))
+        if table_bytes(counts.astype(np.int64)) != table:
+            raise _damaged(name, f"table {tensor} is not that of its numbers")
     lanes.finish()
     raw.finish()
 

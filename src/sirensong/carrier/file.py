@@ -242,4 +242,6 @@ def _decoded(
         if index < FIRST_TENSORS:
             moved += start[index].reshape(-1)[some.start : some.stop]
         put(flat[index], some, values_of(moved, steps[index]))
+    for array in tensors(weights):
+        array.flags.writeable = False
     return weights

@@ -140,10 +140,12 @@ def _parsed(text: bytes, name: str) -> Header:
     try:
         version = number("version", int)
         if version != VERSION:
-            older = version < VERSION
+            newer = version > VERSION
             raise FormatError(
                 f"{name} has format version {version}, expected {VERSION}",
-                hint=f"a {'release before the first' if older else 'newer Sirensong'} may read it",
+                hint="a newer Sirensong may read it"
+                if newer
+                else "it was made before the first release: make it anew",
             )
         architecture = Architecture(
             number("hidden_features", int), number("hidden_layers", int), number("omega", float)
