@@ -43,7 +43,7 @@ def function_of(features, layers, omega, grid, height, width, seed):
         )
         for out, into in architecture.shapes
     )
-    return StegoFunction(architecture, grid, weights, height, width, rng.bytes(32), rng.bytes(2048))
+    return StegoFunction(architecture, grid, weights, height, width, rng.bytes(32), rng.bytes(1024))
 
 
 def packed_by_the_library(path):
@@ -200,7 +200,7 @@ class TestRoundTrip:
             names = {f"layers.{index}.{kind}" for index in range(4) for kind in ("weight", "bias")}
             assert set(file.keys()) == {"nonce", "slots", *names}
             assert file.get_tensor("nonce").tobytes() == stego.nonce
-            assert file.get_tensor("slots").shape == (64, 32)
+            assert file.get_tensor("slots").shape == (64, 16)
             np.testing.assert_array_equal(
                 file.get_tensor("layers.3.weight"), stego.weights[3].weight
             )
@@ -231,7 +231,7 @@ class TestRoundTrip:
         assert cover[:end] == one[:end] == full[:end]
         start = header_of(cover)["slots"]["data_offsets"][0] + end
         for other in (one, full):
-            assert cover[:start] + other[start : start + 2048] + cover[start + 2048 :] == other
+            assert cover[:start] + other[start : start + 1024] + cover[start + 1024 :] == other
             assert cover != other
 
     def test_golden(self, golden, fixed_weights):
@@ -560,7 +560,7 @@ class TestTensors:
         ("name", "shape"),
         [
             *[("nonce", shape) for shape in ((31,), (32, 1), ())],
-            *[("slots", shape) for shape in ((2048,), (32, 64), (63, 32))],
+            *[("slots", shape) for shape in ((1024,), (16, 64), (63, 16))],
             *[("layers.1.weight", shape) for shape in ((144,), (12, 0), (13, 12))],
             *[("layers.3.bias", shape) for shape in ((3, 1), (4,), ())],
             ("layers.0.weight", (2, 12)),

@@ -24,7 +24,7 @@ def test_it_keeps_what_it_is_given(stego, architecture, weights, nonce):
         np.testing.assert_array_equal(mine.bias, theirs.bias)
     assert (stego.height, stego.width) == (6, 9)
     assert stego.nonce == nonce
-    assert len(stego.slots) == 64 * 32
+    assert len(stego.slots) == 64 * 16
 
 
 def test_it_is_frozen(stego):
@@ -95,13 +95,13 @@ def test_a_notebook_shows_the_cover(stego):
         {"nonce": bytes(31)},
         {"nonce": bytes(33)},
         {"nonce": b""},
-        {"slots": bytes(2047)},
-        {"slots": bytes(2049)},
+        {"slots": bytes(1023)},
+        {"slots": bytes(1025)},
         {"slots": b""},
     ],
 )
 def test_a_nonce_or_slots_of_another_size_are_refused(stego, change):
-    with pytest.raises(SettingError, match="nonce of 32 bytes and 64 slots of 32"):
+    with pytest.raises(SettingError, match="nonce of 32 bytes and 64 slots of 16"):
         dataclasses.replace(stego, **change)
 
 

@@ -52,7 +52,7 @@ def dumps(stego: StegoFunction) -> bytes:
         ...     Layer(np.zeros((1, *shape), np.float32), np.zeros((1, shape[0]), np.float32))
         ...     for shape in small.shapes
         ... )
-        >>> stego = ss.StegoFunction(small, ss.Grid(), zeros, 6, 9, bytes(32), bytes(2048))
+        >>> stego = ss.StegoFunction(small, ss.Grid(), zeros, 6, 9, bytes(32), bytes(1024))
         >>> loads(dumps(stego)).fingerprint == stego.fingerprint
         True
     """
@@ -105,7 +105,7 @@ def save(path: StrPath, stego: StegoFunction, *, overwrite: bool = False) -> Non
         ...     Layer(np.zeros((1, *shape), np.float32), np.zeros((1, shape[0]), np.float32))
         ...     for shape in small.shapes
         ... )
-        >>> stego = ss.StegoFunction(small, ss.Grid(), zeros, 6, 9, bytes(32), bytes(2048))
+        >>> stego = ss.StegoFunction(small, ss.Grid(), zeros, 6, 9, bytes(32), bytes(1024))
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     ss.save(f"{folder}/song.safetensors", stego)
         ...     ss.load(f"{folder}/song.safetensors").fingerprint == stego.fingerprint

@@ -35,7 +35,7 @@ class StegoFunction:
             for each row and column of tiles, and at most 512x512 for each tile.
         width: of the cover, in pixels, 1 to 65,535.
         nonce: 32 bytes that bind keys to this carrier.
-        slots: 64 x 32 bytes, random to anyone without a key.
+        slots: 64 x 16 bytes, random to anyone without a key.
 
     Raises:
         SettingError: these do not fit together.
@@ -48,7 +48,7 @@ class StegoFunction:
         ...     Layer(np.zeros((1, *shape), np.float32), np.zeros((1, shape[0]), np.float32))
         ...     for shape in small.shapes
         ... )
-        >>> stego = ss.StegoFunction(small, ss.Grid(), zeros, 6, 9, bytes(32), bytes(2048))
+        >>> stego = ss.StegoFunction(small, ss.Grid(), zeros, 6, 9, bytes(32), bytes(1024))
         >>> stego.parameters
         11
         >>> stego.fingerprint
