@@ -1,10 +1,12 @@
 """Sampling and revealing: each selection, wrong keys and masks, changed weights, any size."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
 
+import derivation
 import sirensong
 from functions import alone, initial, stack, unstack
 from sirensong.carrier import slots
@@ -13,7 +15,6 @@ from sirensong.carrier.slots import Slot
 from sirensong.carrier.stego import weights_digest
 from sirensong.errors import FormatError, NoPictureError, SettingError
 from sirensong.keys.secret import Passphrase
-from sirensong.keys.stream import Draw, choose_positions, keystream, normal_values, xavier_deviation
 from sirensong.network import rendering
 from sirensong.network.mask import Mask
 from sirensong.network.rendering import colours, render, render_uint8
@@ -31,7 +32,7 @@ def patches(grid, size):
 
 
 def slot_for(weights, selection, ratio=RATIO, size=(4, 7)):
-    return Slot(selection, ratio, *size, weights_digest(weights)[:6])
+    return Slot(selection, ratio, *size, weights_digest(weights)[:5])
 
 
 @pytest.fixture(scope="module")
@@ -56,22 +57,25 @@ def expected(architecture, weights, nonce, key, mask):
     """The secret picture, put together one weight at a time and drawn one pixel at a time."""
 
     def make(selection, size=(4, 7), key=key):
-        layers = []
-        for index, (out, into) in enumerate(architecture.shapes):
-            total, purpose = out * into, f"{index}/positions"
-            count = int(RATIO * total + 0.5) if selection != "keyed" or index in KEYED else 0
-            deviation = (2 if selection == "keyed" else 1) * xavier_deviation(into, out)
-            places = {
-                "keyed": choose_positions(key.secret, nonce, purpose, total=total, count=count),
-                "random": choose_positions(nonce, nonce, purpose, total=total, count=count),
-                "magnitude": mask.positions[0][index],
-            }[selection]
-            draw = Draw(f"{index}/values", count, deviation)
-            (values,) = normal_values(key.secret, nonce, [draw])
-            matrix = weights[index].weight.copy()
-            for place, value in zip(places, values, strict=True):
-                matrix[place // into, place % into] = value
-            layers.append(Layer(matrix, weights[index].bias))
+        layers = list(weights)
+        chosen = KEYED if selection == "keyed" else range(len(layers))
+        gain = 2 if selection == "keyed" else 1
+        shapes = [architecture.shapes[index] for index in chosen]
+        sizes = [out * into for out, into in shapes]
+        counts = [int(RATIO * size + 0.5) for size in sizes]
+        places = {
+            "keyed": derivation.positions(key.secret, nonce, 0, sizes, counts),
+            "random": derivation.positions(nonce, nonce, 0, sizes, counts),
+            "magnitude": mask.positions[0],
+        }[selection]
+        deviations = [gain * math.sqrt(2 / (into + out)) for out, into in shapes]
+        values = derivation.values(key.secret, nonce, 0, counts, deviations)
+        for index, where, what in zip(chosen, places, values, strict=True):
+            matrix, bias = weights[index]
+            matrix = matrix.copy()
+            for place, value in zip(where, what, strict=True):
+                matrix[divmod(place, matrix.shape[1])] = value
+            layers[index] = Layer(matrix, bias)
         return picture_of(layers, *size)
 
     return make
@@ -235,13 +239,11 @@ class TestWrongKey:
         with pytest.raises(NoPictureError):
             reveal(dataclasses.replace(stego, nonce=stego.nonce[::-1]), key)
 
-    def test_a_damaged_slot_of_a_later_release_is_told_apart(
-        self, make_stego, weights, key, monkeypatch
-    ):
+    def test_a_slot_of_a_later_release_is_told_apart(self, make_stego, weights, key, monkeypatch):
         with monkeypatch.context() as patch:
-            patch.setattr(slots, "_VERSION", 2)
+            patch.setattr(slots, "_PICTURE", 1)
             stego = make_stego([(key, slot_for(weights, Selection.KEYED))])
-        with pytest.raises(FormatError, match="version 2"):
+        with pytest.raises(FormatError, match="a slot of kind 1"):
             reveal(stego, key, force=True)
 
 
@@ -364,17 +366,15 @@ class TestTiles:
         self, tiled, functions, key, architecture, nonce
     ):
         secret = unlock(tiled, key)
-        layers = len(architecture.shapes)
-        integers = keystream(key.secret, nonce, "tiles", 6).tolist()
+        integers = derivation.integers(key.secret, nonce, "tiles", 0, 6, 8)
         order = sorted(range(6), key=lambda tile: integers[tile])
         for tile, mine in zip(order, unstack(secret.tiles(range(6))), strict=True):
-            for layer, weights in enumerate(functions[tile]):
-                purpose = f"{tile * layers + layer}/positions"
-                size = weights.weight.size
-                count = int(RATIO * size + 0.5) if layer in KEYED else 0
-                places = choose_positions(key.secret, nonce, purpose, total=size, count=count)
-                changed = np.flatnonzero(mine[layer].weight != weights.weight)
-                assert changed.tolist() == places.tolist()
+            first, second = derivation.positions(key.secret, nonce, tile, [144, 144], [14, 14])
+            changed = [
+                np.flatnonzero(layer.weight != weights.weight).tolist()
+                for layer, weights in zip(mine, functions[tile], strict=True)
+            ]
+            assert changed == [[], first, second, []]
 
     def test_a_secret_is_revealed_across_tiles(self, tiled, key):
         secret = unlock(tiled, key)
@@ -389,7 +389,7 @@ class TestTiles:
 
     def test_a_mask_of_fewer_tiles_is_refused(self, make_stego, functions, key, mask):
         stego = make_stego(
-            [(key, Slot(Selection.MAGNITUDE, RATIO, 4, 7, bytes(6)))],
+            [(key, Slot(Selection.MAGNITUDE, RATIO, 4, 7, bytes(5)))],
             weights=functions,
             grid=self.GRID,
         )

@@ -21,7 +21,7 @@ def stego():
     network = ss.Architecture(16, 4, 10.0)
     rngs = [np.random.default_rng(tile) for tile in range(6)]
     weights = initial_weights(network, rngs, 1.0)
-    return ss.StegoFunction(network, GRID, weights, 20, 30, NONCE, bytes(64 * 32))
+    return ss.StegoFunction(network, GRID, weights, 20, 30, NONCE, bytes(64 * 16))
 
 
 @pytest.mark.parametrize("selection", [Selection.KEYED, Selection.RANDOM])

@@ -74,7 +74,7 @@ class SecretFunction:
     def tiles(self, indices: Sequence[int]) -> Weights:
         """Make the secret function's weights in some tiles of the secret picture (Eq. 11)."""
         stego, places = self.stego, [int(self.places[index]) for index in indices]
-        positions = {place: self._positions(place) for place in places}
+        positions = dict(zip(places, self._positions(places), strict=True))
         gain = self.rule.selection.gain
         values = key_weights(self.key, stego.nonce, stego.architecture, positions, gain)
         weights = stego.tiles(places)
@@ -91,13 +91,13 @@ class SecretFunction:
     def _repr_png_(self) -> bytes:
         return preview(self, (self.height, self.width))
 
-    def _positions(self, tile: int) -> Positions:
+    def _positions(self, tiles: Sequence[int]) -> list[Positions]:
         stego, rule = self.stego, self.rule
         if rule.selection is Selection.KEYED:
-            return keyed_positions(self.key, stego.nonce, stego.architecture, rule.ratio, tile)
+            return keyed_positions(self.key, stego.nonce, stego.architecture, rule.ratio, tiles)
         if self.mask is None:
-            return random_positions(stego.nonce, stego.architecture, rule.ratio, tile)
-        return self.mask.positions[tile]
+            return random_positions(stego.nonce, stego.architecture, rule.ratio, tiles)
+        return [self.mask.positions[tile] for tile in tiles]
 
 
 def sample(stego: StegoFunction, size: Size | None = None) -> Pixels:

@@ -140,7 +140,7 @@ def population(folder, architecture, count, gain, seed):
         layers = stack([initial(architecture, rng) for _ in range(GRID.tiles)])
         scaled = layers[1]._replace(weight=(layers[1].weight * gain).astype(np.float32))
         changed = (layers[0], scaled, *layers[2:])
-        nonce, slots = rng.bytes(32), rng.bytes(2048)
+        nonce, slots = rng.bytes(32), rng.bytes(1024)
         stego = StegoFunction(architecture, GRID, changed, 6, 9, nonce, slots)
         save(folder / f"{index}.safetensors", stego, overwrite=True)
 

@@ -27,7 +27,7 @@ HEADER = struct.calcsize("<8s4s8sHBHBI")
 
 
 def mask_of(architecture, ratio, nonce, tiles=1):
-    positions = tuple(random_positions(nonce, architecture, ratio, tile) for tile in range(tiles))
+    positions = tuple(random_positions(nonce, architecture, ratio, range(tiles)))
     return Mask(architecture, ratio, positions, nonce[:8])
 
 

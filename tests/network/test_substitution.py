@@ -1,5 +1,6 @@
 """Selection and substitution: which weights a key replaces, how many, and with what."""
 
+import hashlib
 import math
 from fractions import Fraction
 
@@ -9,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+import derivation
 from functions import alone, initial, stack
 from sirensong.errors import SettingError
 from sirensong.keys.secret import SecretKey
-from sirensong.keys.stream import Draw, choose_positions, normal_values, xavier_deviation
 from sirensong.network.siren import Architecture, Layer
 from sirensong.network.substitution import (
+    Selection,
     key_weights,
     keyed_matrices,
     keyed_positions,
@@ -171,92 +173,126 @@ def test_keys_change_the_first_four_hidden_matrices_if_there_are_so_many(layers,
 class TestDrawn:
     @given(architecture=SMALL, units=UNITS)
     def test_their_number_order_and_range(self, key, nonce, architecture, units):
-        ratio = units / 10_000
+        ratio, tiles = units / 10_000, [2, 0]
         every = range(architecture.hidden_layers + 1)
-        for positions, chosen in (
-            (keyed_positions(key, nonce, architecture, ratio), keyed_matrices(architecture)),
-            (random_positions(nonce, architecture, ratio), every),
+        for drawn, chosen in (
+            (keyed_positions(key, nonce, architecture, ratio, tiles), keyed_matrices(architecture)),
+            (random_positions(nonce, architecture, ratio, tiles), every),
         ):
-            assert len(positions) == len(every)
-            for layer, (places, (out, into)) in enumerate(
-                zip(positions, architecture.shapes, strict=True)
-            ):
-                assert len(places) == (selected_count(ratio, out * into) if layer in chosen else 0)
-                assert (np.diff(places) > 0).all()
-                assert len(places) == 0 or 0 <= places[0] <= places[-1] < out * into
+            assert len(drawn) == len(tiles)
+            for positions in drawn:
+                assert len(positions) == len(every)
+                for layer, (places, (out, into)) in enumerate(
+                    zip(positions, architecture.shapes, strict=True)
+                ):
+                    count = selected_count(ratio, out * into) if layer in chosen else 0
+                    assert len(places) == count
+                    assert (np.diff(places) > 0).all()
+                    assert len(places) == 0 or 0 <= places[0] <= places[-1] < out * into
 
-    def test_each_layer_has_its_own_stream(self, key, nonce):
-        architecture = Architecture(12, 7)
-        positions = keyed_positions(key, nonce, architecture, 0.25)
-        for layer, (out, into) in enumerate(architecture.shapes):
-            count = selected_count(0.25, out * into) if layer in (1, 2, 3, 4) else 0
-            expected = choose_positions(
-                key.secret, nonce, f"{layer}/positions", total=out * into, count=count
-            )
-            np.testing.assert_array_equal(positions[layer], expected)
-        assert positions[2].tolist() != positions[3].tolist()  # of one shape
+    def test_keyed_ones_are_those_of_the_first_four_hidden_matrices(self, key, nonce):
+        architecture, tiles = Architecture(12, 7), [3, 0, 1]
+        drawn = keyed_positions(key, nonce, architecture, 0.25, tiles)
+        for tile, found in zip(tiles, drawn, strict=True):
+            expected = derivation.positions(key.secret, nonce, tile, [144] * 4, [36] * 4)
+            assert [places.tolist() for places in found] == [[], *expected, [], [], []]
 
-    def test_keyed_ones_differ_between_keys_and_carriers(self, key, other_key, nonce, architecture):
+    def test_random_ones_are_of_all_matrices_and_come_from_the_nonce_alone(
+        self, nonce, architecture
+    ):
+        sizes, counts, tiles = [24, 144, 144, 36], [6, 36, 36, 9], [2, 0]
+        drawn = random_positions(nonce, architecture, 0.25, tiles)
+        for tile, found in zip(tiles, drawn, strict=True):
+            expected = derivation.positions(nonce, nonce, tile, sizes, counts)
+            assert [places.tolist() for places in found] == expected
+        assert flat(drawn) != flat(random_positions(nonce[::-1], architecture, 0.25, tiles))
+
+    def test_a_matrix_in_which_nothing_is_selected_draws_all_the_same(self, nonce):
+        """So where a matrix's integers begin follows from the shapes, whatever the ratio."""
+        (found,) = random_positions(nonce, Architecture(1, 2), 0.3, [0])
+        expected = derivation.positions(nonce, nonce, 0, [2, 1, 3], [1, 0, 1])
+        assert [places.tolist() for places in found] == expected
+
+    def test_keyed_ones_differ_between_keys_carriers_and_tiles(
+        self, key, other_key, nonce, architecture
+    ):
         draws = [
-            np.concatenate(keyed_positions(*who, architecture, 0.25)).tolist()
-            for who in ((key, nonce), (other_key, nonce), (key, nonce[::-1]))
-        ]
-        assert draws[0] != draws[1]
-        assert draws[0] != draws[2]
-        assert (
-            draws[0]
-            == np.concatenate(
-                keyed_positions(SecretKey(key.secret), nonce, architecture, 0.25)
-            ).tolist()
-        )
-
-    def test_random_ones_come_from_the_nonce_alone(self, key, nonce, architecture):
-        drawn = np.concatenate(random_positions(nonce, architecture, 0.25)).tolist()
-        expected = [
-            choose_positions(
-                nonce,
-                nonce,
-                f"{layer}/positions",
-                total=out * into,
-                count=selected_count(0.25, out * into),
+            flat(keyed_positions(who, where, architecture, 0.25, [tile]))
+            for who, where, tile in (
+                (key, nonce, 0),
+                (other_key, nonce, 0),
+                (key, nonce[::-1], 0),
+                (key, nonce, 1),
             )
-            for layer, (out, into) in enumerate(architecture.shapes)
         ]
-        assert drawn == np.concatenate(expected).tolist()
-        assert drawn != np.concatenate(random_positions(nonce[::-1], architecture, 0.25)).tolist()
-        assert drawn != np.concatenate(keyed_positions(key, nonce, architecture, 0.25)).tolist()
+        assert len(set(draws)) == 4
+        same = SecretKey(key.secret)
+        assert flat(keyed_positions(same, nonce, architecture, 0.25, [0])) == draws[0]
 
     @pytest.mark.parametrize("ratio", [0, 1, math.nan])
     def test_a_ratio_out_of_range_is_refused(self, key, nonce, architecture, ratio):
         with pytest.raises(SettingError):
-            keyed_positions(key, nonce, architecture, ratio)
+            keyed_positions(key, nonce, architecture, ratio, [0])
         with pytest.raises(SettingError):
-            random_positions(nonce, architecture, ratio)
+            random_positions(nonce, architecture, ratio, [0])
+
+
+def flat(drawn):
+    return tuple(np.concatenate([places for positions in drawn for places in positions]).tolist())
 
 
 class TestKeyWeights:
-    def test_one_for_each_position_with_its_layer_s_variance(self, key, nonce, architecture):
-        tiles = {tile: keyed_positions(key, nonce, architecture, 0.25, tile) for tile in (3, 0)}
-        found = key_weights(key, nonce, architecture, tiles)
-        for (tile, positions), values in zip(tiles.items(), found, strict=True):
-            for layer, (places, own, (out, into)) in enumerate(
-                zip(positions, values, architecture.shapes, strict=True)
-            ):
-                draw = Draw(
-                    f"{tile * len(positions) + layer}/values",
-                    len(places),
-                    xavier_deviation(into, out),
-                )
-                (expected,) = normal_values(key.secret, nonce, [draw])
-                np.testing.assert_array_equal(own, expected)
+    @pytest.mark.parametrize("gain", [1.0, 2.0])
+    def test_one_for_each_position_with_its_layer_s_variance(self, key, nonce, architecture, gain):
+        tiles = [3, 0]
+        drawn = random_positions(nonce, architecture, 0.25, tiles)
+        found = key_weights(
+            key, nonce, architecture, dict(zip(tiles, drawn, strict=True)), gain=gain
+        )
+        deviations = [gain * math.sqrt(2 / sides) for sides in (2 + 12, 24, 24, 12 + 3)]
+        for tile, values in zip(tiles, found, strict=True):
+            expected = derivation.values(key.secret, nonce, tile, [6, 36, 36, 9], deviations)
+            for own, theirs in zip(values, expected, strict=True):
+                assert own.dtype == np.float32
+                np.testing.assert_allclose(own, theirs, rtol=1e-6)
+
+    def test_matrices_without_positions_take_none(self, key, nonce, architecture):
+        (positions,) = keyed_positions(key, nonce, architecture, 0.25, [5])
+        (values,) = key_weights(key, nonce, architecture, {5: positions})
+        deviations = [math.sqrt(2 / 24)] * 2
+        expected = derivation.values(key.secret, nonce, 5, [36, 36], deviations)
+        assert [len(own) for own in values] == [0, 36, 36, 0]
+        np.testing.assert_allclose(values[1:3], expected, rtol=1e-6)
 
     def test_keys_differ_on_a_common_mask(self, key, other_key, nonce, architecture):
-        positions = random_positions(nonce, architecture, 0.25)
+        (positions,) = random_positions(nonce, architecture, 0.25, [0])
         mine, theirs = (
             np.concatenate(*key_weights(who, nonce, architecture, {0: positions}))
             for who in (key, other_key)
         )
         assert np.intersect1d(mine, theirs).size == 0
+
+
+@pytest.mark.parametrize("selection", ["keyed", "random"])
+def test_golden(golden, selection):
+    """Made once and pinned: a change here makes every picture hidden before unreadable."""
+    pinned = golden[selection]
+    key, nonce = SecretKey(bytes.fromhex(golden["key"])), bytes.fromhex(golden["nonce"])
+    architecture = Architecture(pinned["hidden_features"], pinned["hidden_layers"])
+    ratio, tiles = pinned["ratio"], [tile["tile"] for tile in pinned["tiles"]]
+    if selection == "keyed":
+        positions = keyed_positions(key, nonce, architecture, ratio, tiles)
+    else:
+        positions = random_positions(nonce, architecture, ratio, tiles)
+    by_tile = dict(zip(tiles, positions, strict=True))
+    values = key_weights(key, nonce, architecture, by_tile, Selection(selection).gain)
+    for tile, places, drawn in zip(pinned["tiles"], positions, values, strict=True):
+        for matrix, own, inserted in zip(tile["matrices"], places, drawn, strict=True):
+            assert own[:4].tolist() == matrix["first"]
+            assert own[-1:].tolist() == matrix["last"]
+            assert hashlib.sha256(own.astype("<i8")).hexdigest() == matrix["positions"]
+            assert inserted[:4].astype("<f4").tobytes().hex() == matrix["values"]
+            assert hashlib.sha256(inserted.astype("<f4")).hexdigest() == matrix["all values"]
 
 
 class TestSubstitute:
@@ -266,7 +302,7 @@ class TestSubstitute:
             Layer(np.full(shape, 100, np.float32), np.arange(shape[0], dtype=np.float32))
             for shape in architecture.shapes
         )
-        positions = keyed_positions(key, nonce, architecture, units / 10_000)
+        (positions,) = keyed_positions(key, nonce, architecture, units / 10_000, [0])
         values = key_weights(key, nonce, architecture, {0: positions})
         substitute(alone(weights), [positions], values)
         (values,) = values
@@ -289,7 +325,7 @@ class TestSubstitute:
         assert matrix.tolist() == [[0, 5, 0], [6, 0, 0]]
 
     def test_as_many_layers_as_there_are(self, key, nonce, architecture, weights):
-        positions = keyed_positions(key, nonce, architecture, 0.25)
+        (positions,) = keyed_positions(key, nonce, architecture, 0.25, [0])
         values = key_weights(key, nonce, architecture, {0: positions})
         with pytest.raises(ValueError, match="shorter"):
             substitute(stack([weights]), [positions[:-1]], values)

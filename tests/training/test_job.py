@@ -199,20 +199,20 @@ def test_a_seeds_entropy_takes_in_each_key_bound_to_the_seed():
 
 DRAWN = {
     "decoys": [
-        "148c5e39e6d8a307aaaa1f8e634ff22e82eaf3826c9499d655b0e88c7c3b7c72",
-        "82e4949eb0f191261f169ab71fc9c6557b049ad93d99b3249fa2574c40a0395c",
-        "1607c0ed742b0fdf4fd45c081601976be0ad6c318ff1dee4d38c43d21ce0e617",
+        "3c859b8f00f4bd6897a40c1c9644e40be0133d0ab7a0f26138b87ea6d693a79e",
+        "d03e70262653bae8335ea84ef4a83aad1cc4c4636b73c17c0c2c7c83a9b69617",
+        "192f7516a38bf790f57d60969e81ae93bfd2e9933b19d915fe017352b838466c",
     ],
     "entropies": [
-        "8de239c6e5960d291baf0c6dd0dfe8a7a44eb1d0282663c5ddca813c62773681",
-        "07b6ab7927b880d11031cbe366e8b160347ca5af7f0f3d47d1de0594eaaea7c6",
+        "e2d9f2f2eb0d8cb30f98efe3735a68d6ef2a10aaa4edfe5f37eb70865517e180",
+        "5a4b96893050b24ce26fd99255efbdd001c0bd8d6f04e145371e8436ffd640ed",
     ],
-    "nonce": "33fd1958484bbb8ae2b4471e056e5ea5c6ada08d2301a7e4b71169283e38f75f",
-    "number": "ad7f060fae9af53b4b6eb33ab34a5b1e967603c1b0da29a15339b65ec5f441b8",
+    "nonce": "7448ebc494916eba3837c2b20765547a682587e4a0315436293df950a8c76e66",
+    "number": "9affc5f4c77339503f0ac202de560e576768ede47dc500e45d64af6e00a19143",
     "pictures": [
-        "20320f6b45694d68",
-        "aa326bf2465a51a7",
-        "b5678ad097ba2a41",
+        "b6754307c708c67d",
+        "7b0d125d5f6707da",
+        "3c9af873c7d88160",
     ],
 }
 

@@ -40,7 +40,7 @@ def targets(count, seed=9):
 
 
 def keyed_substitutions():
-    return [with_values(key, keyed_positions(key, NONCE, ARCHITECTURE, 0.2)) for key in KEYS]
+    return [with_values(key, *keyed_positions(key, NONCE, ARCHITECTURE, 0.2, [0])) for key in KEYS]
 
 
 def with_values(key, positions):

@@ -34,7 +34,7 @@ def problem(lock=LOCK, tiles=TILES):
     for tile in range(tiles):
         substitutions = []
         for key in KEYS:
-            positions = keyed_positions(key, NONCE, ARCHITECTURE, S, tile)
+            (positions,) = keyed_positions(key, NONCE, ARCHITECTURE, S, [tile])
             (values,) = key_weights(key, NONCE, ARCHITECTURE, {tile: positions}, KEYED_GAIN)
             substitutions.append((positions, values))
         own.append(Tile([target_of(0, each, Grid(), CPU) for each in pictures], substitutions))

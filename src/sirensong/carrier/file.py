@@ -63,7 +63,7 @@ def dumps(stego: StegoFunction) -> bytes:
         ...     for shape in small.shapes
         ... )
         >>> stego = ss.StegoFunction(
-        ...     small, ss.Grid(), zeros, (0.5,) * 6, 6, 9, bytes(32), bytes(2048)
+        ...     small, ss.Grid(), zeros, (0.5,) * 6, 6, 9, bytes(32), bytes(1024)
         ... )
         >>> loads(dumps(stego)).fingerprint == stego.fingerprint
         True
@@ -118,7 +118,7 @@ def save(path: StrPath, stego: StegoFunction, *, overwrite: bool = False) -> Non
         ...     for shape in small.shapes
         ... )
         >>> stego = ss.StegoFunction(
-        ...     small, ss.Grid(), zeros, (0.5,) * 6, 6, 9, bytes(32), bytes(2048)
+        ...     small, ss.Grid(), zeros, (0.5,) * 6, 6, 9, bytes(32), bytes(1024)
         ... )
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     ss.save(f"{folder}/song.safetensors", stego)

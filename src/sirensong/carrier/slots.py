@@ -1,4 +1,8 @@
-"""Slots: 64 times 32 bytes in a carrier, random to anyone without a key that opens one."""
+"""Slots: 64 times 16 bytes in a carrier, random to anyone without a key that opens one.
+
+A slot is one block of AES: what it tells, then four zero bytes, by which its key knows it
+(docs/adr/0013-slots-of-one-block.md).
+"""
 
 from __future__ import annotations
 
@@ -6,22 +10,22 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from sirensong.errors import FormatError, SettingError
 from sirensong.keys.secret import SecretKey
-from sirensong.keys.stream import derive, keystream
+from sirensong.keys.stream import derive, keystream, permutation
 from sirensong.network.substitution import RATIO_STEPS, Selection, ratio_units
 
 SLOTS = 64
-SLOT_BYTES = 32
-DIGEST_BYTES = 6
+SLOT_BYTES = 16
+DIGEST_BYTES = 5
 
-_VERSION = 1
-# Version, kind, selection, reserved, ratio, height, width, digest: 16 bytes.
-_LAYOUT = struct.Struct("<BBBBHHH6s")
+_PICTURE = 0  # of the kinds of content, 0 to 15; the others are for later releases
+_KINDS = 16  # so kind * 16 + selection is one byte
+_ZEROS = bytes(4)
+# Kind and selection, ratio, height, width, digest, zeros: 16 bytes.
+_LAYOUT = struct.Struct("<BHHH5s4s")
 _SELECTIONS = tuple(Selection)
 
 
@@ -34,7 +38,7 @@ class Slot:
         ratio: share S of each matrix's weights that the key replaces (section 3.3), in (0, 1).
         height: of the secret picture, in pixels, 1 to 65,535.
         width: of the secret picture, in pixels, 1 to 65,535.
-        digest: the first 6 bytes of the digest of the weights as they were published.
+        digest: the first 5 bytes of the digest of the weights as they were published.
     """
 
     selection: Selection
@@ -44,21 +48,24 @@ class Slot:
     digest: bytes
 
     def _pack(self) -> bytes:
-        selection = _SELECTIONS.index(self.selection)
-        return _LAYOUT.pack(
-            _VERSION, 0, selection, 0, ratio_units(self.ratio), self.height, self.width, self.digest
-        )
+        head = _PICTURE * _KINDS + _SELECTIONS.index(self.selection)
+        units = ratio_units(self.ratio)
+        return _LAYOUT.pack(head, units, self.height, self.width, self.digest, _ZEROS)
 
     @classmethod
-    def _unpack(cls, data: bytes) -> Slot:
-        version, kind, selection, reserved, units, height, width, digest = _LAYOUT.unpack(data)
-        known = (version, kind, reserved) == (_VERSION, 0, 0) and selection < len(_SELECTIONS)
-        if not (known and height and width and 0 < units < RATIO_STEPS):
+    def _unpack(cls, data: bytes) -> Slot | None:
+        """Read a block as its key has opened it; None if it is another key's, or no slot."""
+        head, units, height, width, digest, zeros = _LAYOUT.unpack(data)
+        kind, selection = divmod(head, _KINDS)
+        if zeros != _ZEROS:
+            return None
+        if kind != _PICTURE:
             raise FormatError(
-                f"the key opens a slot of version {version}, kind {kind},"
-                " which this release cannot read",
+                f"the key opens a slot of kind {kind}, which this release cannot read",
                 hint="a newer Sirensong may read it",
             )
+        if not (selection < len(_SELECTIONS) and 0 < units < RATIO_STEPS and height and width):
+            return None
         return cls(_SELECTIONS[selection], units / RATIO_STEPS, height, width, digest)
 
 
@@ -71,18 +78,18 @@ def seal_slots(nonce: bytes, entries: Sequence[tuple[SecretKey, Slot]], entropy:
         entropy: 32 secret random bytes, which decide on the places and the filling.
 
     Returns:
-        64 x 32 bytes.
+        64 x 16 bytes.
 
     Raises:
         SettingError: there are more entries than slots.
     """
     if len(entries) > SLOTS:
         raise SettingError(f"a carrier holds at most {SLOTS} pictures, got {len(entries)}")
-    filling = keystream(entropy, nonce, "slots/filling", SLOTS * SLOT_BYTES // 8).tobytes()
+    filling = keystream(entropy, nonce, "slots/filling", SLOTS * SLOT_BYTES)[0].tobytes()
     slots = [filling[start : start + SLOT_BYTES] for start in range(0, len(filling), SLOT_BYTES)]
-    places = np.argsort(keystream(entropy, nonce, "slots/places", SLOTS), kind="stable")
+    places = permutation(entropy, nonce, "slots/places", SLOTS)
     for place, (key, slot) in zip(places, entries, strict=False):
-        slots[place] = _cipher(key, nonce).encrypt(slot._pack(), None)
+        slots[place] = _cipher(key, nonce).encryptor().update(slot._pack())
     return b"".join(slots)
 
 
@@ -91,27 +98,20 @@ def open_slots(nonce: bytes, slots: bytes, key: SecretKey) -> Slot | None:
 
     Args:
         nonce: of the carrier, 32 bytes.
-        slots: of the carrier, 64 x 32 bytes.
+        slots: of the carrier, 64 x 16 bytes.
         key: that was bound to the carrier.
 
     Returns:
         The first slot that the key opens, or None.
 
     Raises:
-        FormatError: the key opens a slot of a later version.
+        FormatError: the key opens a slot of a kind that only a later release knows.
     """
-    cipher = _cipher(key, nonce)
-    for start in range(0, len(slots), SLOT_BYTES):
-        try:
-            return Slot._unpack(cipher.decrypt(slots[start : start + SLOT_BYTES], None))
-        except InvalidTag:
-            continue
-    return None
+    opened = _cipher(key, nonce).decryptor().update(slots)
+    blocks = (opened[start : start + SLOT_BYTES] for start in range(0, len(opened), SLOT_BYTES))
+    return next((slot for slot in map(Slot._unpack, blocks) if slot is not None), None)
 
 
-def _cipher(key: SecretKey, nonce: bytes) -> AESSIV:
-    """Make a key's cipher: AES-256-SIV, which needs no nonce of its own.
-
-    Should two carriers ever share theirs, equal slots alone would look equal.
-    """
-    return AESSIV(derive(key.secret, nonce, "slot", length=64))
+def _cipher(key: SecretKey, nonce: bytes) -> Cipher[modes.ECB]:
+    """AES-256 of single blocks, under a key that enciphers one block in one carrier."""
+    return Cipher(algorithms.AES256(derive(key.secret, nonce, "slot")), modes.ECB())  # noqa: S305

@@ -63,7 +63,7 @@ class StegoFunction:
         ...     for shape in small.shapes
         ... )
         >>> stego = ss.StegoFunction(
-        ...     small, ss.Grid(), zeros, (0.5,) * 6, 6, 9, bytes(32), bytes(2048)
+        ...     small, ss.Grid(), zeros, (0.5,) * 6, 6, 9, bytes(32), bytes(1024)
         ... )
         >>> stego.parameters
         11

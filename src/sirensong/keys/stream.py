@@ -1,16 +1,15 @@
 """What a key stands for: the integers, positions and normal values that it derives for one carrier.
 
 Everything that a key does to a network comes from HKDF-SHA256 into an AES-256-CTR keystream, bound
-to one carrier by its nonce. Positions come from integers only and are the same on every machine;
-values are normal quantiles of integers (Eq. 6).
+to one carrier by its nonce. One key serves all tiles: each has a part of the keystream to itself.
+Positions come from integers only and are the same on every machine; values are normal quantiles of
+integers (Eq. 6).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -22,68 +21,68 @@ from sirensong.keys.quantiles import quantiles
 
 NONCE_BYTES = 32
 
+Keystream = npt.NDArray[np.uint8]
+"""(tiles, bytes): a part of a keystream for each of several tiles."""
 
-def derive(secret: bytes, nonce: bytes, purpose: str, length: int = 32) -> bytes:
-    """Derive bytes for one purpose by HKDF-SHA256.
+
+def derive(secret: bytes, nonce: bytes, purpose: str) -> bytes:
+    """Derive 32 bytes for one purpose by HKDF-SHA256.
 
     Args:
         secret: the input key material.
         nonce: the salt.
-        purpose: the info is "sirensong/1/" and this text.
-        length: how many bytes, at most 8,160.
+        purpose: the info is "sirensong/2/" and this text.
 
     Returns:
         The bytes.
     """
-    info = f"sirensong/1/{purpose}".encode()
-    return HKDF(algorithm=SHA256(), length=length, salt=nonce, info=info).derive(secret)
+    info = f"sirensong/2/{purpose}".encode()
+    return HKDF(algorithm=SHA256(), length=32, salt=nonce, info=info).derive(secret)
 
 
-def keystream(secret: bytes, nonce: bytes, purpose: str, count: int) -> npt.NDArray[np.uint64]:
-    """Draw 64-bit integers: those of an AES-256-CTR stream from counter 0, little-endian.
+def keystream(
+    secret: bytes, nonce: bytes, purpose: str, size: int, tiles: Sequence[int] = (0,)
+) -> Keystream:
+    """Draw bytes for some tiles from one AES-256-CTR keystream.
 
-    Args:
-        secret: the input key material.
-        nonce: of the carrier.
-        purpose: names the stream.
-        count: how many integers.
-
-    Returns:
-        (count,), uint64.
-    """
-    if not count:
-        return np.zeros(0, np.uint64)
-    key = algorithms.AES256(derive(secret, nonce, purpose))
-    encryptor = Cipher(key, modes.CTR(bytes(16))).encryptor()
-    return np.frombuffer(encryptor.update(bytes(8 * count)), dtype="<u8")
-
-
-def choose_positions(
-    secret: bytes, nonce: bytes, purpose: str, *, total: int, count: int
-) -> npt.NDArray[np.int64]:
-    """Choose `count` of `total` places, every choice as likely as any other.
-
-    Each place draws a 64-bit integer; the smallest are chosen, ties to the lower place.
+    A tile's number is the upper half of its counter, so that no two tiles share a byte.
 
     Args:
         secret: the input key material.
         nonce: of the carrier.
-        purpose: names the stream of integers.
-        total: number of places.
-        count: how many to choose, 0 to `total`.
+        purpose: names the keystream.
+        size: how many bytes for each tile.
+        tiles: their numbers; the first one for what is not a tile's.
 
     Returns:
-        (count,), int64, places in [0, total), ascending.
+        (tiles, size), uint8.
     """
+    key, zeros = algorithms.AES256(derive(secret, nonce, purpose)), bytes(size)
+    counters = (modes.CTR(tile.to_bytes(8) + bytes(8)) for tile in tiles)
+    parts = [Cipher(key, counter).encryptor().update(zeros) for counter in counters]
+    return np.frombuffer(b"".join(parts), np.uint8).reshape(len(tiles), size)
+
+
+def smallest(integers: npt.NDArray[np.uint32], count: int) -> npt.NDArray[np.int64]:
+    """Choose as many of some places as are asked for: those that have drawn the least.
+
+    Args:
+        integers: (rows, places), what each place has drawn.
+        count: how many places to choose in each row, 0 to all.
+
+    Returns:
+        (rows, count): the places, ascending; ties go to the lower place.
+    """
+    rows, places = integers.shape
     if not count:
-        return np.zeros(0, np.int64)
-    draws = keystream(secret, nonce, purpose, total)
-    largest = np.partition(draws, count - 1)[count - 1]
-    chosen = np.flatnonzero(draws <= largest)
-    if len(chosen) > count:  # others have drawn the same as the last
-        ties = np.flatnonzero(draws == largest)
-        chosen = np.setdiff1d(chosen, ties[count - len(chosen) :])
-    return chosen
+        return np.zeros((rows, 0), np.int64)
+    largest = np.partition(integers, count - 1, axis=1)[:, count - 1, None]
+    chosen = integers <= largest
+    for row in np.flatnonzero(chosen.sum(1) > count):  # others have drawn the same as the last
+        ties = np.flatnonzero(integers[row] == largest[row])
+        chosen[row, ties[count - chosen[row].sum() :]] = False
+    found: npt.NDArray[np.int64] = np.flatnonzero(chosen).reshape(rows, count) % places
+    return found
 
 
 def permutation(secret: bytes, nonce: bytes, purpose: str, count: int) -> npt.NDArray[np.int64]:
@@ -94,28 +93,14 @@ def permutation(secret: bytes, nonce: bytes, purpose: str, count: int) -> npt.ND
     Args:
         secret: the input key material.
         nonce: of the carrier.
-        purpose: names the stream of integers.
+        purpose: names the keystream.
         count: how many things.
 
     Returns:
         (count,), int64: the things in their order.
     """
-    return np.argsort(keystream(secret, nonce, purpose, count), kind="stable")
-
-
-@dataclass(frozen=True)
-class Draw:
-    """A request for normal values.
-
-    Args:
-        purpose: names the stream that they come from.
-        count: how many.
-        deviation: their standard deviation.
-    """
-
-    purpose: str
-    count: int
-    deviation: float
+    (drawn,) = keystream(secret, nonce, purpose, 8 * count).view("<u8")
+    return np.argsort(drawn, kind="stable")
 
 
 def xavier_deviation(fan_in: int, fan_out: int) -> float:
@@ -124,24 +109,19 @@ def xavier_deviation(fan_in: int, fan_out: int) -> float:
 
 
 def normal_values(
-    secret: bytes, nonce: bytes, draws: Sequence[Draw]
-) -> tuple[npt.NDArray[np.float32], ...]:
-    """Draw normal values with mean 0.
+    integers: npt.NDArray[np.uint64], deviations: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float32]:
+    """Turn random integers into normal values with mean 0.
 
-    The upper 52 bits k of each 64-bit integer stand for the quantile at (k + 1/2) / 2^52.
+    The upper 52 bits k of each stand for the quantile at (k + 1/2) / 2^52.
 
     Args:
-        secret: the input key material.
-        nonce: of the carrier.
-        draws: what to draw; many at once are faster than one at a time.
+        integers: (rows, n), each equally likely to be any of 64 bits.
+        deviations: (n,), the values' standard deviations.
 
     Returns:
-        (count,), float32, for each draw.
+        (rows, n), float32.
     """
-    streams = [keystream(secret, nonce, draw.purpose, draw.count) for draw in draws]
-    integers = np.concatenate(streams) >> np.uint64(12)
-    normals = quantiles((integers.astype(np.float64) + 0.5) * 2.0**-52)
-    normals *= np.repeat([draw.deviation for draw in draws], [draw.count for draw in draws])
-    values = normals.astype(np.float32)
-    ends = accumulate(draw.count for draw in draws)
-    return tuple(values[end - draw.count : end] for end, draw in zip(ends, draws, strict=True))
+    shares = ((integers >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    values = quantiles(shares.ravel()).reshape(shares.shape) * deviations
+    return values.astype(np.float32)

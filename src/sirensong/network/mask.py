@@ -204,7 +204,8 @@ def write_mask(path: StrPath, mask: Mask, *, overwrite: bool = False) -> None:
         >>> import sirensong as ss
         >>> from sirensong.network.substitution import random_positions
         >>> small = ss.Architecture(hidden_features=16, hidden_layers=2)
-        >>> mask = ss.Mask(small, 0.05, (random_positions(bytes(32), small, 0.05),), bytes(8))
+        >>> positions = random_positions(bytes(32), small, 0.05, tiles=[0])
+        >>> mask = ss.Mask(small, 0.05, tuple(positions), bytes(8))
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     ss.write_mask(f"{folder}/song.mask", mask)
         ...     ss.read_mask(f"{folder}/song.mask").fits(small, 1, 0.05, bytes(32))

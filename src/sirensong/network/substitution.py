@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import numpy as np
@@ -11,10 +11,10 @@ import numpy.typing as npt
 from sirensong.errors import SettingError
 from sirensong.keys.secret import SecretKey
 from sirensong.keys.stream import (
-    Draw,
-    choose_positions,
+    keystream,
     normal_values,
     permutation,
+    smallest,
     xavier_deviation,
 )
 from sirensong.network.siren import Architecture, Array, Weights
@@ -122,41 +122,63 @@ def check_selects(architecture: Architecture, ratio: float) -> None:
 
 
 def keyed_positions(
-    key: SecretKey, nonce: bytes, architecture: Architecture, ratio: float, tile: int = 0
-) -> Positions:
-    """Positions that a key chooses for itself in a tile's function, where keys change it.
+    key: SecretKey, nonce: bytes, architecture: Architecture, ratio: float, tiles: Sequence[int]
+) -> list[Positions]:
+    """Positions that a key chooses for itself in some tiles' functions, where keys change them.
 
     Args:
         key: bound to the carrier.
         nonce: of the carrier.
-        architecture: of the function.
+        architecture: of each function.
         ratio: S, the share of each of these matrices' weights to select.
-        tile: index of the tile.
+        tiles: indices of the tiles; many at once are faster than one at a time.
+
+    Returns:
+        The positions in each tile.
     """
-    counts = keyed_counts(architecture, ratio)
-    return _drawn_positions(key.secret, nonce, architecture, counts, tile)
+    matrices = keyed_matrices(architecture)
+    return _drawn_positions(key.secret, nonce, architecture, ratio, matrices, tiles)
 
 
 def random_positions(
-    nonce: bytes, architecture: Architecture, ratio: float, tile: int = 0
-) -> Positions:
-    """Positions drawn from the carrier's nonce, one mask for every key (section 4.8)."""
-    counts = [selected_count(ratio, out * into) for out, into in architecture.shapes]
-    return _drawn_positions(nonce, nonce, architecture, counts, tile)
+    nonce: bytes, architecture: Architecture, ratio: float, tiles: Sequence[int]
+) -> list[Positions]:
+    """Positions drawn from the carrier's nonce, one mask for every key (section 4.8).
+
+    Args:
+        nonce: of the carrier.
+        architecture: of each function.
+        ratio: S, the share of every matrix's weights to select.
+        tiles: indices of the tiles.
+
+    Returns:
+        The positions in each tile.
+    """
+    matrices = range(len(architecture.shapes))
+    return _drawn_positions(nonce, nonce, architecture, ratio, matrices, tiles)
 
 
 def _drawn_positions(
-    secret: bytes, nonce: bytes, architecture: Architecture, counts: list[int], tile: int
-) -> Positions:
-    return tuple(
-        choose_positions(secret, nonce, f"{matrix}/positions", total=out * into, count=count)
-        for count, (matrix, (out, into)) in zip(counts, _numbered(architecture, tile), strict=True)
-    )
+    secret: bytes,
+    nonce: bytes,
+    architecture: Architecture,
+    ratio: float,
+    matrices: range,
+    tiles: Sequence[int],
+) -> list[Positions]:
+    """Let each weight of some matrices draw a 32-bit integer, and take the smallest of each.
 
-
-def _numbered(architecture: Architecture, tile: int) -> Iterator[tuple[int, tuple[int, int]]]:
-    """A tile's matrices: (number, shape), where numbers count the matrices of all tiles."""
-    return enumerate(architecture.shapes, start=tile * len(architecture.shapes))
+    A tile's matrices follow one another in its keystream.
+    """
+    sizes = [out * into for out, into in architecture.shapes]
+    drawn = sum(sizes[matrix] for matrix in matrices)
+    integers = keystream(secret, nonce, "positions", 4 * drawn, tiles).view("<u4")
+    chosen, start = [np.zeros((len(tiles), 0), np.int64) for _ in sizes], 0
+    for matrix in matrices:
+        own = integers[:, start : start + sizes[matrix]]
+        chosen[matrix] = smallest(own, selected_count(ratio, sizes[matrix]))
+        start += sizes[matrix]
+    return list(zip(*chosen, strict=True))
 
 
 def magnitude_positions(weights: Weights, ratio: float) -> list[Positions]:
@@ -196,20 +218,19 @@ def key_weights(
         key: bound to the carrier.
         nonce: of the carrier.
         architecture: of each tile's function.
-        positions: the key's positions in each tile, by the tile's index.
+        positions: the key's positions in each tile, by the tile's index; of one tile at least, and
+            as many in each.
         gain: factor on their standard deviation, that of the selection.
 
     Returns:
         Xavier-normal values times the gain, one for each position in each tile, in the order of
-        `positions`.
+        `positions`. A tile's matrices follow one another in its keystream.
     """
-    draws = [
-        Draw(f"{matrix}/values", len(places), gain * xavier_deviation(into, out))
-        for tile, own in positions.items()
-        for places, (matrix, (out, into)) in zip(own, _numbered(architecture, tile), strict=True)
-    ]
-    values, matrices = normal_values(key.secret, nonce, draws), len(architecture.shapes)
-    return [values[first : first + matrices] for first in range(0, len(values), matrices)]
+    counts = [len(places) for places in next(iter(positions.values()))]
+    deviations = [gain * xavier_deviation(into, out) for out, into in architecture.shapes]
+    integers = keystream(key.secret, nonce, "values", 8 * sum(counts), list(positions)).view("<u8")
+    values = normal_values(integers, np.repeat(deviations, counts))
+    return list(zip(*np.split(values, np.cumsum(counts)[:-1], axis=1), strict=True))
 
 
 def secret_places(key: SecretKey, nonce: bytes, tiles: int) -> npt.NDArray[np.int64]:

@@ -61,11 +61,10 @@ def select_weights(job: Job, tiles: range, cover_functions: Parameters) -> Selec
     recipe, architecture, nonce = job.recipe, job.architecture, job.nonce
     if recipe.selection is Selection.KEYED:
         return [
-            [keyed_positions(key, nonce, architecture, recipe.share, tile) for tile in tiles]
-            for key, _ in job.trained
+            keyed_positions(key, nonce, architecture, recipe.share, tiles) for key, _ in job.trained
         ]
     if recipe.selection is Selection.RANDOM:
-        mask = [random_positions(nonce, architecture, recipe.share, tile) for tile in tiles]
+        mask = random_positions(nonce, architecture, recipe.share, tiles)
     else:
         mask = magnitude_positions(cover_functions.to_weights(), recipe.share)
     return [mask for _ in job.trained]

@@ -26,7 +26,8 @@ def known(secret, share, values, seed=3):
 def test_what_a_key_replaces_is_what_its_stream_says(secret, key):
     stego = secret.stego
     for own in replacements(secret):
-        positions = keyed_positions(key, stego.nonce, stego.architecture, 0.1, own.tile)
+        tiles = [own.tile]
+        (positions,) = keyed_positions(key, stego.nonce, stego.architecture, 0.1, tiles)
         chosen = {own.tile: positions}
         (values,) = key_weights(key, stego.nonce, stego.architecture, chosen, 2.0)
         for mine, theirs in zip((*own.positions, *own.values), (*positions, *values), strict=True):

@@ -51,7 +51,7 @@ def test_what_random_keys_leave_is_beyond_the_cover(stego):
     key = SecretKey(np.random.default_rng(0).bytes(32))
     nonce, architecture = stego.nonce, stego.architecture
     rule = Selection.KEYED
-    positions = keyed_positions(key, nonce, architecture, rule.ratio, 0)
+    (positions,) = keyed_positions(key, nonce, architecture, rule.ratio, [0])
     (values,) = key_weights(key, nonce, architecture, {0: positions}, rule.gain)
     random, zeroed = stego.tiles([0]), stego.tiles([0])
     for matrix, (at, own) in enumerate(zip(positions, values, strict=True)):

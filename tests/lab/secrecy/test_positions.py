@@ -27,7 +27,7 @@ def test_labels_are_the_positions_of_the_keys_stream(secret, key):
     sizes = [out * into for out, into in stego.architecture.shapes]
     labels = replaced_weights([secret]).reshape(2, sum(sizes))
     for tile in range(2):
-        expected = keyed_positions(key, stego.nonce, stego.architecture, 0.1, tile)
+        (expected,) = keyed_positions(key, stego.nonce, stego.architecture, 0.1, [tile])
         parts = np.split(labels[tile], np.cumsum(sizes)[:-1])
         for part, positions in zip(parts, expected, strict=True):
             np.testing.assert_array_equal(np.flatnonzero(part), positions)

@@ -47,7 +47,7 @@ def population(architecture):
             first, second, *rest = tiles
             scaled = second._replace(weight=(second.weight * gain).astype(np.float32))
             changed = (first, scaled, *rest)
-            nonce, slots = rng.bytes(32), rng.bytes(2048)
+            nonce, slots = rng.bytes(32), rng.bytes(1024)
             functions.append(StegoFunction(architecture, grid, changed, 4, 6, nonce, slots))
         return functions
 
