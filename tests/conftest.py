@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from functions import initial, stack
+from functions import NONCE, STEP, initial, on_lattice, stack
 from sirensong.carrier.slots import seal_slots
 from sirensong.carrier.stego import StegoFunction
 from sirensong.keys.secret import SecretKey
-from sirensong.network.lattice import codes_of, values_of
 from sirensong.network.siren import Architecture, Layer
 from sirensong.network.tiles import Grid
 
@@ -45,7 +44,7 @@ def other_key():
 
 @pytest.fixture(scope="session")
 def nonce():
-    return bytes(range(200, 232))
+    return NONCE
 
 
 @pytest.fixture(scope="session")
@@ -55,18 +54,13 @@ def architecture():
 
 @pytest.fixture(scope="session")
 def steps(architecture):
-    """Of one step all, so fine that weights keep what they are about."""
-    return (2.0**-10,) * (2 * len(architecture.shapes))
+    return (STEP,) * (2 * len(architecture.shapes))
 
 
 @pytest.fixture(scope="session")
 def weights(architecture, steps):
     """Of one function, on the lattice."""
-    drawn = initial(architecture, np.random.default_rng(7))
-    layers = tuple(
-        Layer(*(values_of(codes_of(array, steps[0]), steps[0]) for array in layer))
-        for layer in drawn
-    )
+    layers = on_lattice(initial(architecture, np.random.default_rng(7)))
     for array in (array for layer in layers for array in layer):
         array.flags.writeable = False  # shared by all tests, so none may change it
     return layers

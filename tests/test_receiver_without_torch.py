@@ -9,7 +9,6 @@ import pytest
 
 import sirensong as ss
 from sirensong.carrier.slots import Slot
-from sirensong.carrier.stego import weights_digest
 from sirensong.network.substitution import Selection
 
 
@@ -22,9 +21,9 @@ def run(script, *arguments):
 
 
 @pytest.fixture
-def package(tmp_path, make_stego, weights, key):
+def package(tmp_path, make_stego, key):
     """What a receiver gets: a carrier and a key file. Returns them and the secret picture."""
-    stego = make_stego([(key, Slot(Selection.KEYED, 0.1, 4, 7, weights_digest(weights)[:6]))])
+    stego = make_stego([(key, Slot(Selection.KEYED, 0.1, 4, 7, make_stego().digest[:5]))])
     ss.save(tmp_path / "song.safetensors", stego)
     ss.write_key(tmp_path / "a.key", key)
     return (

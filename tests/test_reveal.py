@@ -8,11 +8,10 @@ import pytest
 
 import derivation
 import sirensong
-from functions import alone, initial, stack, unstack
+from functions import NONCE, alone, digest_of, initial, on_lattice, stack, unstack
 from sirensong.carrier import slots
 from sirensong.carrier.file import load, save
 from sirensong.carrier.slots import Slot
-from sirensong.carrier.stego import weights_digest
 from sirensong.errors import FormatError, NoPictureError, SettingError
 from sirensong.keys.secret import Passphrase
 from sirensong.network import rendering
@@ -32,7 +31,7 @@ def patches(grid, size):
 
 
 def slot_for(weights, selection, ratio=RATIO, size=(4, 7)):
-    return Slot(selection, ratio, *size, weights_digest(weights)[:5])
+    return Slot(selection, ratio, *size, digest_of(stack([weights]), NONCE)[:5])
 
 
 @pytest.fixture(scope="module")
@@ -317,11 +316,11 @@ class TestTiles:
 
     @pytest.fixture
     def functions(self, architecture):
-        return [initial(architecture, np.random.default_rng(seed)) for seed in range(6)]
+        return [on_lattice(initial(architecture, np.random.default_rng(seed))) for seed in range(6)]
 
     @pytest.fixture
     def tiled(self, make_stego, functions, key):
-        slot = Slot(Selection.KEYED, RATIO, 11, 14, weights_digest(stack(functions))[:6])
+        slot = Slot(Selection.KEYED, RATIO, 11, 14, digest_of(stack(functions), NONCE)[:5])
         return make_stego([(key, slot)], weights=functions, grid=self.GRID)
 
     @pytest.mark.parametrize("group", [1, 100, 10**6])

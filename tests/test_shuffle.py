@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import sirensong as ss
+from functions import on_lattice, steps_of
 from sirensong.carrier.slots import Slot
 from sirensong.lab.steganalysis import guessing
 from sirensong.network.siren import initial_weights
@@ -20,8 +21,9 @@ GRID = ss.Grid(2, 3)
 def stego():
     network = ss.Architecture(16, 4, 10.0)
     rngs = [np.random.default_rng(tile) for tile in range(6)]
-    weights = initial_weights(network, rngs, 1.0)
-    return ss.StegoFunction(network, GRID, weights, 20, 30, NONCE, bytes(64 * 16))
+    weights = on_lattice(initial_weights(network, rngs, 1.0))
+    ends = 20, 30, NONCE, bytes(64 * 16)
+    return ss.StegoFunction(network, GRID, weights, steps_of(weights), *ends)
 
 
 @pytest.mark.parametrize("selection", [Selection.KEYED, Selection.RANDOM])

@@ -24,8 +24,8 @@ from sirensong.carrier.slots import SLOT_BYTES, open_slots
 from sirensong.network.siren import Architecture, Layer, evaluate, initial_weights
 from sirensong.training import recipe as recipes
 from sirensong.training.optimizer import Muon
-from sirensong.training.perturb import perturb
 from sirensong.training.parameters import Parameters
+from sirensong.training.perturb import perturb
 from sirensong.training.step import TrainingPass
 
 # The internal names that tests replace, each in one place.

@@ -574,7 +574,9 @@ class TestTensors:
         path.write_bytes(pack(kept, metadata))
         assert "its codes must be int" in assert_refused(path).message
 
-    @pytest.mark.parametrize("shape", [[-1], [2**33 + 1], [10**400], [True], [1.0], ["9"], [], {}, 7])
+    @pytest.mark.parametrize(
+        "shape", [[-1], [2**33 + 1], [10**400], [True], [1.0], ["9"], [], {}, 7]
+    )
     def test_a_number_of_codes_that_cannot_be(self, path, carrier, shape):
         header = header_of(carrier)
         header["codes"]["shape"] = shape
@@ -612,7 +614,10 @@ class TestTensors:
         ("name", "shape"),
         [
             *[("nonce", shape) for shape in ((31,), (32, 1), ())],
-            *[("slots", shape) for shape in ((64 * SLOT_BYTES,), (SLOT_BYTES, 64), (63, SLOT_BYTES))],
+            *[
+                ("slots", shape)
+                for shape in ((64 * SLOT_BYTES,), (SLOT_BYTES, 64), (63, SLOT_BYTES))
+            ],
             *[("steps", shape) for shape in ((7,), (9,), (8, 1), (4, 2), ())],
         ],
     )

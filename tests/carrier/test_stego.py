@@ -127,9 +127,7 @@ def test_weights_of_other_shapes_are_refused(stego):
         dataclasses.replace(stego, grid=Grid(1, 2))
 
 
-def test_codes_count_from_the_start_in_the_first_layer_and_from_zero_in_others(
-    stego, steps, nonce
-):
+def test_codes_count_from_the_start_in_the_first_layer_and_from_zero_in_others(stego, steps, nonce):
     start = start_codes(stego.architecture, steps, nonce, range(1))
     codes = stego.codes()
     for index, (array, own) in enumerate(zip(tensors(stego.weights), codes, strict=True)):

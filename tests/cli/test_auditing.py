@@ -6,7 +6,7 @@ import stat
 import numpy as np
 import pytest
 
-from functions import initial, stack
+from functions import initial, stack, steps_of
 from sirensong import cli
 from sirensong.carrier.file import save
 from sirensong.carrier.slots import Slot
@@ -141,8 +141,8 @@ def population(folder, architecture, count, gain, seed):
         scaled = layers[1]._replace(weight=(layers[1].weight * gain).astype(np.float32))
         changed = (layers[0], scaled, *layers[2:])
         nonce, slots = rng.bytes(32), rng.bytes(1024)
-        stego = StegoFunction(architecture, GRID, changed, 6, 9, nonce, slots)
-        save(folder / f"{index}.safetensors", stego, overwrite=True)
+        form = architecture, GRID, changed, steps_of(changed), 6, 9, nonce, slots
+        save(folder / f"{index}.safetensors", StegoFunction(*form).rounded(), overwrite=True)
 
 
 def test_a_carrier_is_compared_with_folders_without_itself(

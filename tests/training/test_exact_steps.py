@@ -11,8 +11,8 @@ from sirensong.network.siren import evaluate, initial_weights
 from sirensong.network.tiles import Grid
 from sirensong.training import problem as problems
 from sirensong.training.optimizer import Adam, Muon, Optimizers, orthogonalise
-from sirensong.training.perturb import perturb
 from sirensong.training.parameters import Parameters
+from sirensong.training.perturb import perturb
 from sirensong.training.problem import Problem, Tile, cover_problem, target_of
 from sirensong.training.step import TrainingPass
 

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from sirensong.network.siren import Architecture, initial_weights
-from sirensong.training.perturb import perturb
 from sirensong.training.parameters import Parameters
+from sirensong.training.perturb import perturb
 from sirensong.training.recipe import Phase
 
 CPU = torch.device("cpu")

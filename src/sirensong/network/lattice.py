@@ -66,7 +66,7 @@ def start_codes(
 ) -> tuple[Codes, Codes]:
     """Draw where the first matrix and its biases start, uniform as Sitzmann et al. have it.
 
-    Integers only, so that all machines agree. Tile t's numbers are the 3 H after t x 3 H others.
+    Integers only, so that all machines agree.
 
     Args:
         architecture: of each function, with H hidden features.
@@ -79,8 +79,7 @@ def start_codes(
     """
     features = architecture.hidden_features
     count = 3 * features
-    stream = keystream(nonce, nonce, "start", -(-tiles.stop * count // 2)).view("<u4")
-    drawn = stream[tiles.start * count : tiles.stop * count].reshape(-1, count).astype(np.int64)
+    drawn = keystream(nonce, nonce, "start", 4 * count, tiles).view("<u4").astype(np.int64)
     reach = np.repeat(_reaches(architecture, steps), (2 * features, features))
     codes = (drawn * (2 * reach + 1) >> 32) - reach
     return codes[:, : 2 * features].reshape(-1, features, 2), codes[:, 2 * features :]

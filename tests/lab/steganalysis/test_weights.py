@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import sirensong
-from functions import initial, stack
+from functions import initial, stack, steps_of
 from sirensong import cli
 from sirensong.carrier.file import save
 from sirensong.carrier.stego import StegoFunction
@@ -48,7 +48,8 @@ def population(architecture):
             scaled = second._replace(weight=(second.weight * gain).astype(np.float32))
             changed = (first, scaled, *rest)
             nonce, slots = rng.bytes(32), rng.bytes(1024)
-            functions.append(StegoFunction(architecture, grid, changed, 4, 6, nonce, slots))
+            form = architecture, grid, changed, steps_of(changed), 4, 6, nonce, slots
+            functions.append(StegoFunction(*form))
         return functions
 
     return make
