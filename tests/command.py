@@ -9,6 +9,7 @@ import sirensong as ss
 from sirensong import cli
 
 SMALL = ["--hidden-features", "48", "--hidden-layers", "4", "--omega", "15"]
+SMALL += ["--quality", "archive"]
 QUARTER = ((0.0, 0.25),)
 QUICK = dataclasses.replace(
     ss.FAST, cover=ss.Phase(40, QUARTER), joint=ss.Phase(120, QUARTER, hold=0.5)

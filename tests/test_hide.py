@@ -27,7 +27,7 @@ from sirensong.training import steps
 from sirensong.training import train as training
 
 SMALL = ss.Architecture(hidden_features=48, hidden_layers=4, omega=15)
-NETWORK = {"hidden_features": 48, "hidden_layers": 4, "omega": 15}
+NETWORK = {"hidden_features": 48, "hidden_layers": 4, "omega": 15, "bits": 110.0}
 QUICK = dataclasses.replace(
     ss.FAST,
     cover=ss.Phase(60, ((0.0, 0.25),)),

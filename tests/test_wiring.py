@@ -37,10 +37,11 @@ TRAINING_BAR = "sirensong.cli.running.training_bar"
 """Yields the listener with which the command trains."""
 
 SMALL = ss.Architecture(hidden_features=16, hidden_layers=2, omega=10)
-SMALL_NETWORK = {"hidden_features": 16, "hidden_layers": 2, "omega": 10}
+SMALL_NETWORK = {"hidden_features": 16, "hidden_layers": 2, "omega": 10, "bits": 110.0}
 SMALL_OPTIONS = ["--hidden-features", "16", "--hidden-layers", "2", "--omega", "10"]
+SMALL_OPTIONS += ["--quality", "archive"]
 CPU = torch.device("cpu")
-STILL = {"rate": 0.0, "adam_rate": 0.0, "last_rate": 0.0}
+STILL = {"rate": 0.0, "adam_rate": 0.0, "last_rate": 0.0, "decay": 0.0}
 """Rates at which nothing moves: the errors that a step reports tell which pixels it looked at."""
 
 

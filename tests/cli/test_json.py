@@ -61,10 +61,10 @@ def test_inspect(printed, at):
 
 def test_hide_and_fit(printed, at, tmp_path):
     one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
-    secret = ["--secret", "alice.key=map.png"]
-    facts = printed("hide", "cover.png", *secret, "-o", str(one), "--size", "12x12", *SMALL)
+    secret = ["--secret", "alice.key=cover.png", "--steps", "400"]
+    facts = printed("hide", "map.png", *secret, "-o", str(one), "--size", "12x12", *SMALL)
     assert list(facts) == MEASURED
-    check(facts, "hide", one, ["cover.png", "map.png"])
+    check(facts, "hide", one, ["map.png", "cover.png"])
     cover, secret = facts["pictures"]
     assert list(cover) == [*PICTURE, "original"]
     assert list(cover["original"]) == PICTURE[1:]

@@ -123,7 +123,7 @@ def test_defaults_are_the_recipes_own():
     assert options._default(options._tile) == "fast: 32, paper: the whole picture"
     assert options._default(options._omega) == "fast: by the tile's side, paper: 30"
     assert options._default(options._features) == (
-        "fast: 1.5 times a tile's side, paper: 1 times a tile's side"
+        "fast: by the quality, paper: 1 times a tile's side"
     )
     assert options._default(lambda recipe: recipe.share) == "fast: 0.2, paper: 0.05"
 
@@ -359,7 +359,15 @@ def request(height=32, width=64, *, secret=None, **changes):
     )
 
 
-PLANNED = Plan(ss.Grid(2, 3), ss.Architecture(16, 3, 10.0), 12_345, 5 * 10**6, 2 * 10**9, 75.0)
+PLANNED = Plan(
+    ss.Grid(2, 3),
+    ss.Architecture(16, 3, 10.0),
+    12_345,
+    5 * 10**6,
+    2 * 10**9,
+    75.0,
+    (41.2, 40.6),
+)
 
 
 def test_a_plan_is_printed_as_a_table(monkeypatch, capsys):
@@ -373,6 +381,7 @@ def test_a_plan_is_printed_as_a_table(monkeypatch, capsys):
         "network 3 layers of 16 features",
         "parameters 12,345",
         "bytes 5,000,000",
+        "quality cover 41 dB, secrets 41 dB, as two photographs have it",
         "memory about 2.0 GB",
         "time about 1 min 15 s",
     ]
@@ -423,7 +432,7 @@ def test_only_much_is_asked_about(seconds, limit, asked, monkeypatch, clock):
     waited = planning.announce(request(seconds=seconds), Path("song"), ask=True)
     assert (questions, waited) == ((["go on?"], 7.0) if asked else ([], 0.0))
     assert planning.announce(request(seconds=seconds), Path("song"), ask=False) == 0.0
-    size = "8 kB"  # 2 tiles of 643 weights, and the header
+    size = "4 kB"  # 2 tiles of 643 weights, header and slots
     time_text = f", and about {duration(seconds)}" if seconds >= 10 else ""
     assert told == [f"song takes about {size}, in 2x1 tiles{time_text}"] * 2
     assert len(questions) == asked

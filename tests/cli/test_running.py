@@ -111,10 +111,13 @@ def test_a_secret_is_made_smaller_where_that_is_asked_for(own, capsys):
 
 def test_hide_says_first_how_large_the_carrier_will_be(own, capsys):
     assert cli.run(FIT) == 0
-    decoys, plan = capsys.readouterr().err.splitlines()
+    decoys, plan, short = capsys.readouterr().err.splitlines()
     assert decoys.startswith("note: there is no pool of decoys")
-    assert plan == f"note: {SONG} takes about 33 kB, in 1x1 tiles"
-    assert (own / SONG).stat().st_size == pytest.approx(33_000, abs=500)
+    assert plan == f"note: {SONG} takes about 10 kB, in 1x1 tiles"
+    assert re.fullmatch(
+        r"note: cover.png has .* dB where photographs have 49: more --steps.*", short
+    )
+    assert (own / SONG).stat().st_size == pytest.approx(10_000, abs=500)
 
 
 def request(seconds=None, side=16, recipe=QUICK):
@@ -139,7 +142,7 @@ def test_small_jobs_are_not_timed_large_ones_are_resumed_ones_are_not(at, monkey
 
     def plan(*_, **__):
         timed.append(True)
-        return ss.Plan(ss.Grid(), ss.Architecture(16, 2), 1, 1, 1, 1.0)
+        return ss.Plan(ss.Grid(), ss.Architecture(16, 2), 1, 1, 1, 1.0, None)
 
     monkeypatch.setattr(planning, "plan", plan)
     small, large = request(), request(side=256, recipe=ss.FAST)
@@ -430,7 +433,7 @@ main()
 def test_a_process_that_is_stopped_says_what_is_kept(own):
     command = [sys.executable, "-c", STARTED, *HIDE, "--seconds", "600"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    plan = f"note: {SONG} takes about 33 kB, in 1x1 tiles, and about 10 min 00 s\n"
+    plan = f"note: {SONG} takes about 10 kB, in 1x1 tiles, and about 10 min 00 s\n"
     assert process.stderr.readline().startswith("note: there is no pool of decoys")
     assert process.stderr.readline() == plan
     time.sleep(1.0)

@@ -188,7 +188,13 @@ def test_muon_alone_does_not_tilt():
 @pytest.mark.parametrize("optimizer", ["muon", "adam"])
 def test_each_parameter_has_the_optimizer_and_the_rate_of_the_recipe(optimizer):
     recipe = dataclasses.replace(
-        ss.FAST, optimizer=optimizer, rate=0.3, adam_rate=0.02, last_rate=0.001, tilt=0.2
+        ss.FAST,
+        optimizer=optimizer,
+        rate=0.3,
+        adam_rate=0.02,
+        last_rate=0.001,
+        tilt=0.2,
+        decay=0.01,
     )
     problem = cover_problem(ARCHITECTURE, range(1), picture(1), Grid(), CPU)
     shared, generator = parameters(), torch.Generator().manual_seed(1)
@@ -202,7 +208,7 @@ def test_each_parameter_has_the_optimizer_and_the_rate_of_the_recipe(optimizer):
     hidden = Adam([expected[1]], rate=0.3)
     if optimizer == "muon":
         ones = torch.ones_like(expected[1])
-        hidden = Muon(expected[1], ones, rate=0.3, momentum=0.95, tilt=0.2)
+        hidden = Muon(expected[1], ones, rate=0.3, momentum=0.95, tilt=0.2, decay=0.01)
     rates = {0: 0.02, 2: 0.001, 3: 0.02, 4: 0.02}
     rest = {
         index: Adam([expected[index]], rate=rate, betas=(0.9, 0.97))
@@ -219,6 +225,13 @@ def test_each_parameter_has_the_optimizer_and_the_rate_of_the_recipe(optimizer):
     assert len(states) == {"muon": 1, "adam": 3}[optimizer] + 7 + 3
     assert len({id(state) for state in states}) == len(states)
     assert [id(state) for state in optimizers.state()] == [id(state) for state in states]
+
+
+def test_trained_weights_decay_at_the_scale_of_the_step_and_others_stay():
+    matrices, trained = torch.full((1, 2, 2), 8.0), torch.tensor([[[1.0, 0.0], [1.0, 1.0]]])
+    muon = Muon(matrices, trained, rate=0.0, momentum=0.9, decay=0.25)
+    muon.step([torch.ones(1, 2, 2)], torch.tensor(0.5))
+    assert matrices.tolist() == [[[7.0, 8.0], [7.0, 7.0]]]
 
 
 def test_orthogonalising_takes_as_many_iterations_as_it_is_told():

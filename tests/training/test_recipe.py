@@ -30,15 +30,17 @@ def test_the_papers_recipe_is_that_of_section_4_1():
 
 
 def test_the_network_grows_with_a_tile_of_the_cover():
-    whole = replace(FAST, tile=None)
+    sized = replace(FAST, bits=None)
+    whole = replace(sized, tile=None)
     assert FAST.grid(128, 64) == Grid(4, 2)
-    assert FAST.architecture(128, 128) == FAST.architecture(32, 32) == Architecture(48, 6, 20.0)
+    assert FAST.architecture(128, 128) == FAST.architecture(32, 32) == Architecture(28, 6, 16.0)
+    assert sized.architecture(128, 128) == sized.architecture(32, 32) == Architecture(48, 6, 16.0)
     assert whole.architecture(128, 128) == Architecture(192, 6, 60.0)
     assert whole.architecture(512, 128) == whole.architecture(256, 256)
     assert whole.architecture(256, 256) == Architecture(384, 6, 60.0)
     assert whole.architecture(1, 1).hidden_features == 16
     assert replace(whole, omega=33.0).architecture(128, 128).omega == 33
-    assert replace(FAST, hidden_features=20).architecture(128, 128) == Architecture(20, 6, 20.0)
+    assert replace(FAST, hidden_features=20).architecture(128, 128) == Architecture(20, 6, 16.0)
 
 
 def test_the_rate_holds_and_then_falls_to_zero():

@@ -157,16 +157,17 @@ def test_tiles_are_as_near_to_the_side_as_can_be():
 )
 def test_features_come_in_sixteens_up_to_512(side, features):
     """One and a half for each pixel of a tile's side."""
-    assert replace(FAST, tile=None).architecture(side, side).hidden_features == features
+    whole = replace(FAST, tile=None, bits=None)
+    assert whole.architecture(side, side).hidden_features == features
 
 
 def test_omega_grows_with_a_tiles_side_up_to_60():
     whole = replace(FAST, tile=None)
-    assert whole.architecture(16, 16).omega == 10.0
-    assert whole.architecture(32, 8).omega == 10.0
-    assert whole.architecture(96, 96).omega == 60.0
-    assert whole.architecture(97, 97).omega == 60.0
-    assert replace(FAST, tile=16).architecture(32, 32).omega == 10.0
+    assert whole.architecture(16, 16).omega == 8.0
+    assert whole.architecture(32, 8).omega == 8.0
+    assert whole.architecture(118, 118).omega == 59.0
+    assert whole.architecture(121, 121).omega == 60.0
+    assert replace(FAST, tile=16).architecture(32, 32).omega == 8.0
 
 
 def test_the_rate_of_a_constant_phase_is_one_to_its_end():

@@ -18,7 +18,7 @@ from sirensong.training.train import Schedule, State, train
 
 ARCHITECTURE = ss.Architecture(hidden_features=16, hidden_layers=2, omega=10)
 CPU, ONE_TILE = torch.device("cpu"), ss.Grid()
-STILL = dataclasses.replace(ss.FAST, rate=0.0, adam_rate=0.0, last_rate=0.0)
+STILL = dataclasses.replace(ss.FAST, rate=0.0, adam_rate=0.0, last_rate=0.0, decay=0.0)
 """Nothing moves, so the errors of a step are those of the parameters that it began with."""
 
 

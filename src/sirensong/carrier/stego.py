@@ -20,6 +20,7 @@ from sirensong.network.lattice import (
     Steps,
     check_steps,
     codes_of,
+    finest_step,
     start_codes,
     tensors,
     values_of,
@@ -167,14 +168,20 @@ class StegoFunction:
     def _start(self, tiles: range) -> tuple[Codes, Codes]:
         return start_codes(self.architecture, self.steps, self.nonce, tiles)
 
-    def rounded(self) -> StegoFunction:
-        """Return the function that a carrier can hold: each weight at its nearest code."""
-        arrays = [
-            values_of(codes_of(array, step), step)
-            for array, step in zip(tensors(self.weights), self.steps, strict=True)
+    def rounded(self, *, finely: bool = False) -> StegoFunction:
+        """Return a function that a carrier can hold: each weight at its nearest code.
+
+        Args:
+            finely: with steps as small as codes can count, for weights that were changed by less
+                than a step of their own. The carrier is larger then.
+        """
+        arrays = tensors(self.weights)
+        steps = tuple(map(finest_step, arrays)) if finely else self.steps
+        whole = [
+            values_of(codes_of(array, step), step) for array, step in zip(arrays, steps, strict=True)
         ]
-        weights = tuple(map(Layer, arrays[::2], arrays[1::2]))
-        return replace(self, weights=weights)
+        weights = tuple(map(Layer, whole[::2], whole[1::2]))
+        return replace(self, weights=weights, steps=steps)
 
     @property
     def is_rounded(self) -> bool:

@@ -172,6 +172,8 @@ def _attack(
     refuse_existing(output, overwrite=overwrite)
     before = open_carrier(carrier)
     after = change(before)
+    if not after.is_rounded:
+        after = after.rounded(finely=True)
     pictures = [_lost("cover", sample(before), sample(after))]
     pairs = zip(secrets(before), secrets(after), strict=True)
     for number, (old, new) in enumerate(pairs, start=1):

@@ -90,6 +90,15 @@ def values_of(codes: npt.NDArray[np.integer], step: float) -> Array:
     return (codes * np.float64(step)).astype(np.float32)
 
 
+def finest_step(values: Array) -> float:
+    """The smallest step, a power of two, with which codes reach these weights from anywhere.
+
+    Also from the other end of where the first layer may start, if they are the first layer's.
+    """
+    largest = max(float(np.abs(values).max()), LARGEST_CODE * LEAST_STEP)
+    return 2.0 ** math.ceil(math.log2(2 * largest / LARGEST_CODE))
+
+
 def codes_of(values: Array, step: float) -> Codes:
     """Find the nearest code of each weight, a half to the even one."""
     return np.rint(values / np.float64(step)).astype(np.int64)

@@ -38,6 +38,7 @@ _TABLES = 400  # bytes of tables and states, about
 # of the first matrix, the first hidden one, those between, the last hidden one and the last.
 _MATRICES = (0.0142, 0.0208, 0.0265, 0.0265, 0.00122)
 _BIASES = (0.0087, 0.0146, 0.0188, 0.007, 0.0012)
+_FINEST = 2.0**-12  # so that codes reach to 8 on both sides, farther than any weight
 
 # Bits that a code then takes at 28 features.
 _MATRIX_BITS = (5.04, 6.27, 5.62, 5.63, 8.0)
@@ -180,7 +181,9 @@ def steps_for(architecture: Architecture, coarseness: float) -> Steps:
     """
     hidden = architecture.hidden_layers - 1
     steps = zip(_spread(_MATRICES, hidden), _spread(_BIASES, hidden), strict=True)
-    return tuple(float(np.float32(coarseness * step)) for pair in steps for step in pair)
+    return tuple(
+        float(np.float32(max(_FINEST, coarseness * step))) for pair in steps for step in pair
+    )
 
 
 def _spread(five: tuple[float, ...], hidden: int) -> list[float]:
@@ -200,16 +203,20 @@ def estimated_bits(architecture: Architecture, coarseness: float) -> float:
         coarseness: factor on the steps of the lattice.
     """
     hidden = architecture.hidden_layers - 1
-    finer = -math.log2(coarseness)
     narrower = -math.log2(architecture.hidden_features / _MEASURED_FEATURES) / 2
+    steps = steps_for(architecture, coarseness)
+    usual = steps_for(architecture, 1.0)
+    finer = [math.log2(one / own) for one, own in zip(usual, steps, strict=True)]
     layers = zip(
         architecture.shapes,
         _spread(_MATRIX_BITS, hidden),
         _spread(_BIAS_BITS, hidden),
+        finer[::2],
+        finer[1::2],
         strict=True,
     )
     return sum(
-        out * into * max(_LEAST_BITS, matrix + finer + narrower)
-        + out * max(_LEAST_BITS, bias + finer)
-        for (out, into), matrix, bias in layers
+        out * into * max(_LEAST_BITS, matrix + finer_matrix + narrower)
+        + out * max(_LEAST_BITS, bias + finer_bias)
+        for (out, into), matrix, bias, finer_matrix, finer_bias in layers
     )

@@ -179,7 +179,7 @@ class Recipe:
         stego_weight: lambda_st of Eq. 9, in (0, 1); None for `emphasis` times that of a secret.
         emphasis: weight of the stego image against that of one secret; 1 gives 1 / (N+1) each.
         coarseness: factor on the steps of the lattice that published weights lie on, above 0, if
-            `bits` do not decide on it: 0.02 is as good as floating point.
+            `bits` do not decide on it: 0.05 is as good as floating point.
         decay: share of its hidden matrices that a function loses in each joint step at the full
             rate, in [0, 1): smaller weights are fewer bits.
 
@@ -212,7 +212,7 @@ class Recipe:
     decoys: str = "photographs"
     stego_weight: float | None = None
     emphasis: float = 1.0
-    coarseness: float = 0.02
+    coarseness: float = 0.05
     decay: float = 0.0
 
     def __post_init__(self) -> None:
