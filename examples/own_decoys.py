@@ -22,7 +22,7 @@ def main(cover: str, secret: str, photographs: str, folder: str) -> None:
     ss.write_key(out / "secret.key", key)
     ss.save(out / "song.safetensors", ss.hide(cover, {key: secret}, decoys=decoys).stego)
 
-    # A carrier that hides nothing is made in the same way, and has the same form and length.
+    # A carrier that hides nothing is made in the same way, and has the same form.
     ss.save(out / "plain.safetensors", ss.fit(cover, decoys=decoys))
 
 

@@ -246,7 +246,7 @@ def test_what_the_paper_keeps_of_the_cover_stage_is_its_best_epoch(slow_clock):
     """At a rate so high that errors rise again; the oracle is the function itself, on NumPy."""
     cover, gains = smooth(1), []
     rates = {"rate": 0.3, "momentum": 0.5, "adam_rate": 0.01, "last_rate": 0.01}
-    recipe = small(cover_steps=20, keep_best=True, **rates)
+    recipe = small(cover_steps=20, keep_best=True, bits=None, coarseness=0.01, **rates)
     for seed in range(6):
         heard = Listener()
         (kept,) = cover_functions(cover, recipe=recipe, seed=seed, on_progress=heard).values()
@@ -254,7 +254,8 @@ def test_what_the_paper_keeps_of_the_cover_stage_is_its_best_epoch(slow_clock):
         assert len(epochs) == 20
         render = evaluate(kept, ss.Grid().patch(0, (16, 16)).coords)
         error = np.square((render + 1) / 2 - cover.reshape(-1, 3) / 255).mean()
-        assert -10 * np.log10(error) == pytest.approx(max(epochs), abs=1e-3)
+        # The joint stage, at rates of 0, has rounded it.
+        assert -10 * np.log10(error) == pytest.approx(max(epochs), abs=1e-2)
         gains.append(max(epochs) - max(epochs[0], epochs[-1]))
     assert max(gains) > 0.3  # neither the first nor the last would have done
 
@@ -356,28 +357,32 @@ TUNED = {
     "name": "fast",
     "cover": dataclasses.asdict(ss.Phase(100, ((0.0, 1 / 8),))),
     "joint": dataclasses.asdict(
-        ss.Phase(620, ((0.0, 1 / 16), (0.3, 1 / 8), (0.6, 1 / 4)), hold=0.5)
+        ss.Phase(800, ((0.0, 1 / 16), (0.3, 1 / 8), (0.6, 1 / 4)), hold=0.6)
     ),
     "optimizer": "muon",
-    "rate": 0.035,
-    "adam_rate": 3e-3,
-    "last_rate": 4e-3,
+    "rate": 0.05,
+    "adam_rate": 4.5e-3,
+    "last_rate": 6e-3,
     "adam_betas": (0.9, 0.97),
     "momentum": 0.95,
     "tilt": 0.2,
     "gain": 1.2,
     "tile": 32,
+    "bits": 23.3,
+    "whole_file": False,
     "features": 1.5,
     "hidden_features": None,
     "hidden_layers": 6,
     "omega": None,
     "selection": "keyed",
     "ratio": None,
-    "lock": {"weight": 0.4, "hold": 0.3, "end": 0.006},
+    "lock": {"weight": 0.3, "hold": 0.1, "end": 0.004},
     "functions": 2,
     "decoys": "photographs",
     "stego_weight": None,
     "emphasis": 1.0,
+    "coarseness": 0.05,
+    "decay": 0.003,
 }
 
 
@@ -428,9 +433,10 @@ def with_weight(stego, path, weight):
     return path
 
 
-@pytest.mark.parametrize("weight", [1e9, -1e9])
-def test_weights_up_to_a_thousand_million_are_read(weight, tmp_path, stego):
-    path = with_weight(stego, tmp_path / "song", weight)
+@pytest.mark.parametrize("weight", [1e6, -1e6])
+def test_the_largest_weights_are_read(weight, tmp_path, stego):
+    coarse = dataclasses.replace(stego, steps=(64.0,) * len(stego.steps)).rounded()
+    path = with_weight(coarse, tmp_path / "song", weight)
     assert ss.load(path).weights[1].bias[0, 3] == weight
 
 

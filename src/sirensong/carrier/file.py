@@ -57,6 +57,7 @@ def dumps(stego: StegoFunction) -> bytes:
     Example:
         >>> import numpy as np
         >>> import sirensong as ss
+        >>> from sirensong.network.siren import Layer
         >>> small = ss.Architecture(hidden_features=1, hidden_layers=2)
         >>> zeros = tuple(
         ...     Layer(np.zeros((1, *shape), np.float32), np.zeros((1, shape[0]), np.float32))
@@ -112,6 +113,7 @@ def save(path: StrPath, stego: StegoFunction, *, overwrite: bool = False) -> Non
         >>> import tempfile
         >>> import numpy as np
         >>> import sirensong as ss
+        >>> from sirensong.network.siren import Layer
         >>> small = ss.Architecture(hidden_features=1, hidden_layers=2)
         >>> zeros = tuple(
         ...     Layer(np.zeros((1, *shape), np.float32), np.zeros((1, shape[0]), np.float32))

@@ -69,7 +69,7 @@ class StegoFunction:
         >>> stego.parameters
         11
         >>> stego.fingerprint
-        '85759b3811ff7dc4'
+        '865f279b9cceef63'
     """
 
     architecture: Architecture
@@ -178,7 +178,8 @@ class StegoFunction:
         arrays = tensors(self.weights)
         steps = tuple(map(finest_step, arrays)) if finely else self.steps
         whole = [
-            values_of(codes_of(array, step), step) for array, step in zip(arrays, steps, strict=True)
+            values_of(codes_of(array, step), step)
+            for array, step in zip(arrays, steps, strict=True)
         ]
         weights = tuple(map(Layer, whole[::2], whole[1::2]))
         return replace(self, weights=weights, steps=steps)

@@ -79,7 +79,9 @@ def render(function: Function, size: Size) -> Pixels:
         ...     Layer(np.zeros((1, *shape), np.float32), np.zeros((1, shape[0]), np.float32))
         ...     for shape in small.shapes
         ... )
-        >>> grey = ss.StegoFunction(small, ss.Grid(), zeros, 6, 9, bytes(32), bytes(1024))
+        >>> grey = ss.StegoFunction(
+        ...     small, ss.Grid(), zeros, (0.5,) * 6, 6, 9, bytes(32), bytes(1024)
+        ... )
         >>> ss.render(grey, (12, 18)).shape
         (12, 18, 3)
         >>> ss.render(grey, (1, 1)).tolist()
@@ -115,7 +117,9 @@ def render_uint8(function: Function, size: Size) -> RGB:
         ...     Layer(np.zeros((1, *shape), np.float32), np.zeros((1, shape[0]), np.float32))
         ...     for shape in small.shapes
         ... )
-        >>> grey = ss.StegoFunction(small, ss.Grid(), zeros, 6, 9, bytes(32), bytes(1024))
+        >>> grey = ss.StegoFunction(
+        ...     small, ss.Grid(), zeros, (0.5,) * 6, 6, 9, bytes(32), bytes(1024)
+        ... )
         >>> ss.render_uint8(grey, (1, 1)).tolist()
         [[[128, 128, 128]]]
     """

@@ -49,7 +49,7 @@ def population(architecture):
             changed = (first, scaled, *rest)
             nonce, slots = rng.bytes(32), rng.bytes(1024)
             form = architecture, grid, changed, steps_of(changed), 4, 6, nonce, slots
-            functions.append(StegoFunction(*form))
+            functions.append(StegoFunction(*form).rounded())
         return functions
 
     return make
@@ -64,7 +64,7 @@ def test_equal_populations_are_not_told_apart(population):
 
 
 def test_another_spread_of_one_layer_is_found_by_statistics(population):
-    found = detect(population(12, 1.0, 1), population(12, 1.3, 2), permutations=20)
+    found = detect(population(12, 1.0, 9), population(12, 1.3, 10), permutations=20)
     assert found.told_apart
     assert found.sizes == (12, 12)
     for detection in found.detections[2:5]:
