@@ -113,8 +113,8 @@ def test_hide_says_first_how_large_the_carrier_will_be(own, capsys):
     assert cli.run(FIT) == 0
     decoys, plan = capsys.readouterr().err.splitlines()
     assert decoys.startswith("note: there is no pool of decoys")
-    assert plan == f"note: {SONG} takes about 33 kB, in 1x1 tiles"
-    assert (own / SONG).stat().st_size == pytest.approx(33_000, abs=500)
+    assert plan == f"note: {SONG} takes about 32 kB, in 1x1 tiles"
+    assert (own / SONG).stat().st_size == pytest.approx(32_000, abs=500)
 
 
 def request(seconds=None, side=16, recipe=QUICK):
@@ -430,7 +430,7 @@ main()
 def test_a_process_that_is_stopped_says_what_is_kept(own):
     command = [sys.executable, "-c", STARTED, *HIDE, "--seconds", "600"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    plan = f"note: {SONG} takes about 33 kB, in 1x1 tiles, and about 10 min 00 s\n"
+    plan = f"note: {SONG} takes about 32 kB, in 1x1 tiles, and about 10 min 00 s\n"
     assert process.stderr.readline().startswith("note: there is no pool of decoys")
     assert process.stderr.readline() == plan
     time.sleep(1.0)
