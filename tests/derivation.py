@@ -57,3 +57,35 @@ def values(secret, nonce, tile, counts, deviations):
         shares = [((integer >> 12) + 0.5) / 2**52 for integer in own]
         found.append([deviation * NORMAL.inv_cdf(share) for share in shares])
     return found
+
+
+PRIME = 2**255 - 19
+
+
+def x25519(private, public):
+    """RFC 7748, section 5: the Montgomery ladder on whole numbers."""
+    scalar = int.from_bytes(private, "little")
+    scalar = scalar & ~7 & ~(128 << 248) | 64 << 248
+    u = int.from_bytes(public, "little") % 2**255 % PRIME
+    x2, z2, x3, z3 = 1, 0, u, 1
+    for place in reversed(range(255)):
+        bit = scalar >> place & 1
+        if bit:
+            x2, z2, x3, z3 = x3, z3, x2, z2
+        a, b, c, d = x2 + z2, x2 - z2, x3 + z3, x3 - z3
+        da, cb = d * a, c * b
+        x3, z3 = (da + cb) ** 2 % PRIME, u * (da - cb) ** 2 % PRIME
+        e = a * a - b * b
+        x2, z2 = a * a * b * b % PRIME, e * (a * a + 121665 * e) % PRIME
+        if bit:
+            x2, z2, x3, z3 = x3, z3, x2, z2
+    return (x2 * pow(z2, PRIME - 2, PRIME) % PRIME).to_bytes(32, "little")
+
+
+def public_of(private):
+    return x25519(private, (9).to_bytes(32, "little"))
+
+
+def bound(private, public, nonce, recipient):
+    """The key of a recipient in a carrier, from one side's private and the other's public key."""
+    return hkdf(x25519(private, public), nonce + recipient, b"sirensong/2/recipient")

@@ -9,6 +9,7 @@ Prints a summary, and exits with 1 if anything failed.
 """
 
 import argparse
+import contextlib
 import json
 import random
 import resource
@@ -116,11 +117,9 @@ def rewrite(data, rng):
     text += b" " * (-len(text) % 8)
     body = data[8 + length :]
     if rng.random() < 0.5:  # as long as the header says
-        ends = [part["data_offsets"] for name, part in header.items() if name[0] != "_"]
-        try:
-            body = body[: min(10**6, max(end for _, end in ends))]
-        except (TypeError, ValueError):
-            pass
+        with contextlib.suppress(TypeError, ValueError):
+            ends = [own["data_offsets"][1] for own in entries]
+            body = body[: min(10**6, max(ends))]
     return struct.pack("<Q", len(text)) + text + body
 
 

@@ -24,6 +24,13 @@ from sirensong.errors import (
     SirensongError,
 )
 from sirensong.hide import Hidden, fit, hide, plan
+from sirensong.keys.pair import (
+    Identity,
+    Recipient,
+    read_identities,
+    read_recipient,
+    write_identity,
+)
 from sirensong.keys.secret import Passphrase, SecretKey, read_key, write_key
 from sirensong.network.mask import Mask, read_mask, write_mask
 from sirensong.network.rendering import render, render_uint8
@@ -46,6 +53,7 @@ __all__ = [
     "FormatError",
     "Grid",
     "Hidden",
+    "Identity",
     "Mask",
     "MissingDependencyError",
     "NoPictureError",
@@ -57,6 +65,7 @@ __all__ = [
     "Progress",
     "Quality",
     "Recipe",
+    "Recipient",
     "SecretFunction",
     "SecretKey",
     "SettingError",
@@ -70,8 +79,10 @@ __all__ = [
     "measure",
     "open_pool",
     "plan",
+    "read_identities",
     "read_key",
     "read_mask",
+    "read_recipient",
     "render",
     "render_uint8",
     "reveal",
@@ -79,6 +90,7 @@ __all__ = [
     "save",
     "to_pil",
     "unlock",
+    "write_identity",
     "write_key",
     "write_mask",
 ]

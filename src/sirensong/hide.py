@@ -15,7 +15,8 @@ from sirensong.carrier.slots import DIGEST_BYTES, SLOT_BYTES, SLOTS, Slot, seal_
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import SettingError
 from sirensong.files import StrPath
-from sirensong.keys.secret import Key, Passphrase, SecretKey, as_key
+from sirensong.keys.given import AnyKey, as_senders_key
+from sirensong.keys.secret import SecretKey
 from sirensong.keys.stream import derive
 from sirensong.network.mask import CARRIER_BYTES, Mask, mask_path, write_mask
 from sirensong.network.siren import Weights
@@ -31,7 +32,7 @@ from sirensong.training.recipe import FAST, Recipe, find_recipe
 if TYPE_CHECKING:
     from sirensong.training.job import Job
 
-Secrets = Mapping[Key | str, ImageLike] | Sequence[tuple[Key | str, ImageLike]]
+Secrets = Mapping[AnyKey | str, ImageLike] | Sequence[tuple[AnyKey | str, ImageLike]]
 """Secret pictures by their keys, or (key, picture) pairs. A key may be given as its text."""
 
 
@@ -44,11 +45,14 @@ class Hidden:
         mask: the mask of magnitude selection, which is confidential; None otherwise.
         psnr: dB of the cover and of each secret at the end of training, tile by tile: what
             receivers will see but for the blending of tiles. Empty if they are not known.
+        keys: of the secrets in their order, as they are bound to this carrier: what a `Passphrase`
+            or a `Recipient` has become, so that the sender can see what a recipient will.
     """
 
     stego: StegoFunction
     mask: Mask | None = field(default=None, repr=False)
     psnr: tuple[float, ...] = ()
+    keys: tuple[SecretKey, ...] = field(default=(), repr=False)
 
     def _repr_png_(self) -> bytes:
         return self.stego._repr_png_()
@@ -88,7 +92,7 @@ def hide(
         cover: the picture that anybody sees, of any size: a path, bytes, an open file, a PIL image
             or an array.
         secrets: up to 64 pictures by their keys, or (key, picture) pairs; pictures of any sizes,
-            each with a key of its own.
+            each with a key of its own: a SecretKey, a Passphrase, a Recipient, or the text of one.
         recipe: FAST, PAPER, their names, or a recipe made from them with `dataclasses.replace`.
         options: how the training is run: time budget, checkpoint, progress and so on.
         decoys: pictures, or a `Pool`, of which some are trained for where there are fewer secrets
@@ -237,7 +241,7 @@ def _prepare(
     return prepare(opened, read, recipe, options, decoys)
 
 
-def _pairs(secrets: Secrets) -> list[tuple[Key, ImageLike]]:
+def _pairs(secrets: Secrets) -> list[tuple[AnyKey, ImageLike]]:
     """Each secret's key and picture. Raises SettingError for anything else, never quoting it."""
     expected = "secrets must be a dictionary of pictures by their keys, or (key, picture) pairs"
     try:
@@ -245,11 +249,11 @@ def _pairs(secrets: Secrets) -> list[tuple[Key, ImageLike]]:
         found = [(key, picture) for key, picture in pairs]
     except (TypeError, ValueError):
         raise SettingError(f"{expected}, got {type(secrets).__name__}") from None
-    if any(isinstance(picture, SecretKey | Passphrase) for _, picture in found):
+    if any(isinstance(picture, AnyKey) for _, picture in found):
         raise SettingError(
             f"{expected}; a key stands where a picture should", hint="swapped? {key: picture}"
         )
-    return [(as_key(key), picture) for key, picture in found]
+    return [(as_senders_key(key), picture) for key, picture in found]
 
 
 class _Made:
@@ -289,4 +293,5 @@ class _Made:
         if self._mask:
             mask = Mask(job.architecture, ratio, tuple(self._mask), job.nonce[:CARRIER_BYTES])
         known = self._errors[: 1 + len(job.secrets)]
-        return Hidden(stego, mask, tuple(psnr_of(float(error) / 4) for error in known))
+        psnr = tuple(psnr_of(float(error) / 4) for error in known)
+        return Hidden(stego, mask, psnr, tuple(key for key, _ in job.secrets))

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from sirensong.carrier.slots import DIGEST_BYTES, Slot, open_slots
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import NoPictureError, SettingError
-from sirensong.keys.secret import Key, SecretKey, as_key
+from sirensong.keys.given import Key, as_key
+from sirensong.keys.secret import SecretKey
 from sirensong.network.mask import Mask
 from sirensong.network.rendering import Size, preview, render
 from sirensong.network.siren import Weights
@@ -124,7 +125,7 @@ def sample(stego: StegoFunction, size: Size | None = None) -> Pixels:
 
 def reveal(
     stego: StegoFunction,
-    key: Key | str,
+    key: Key | str | Sequence[Key],
     *,
     mask: Mask | None = None,
     size: Size | None = None,
@@ -134,7 +135,7 @@ def reveal(
 
     Args:
         stego: the stego function.
-        key: a SecretKey, a Passphrase, or the text of a key.
+        key: as in `unlock`.
         mask: the carrier's mask, for carriers made with magnitude selection.
         size: (height, width) in pixels, by default the secret's own.
         force: for a key with no picture here, render what it makes of the function instead of
@@ -161,24 +162,30 @@ def reveal(
 
 
 def unlock(
-    stego: StegoFunction, key: Key | str, *, mask: Mask | None = None, force: bool = False
+    stego: StegoFunction,
+    key: Key | str | Sequence[Key],
+    *,
+    mask: Mask | None = None,
+    force: bool = False,
 ) -> SecretFunction:
     """Recover the secret function that a key stands for (Eq. 11).
 
     Args:
         stego: the stego function.
-        key: a SecretKey, a Passphrase, or the text of a key.
+        key: a SecretKey, a Passphrase, an Identity, or the text of a key or an identity; or
+            several, one at least, which are tried in turn.
         mask: the carrier's mask, for carriers made with magnitude selection.
         force: for a key with no picture here, return what it makes of the function instead of
-            raising.
+            raising; of several keys the last.
 
     Raises:
-        NoPictureError: the key opens no slot.
+        NoPictureError: no key opens a slot.
         SettingError: the mask is missing or belongs to another carrier, or the key is of another
             type.
+        FormatError: the key opens a slot that only a later release can read, or the text of a key
+            has a typo, or the carrier's nonce is of no use to an Identity.
     """
-    bound = as_key(key).bind(stego.nonce)
-    slot = open_slots(stego.nonce, stego.slots, bound)
+    bound, slot = _opened(stego, key)
     if slot is not None:
         stego.grid.check((slot.height, slot.width))
     if slot is None and not force:
@@ -188,6 +195,19 @@ def unlock(
     if masked:
         _check_mask(stego, rule, mask)
     return SecretFunction(stego, bound, rule, mask if masked else None, found=slot is not None)
+
+
+def _opened(stego: StegoFunction, key: object) -> tuple[SecretKey, Slot | None]:
+    """The first of some keys that opens a slot, or the last, bound to the carrier; and the slot."""
+    keys = key if isinstance(key, list | tuple) else [key]
+    if not keys:
+        raise SettingError("expected one key at least, got none")
+    for one in keys:
+        bound = as_key(one).bind(stego.nonce)
+        slot = open_slots(stego.nonce, stego.slots, bound)
+        if slot is not None:
+            break
+    return bound, slot
 
 
 def _usual_rule(stego: StegoFunction, mask: Mask | None) -> Slot:

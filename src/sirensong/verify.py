@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sirensong.carrier.stego import StegoFunction
-from sirensong.keys.secret import Key
+from sirensong.keys.given import AnyKey, as_key
 from sirensong.network.mask import Mask
 from sirensong.network.rendering import render_uint8
 from sirensong.pictures.image import RGB, fit_within, resize, size_text
@@ -29,14 +29,14 @@ class Expected:
         name: as the user wrote it.
         rgb: the picture that is trained for.
         original: the picture as it was read, larger perhaps.
-        key: what reveals it, None for the cover.
+        key: what hides or reveals it, None for the cover.
         notes: what was lost on the way, a line each.
     """
 
     name: str
     rgb: RGB
     original: RGB
-    key: Key | None = None
+    key: AnyKey | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -67,7 +67,7 @@ def expect(
     name: str,
     *,
     within: tuple[int, int] | None = None,
-    key: Key | None = None,
+    key: AnyKey | None = None,
 ) -> Expected:
     """Read a picture that is to be hidden, or to be measured against.
 
@@ -75,7 +75,7 @@ def expect(
         image: what `read_picture` takes.
         name: as the user wrote it.
         within: (height, width) to make it smaller to, keeping its shape.
-        key: what reveals it, None for the cover.
+        key: what hides or reveals it, None for the cover.
 
     Raises:
         FileError: a file cannot be read.
@@ -96,7 +96,7 @@ def measure_all(
 
     Args:
         stego: the stego function, read back from its file.
-        pictures: what it is to show.
+        pictures: what it is to show, with keys that reveal it.
         mask: of the carrier, if it was made with magnitude selection.
 
     Raises:
@@ -129,7 +129,7 @@ def shortfalls(measured: Sequence[Measured], reported: Sequence[float]) -> list[
 def _measure(stego: StegoFunction, picture: Expected, mask: Mask | None) -> Measured:
     function: StegoFunction | SecretFunction = stego
     if picture.key is not None:
-        function = unlock(stego, picture.key, mask=mask)
+        function = unlock(stego, as_key(picture.key), mask=mask)
     height, width = function.height, function.width
     render = render_uint8(function, (height, width))
     wanted, original = picture.rgb, picture.original

@@ -13,7 +13,16 @@ import sirensong as ss
 from sirensong import cli
 
 COMMANDS = ["keygen", "hide", "fit", "sample", "reveal", "inspect", "measure", "demo"]
-NO_DEFAULT = {"--output", "--secret", "--passphrase", "--passphrase-file", "--batch", "--key"}
+NO_DEFAULT = {
+    "--output",
+    "--secret",
+    "--passphrase",
+    "--passphrase-file",
+    "--to",
+    "--batch",
+    "--key",
+    "--identity",
+}
 
 
 def parameters(name):

@@ -1,4 +1,4 @@
-"""The vectors of docs/format.md that are about keys, computed once more without the library."""
+"""The vectors of docs/format.md that are about keys, computed once more by `derivation`."""
 
 import hashlib
 import math
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import derivation
+from sirensong.keys.bech32 import encode
 
 PAGE = (Path(__file__).parents[2] / "docs/format.md").read_text("utf-8")
 K, NONCE = bytes(range(32)), bytes(range(32, 64))
@@ -91,3 +92,19 @@ def test_the_slot():
     block = struct.pack("<BHHH5s4x", 0, 500, 96, 128, bytes.fromhex("0123456789"))
     cipher = derivation.aes(derivation.derive(K, NONCE, "slot")).encryptor()
     assert f"block  {block.hex()}\n    slot   {cipher.update(block).hex()}" in PAGE
+
+
+def test_the_key_pair():
+    identity, private = bytes(range(64, 96)), bytes(range(96, 128))
+    recipient, nonce = derivation.public_of(identity), derivation.public_of(private)
+    shared = derivation.x25519(private, recipient)
+    assert shared == derivation.x25519(identity, nonce)
+    lines = [
+        f"P          {recipient.hex()}",
+        f"identity   {encode('age-secret-key-', identity).upper()}",
+        f"recipient  {encode('age', recipient)}",
+        f"N          {nonce.hex()}",
+        f"shared     {shared.hex()}",
+        f"K          {derivation.bound(private, recipient, nonce, recipient).hex()}",
+    ]
+    assert "".join(f"    {line}\n" for line in lines) in PAGE

@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sirensong.errors import FileError, FormatError, SettingError
-from sirensong.keys.secret import Passphrase, SecretKey, as_key, read_key, write_key
+from sirensong.keys.secret import Passphrase, SecretKey, read_key, write_key
 
 SECRETS = st.binary(min_size=32, max_size=32)
 
@@ -32,7 +32,13 @@ class TestText:
         assert re.fullmatch(r"sirensong-key-[a-z2-7]{56}", text)
 
     def test_case_and_surrounding_space_do_not_matter(self, key):
-        assert SecretKey.from_text(f"  {key.to_text().upper()}\r\n") == key
+        assert SecretKey.from_text(f" \t {key.to_text().upper()}\t\r\n") == key
+
+    @pytest.mark.parametrize("space", "\u00a0\u2003\ufeff\x0b\x0c\x1c\x85\0")
+    def test_other_space_is_no_space(self, key, space):
+        for text in (f"{space}{key.to_text()}", f"{key.to_text()}{space}"):
+            with pytest.raises(FormatError):
+                SecretKey.from_text(text)
 
     def test_every_other_letter_in_every_place_is_a_typo(self, key):
         text = key.to_text()
@@ -148,7 +154,7 @@ class TestFile:
 
     def test_comments_and_empty_lines_are_passed_over(self, tmp_path, key):
         (tmp_path / "a.key").write_bytes(
-            f"# für Zoë\r\n\r\n   # more\n\n  {key.to_text().upper()}  \r\n#\n".encode()
+            f"# für Zoë\r\n\r\n \t # more\n\n  {key.to_text().upper()}\t \r\n#".encode()
         )
         assert read_key(tmp_path / "a.key") == key
 
@@ -165,12 +171,20 @@ class TestFile:
             (bytes(range(256)), "not text"),
             (b"\x80\x04\x95 pickle", "not text"),
             (b"\0" * 40, "a key begins with"),
+            (b"\xef\xbb\xbfTEXT\n", "begins with a byte order mark"),
+            (b"# Zo\xeb\nTEXT\n", "not text in UTF-8"),
+            (b"TEXT\r", "neither in LF nor in CR LF"),
+            (b"# one\r# two\nTEXT\n", "neither in LF nor in CR LF"),
+            (b"TEXT\x0b\n", "typo"),
+            (b"TEXT\x0c# a comment\n", "typo"),
+            ("TEXT\u2028# a comment".encode(), "typo"),
+            ("\u00a0TEXT".encode(), "a key begins with"),
             (b"correct horse battery staple\n", "a key begins with"),
             (b"#" * 5000, "too large"),
         ],
     )
-    def test_other_files_are_refused(self, tmp_path, content, message):
-        (tmp_path / "a.key").write_bytes(content)
+    def test_other_files_are_refused(self, tmp_path, key, content, message):
+        (tmp_path / "a.key").write_bytes(content.replace(b"TEXT", key.to_text().encode()))
         with pytest.raises(FormatError, match=message) as caught:
             read_key(tmp_path / "a.key")
         assert str(tmp_path / "a.key") in caught.value.message
@@ -277,15 +291,13 @@ class TestSecrecy:
         for call in (lambda: read_key(wrong), lambda: write_key(wrong, key)):
             with pytest.raises(SettingError, match="got the text of a key") as caught:
                 call()
-            assert caught.value.hint == "SecretKey.from_text reads it"
+            assert caught.value.hint == "from_text reads it"
             self.assert_silent(self.everything_told(caught.value), key.secret)
 
     def test_no_error_quotes_a_key_of_another_type(self, key):
         wrong = [key.to_text(), bytearray(key.secret), list(key.secret)]
         for call, value in [(SecretKey, value) for value in wrong] + [
             (SecretKey.from_text, key.secret),
-            (as_key, key.secret),
-            (as_key, key.to_text()[2:]),
         ]:
             with pytest.raises(SettingError) as caught:
                 call(value)
@@ -356,38 +368,6 @@ class TestPassphrase:
     def test_what_is_no_text_is_refused(self, text):
         with pytest.raises(SettingError, match="passphrase"):
             Passphrase(text)
-
-
-class TestAsKey:
-    def test_keys_are_taken_as_they_are(self, key):
-        passphrase = Passphrase("correct horse")
-        assert as_key(key) is key
-        assert as_key(passphrase) is passphrase
-
-    def test_the_text_of_a_key_is_read(self, key):
-        assert as_key(f" {key.to_text().upper()}\n") == key
-
-    def test_a_typo_is_told(self, key):
-        with pytest.raises(FormatError, match="typo"):
-            as_key(key.to_text()[:-1])
-
-    @pytest.mark.parametrize(
-        ("value", "got"),
-        [
-            (b"0123456789abcdef" * 2, "bytes"),
-            (None, "NoneType"),
-            (SecretKey, "type"),
-            (2.5, "float"),
-            ("tr0ub4dor&3", "text that does not begin with sirensong-key-"),
-        ],
-    )
-    def test_anything_else_is_refused_and_not_quoted(self, value, got):
-        with pytest.raises(SettingError) as caught:
-            as_key(value)
-        expected = f"a key must be a SecretKey, a Passphrase or key text, got {got}"
-        assert caught.value.message == expected
-        assert "0123" not in repr(vars(caught.value))
-        assert "tr0ub" not in repr(vars(caught.value))
 
 
 class TestGolden:

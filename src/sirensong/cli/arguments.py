@@ -14,7 +14,7 @@ from sirensong.carrier.stego import StegoFunction
 from sirensong.cli.console import print_note, set_quiet
 from sirensong.errors import SettingError
 from sirensong.files import STANDARD, refuse_existing, write_output
-from sirensong.keys.secret import Key
+from sirensong.keys.given import AnyKey
 from sirensong.pictures.image import RGB
 from sirensong.pictures.writing import check_ending, encode_picture
 from sirensong.verify import Expected, expect
@@ -115,13 +115,13 @@ def open_carrier(path: Path) -> StegoFunction:
     return load(sys.stdin.buffer if str(path) == STANDARD else path)
 
 
-def open_picture(path: Path, *, within: str | None = None, key: Key | None = None) -> Expected:
+def open_picture(path: Path, *, within: str | None = None, key: AnyKey | None = None) -> Expected:
     """Read a picture, and tell the user what was lost on the way.
 
     Args:
         path: of a file, or "-" for standard input.
         within: a size to make it smaller to, keeping its shape, such as "512x384".
-        key: what reveals it, None for the cover.
+        key: what hides or reveals it, None for the cover.
 
     Raises:
         SettingError: the size has another form.

@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from sirensong.keys.pair import IDENTITY_PREFIX
 from sirensong.keys.secret import PREFIX
 from sirensong.verify import Measured
 
@@ -26,7 +27,7 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(highlight=False, soft_wrap=True, stderr=True)
 _notes = Console(highlight=False, soft_wrap=True, stderr=True)
 
-_KEY_TEXT = re.compile(f"{PREFIX}[a-z2-7]+", re.IGNORECASE)
+_KEY_TEXT = re.compile(f"({PREFIX}|{IDENTITY_PREFIX})[a-z0-9]+", re.IGNORECASE)
 
 Advance = Callable[[str, int, int], None]
 """Called with (what is counted, how many are done, how many there are)."""
@@ -50,7 +51,8 @@ def print_error(message: str, hint: str | None) -> None:
         message: may quote what the user typed; the text of a key is never shown.
         hint: None for none.
     """
-    err.print(f"sirensong: error: {_KEY_TEXT.sub(f'{PREFIX}...', message)}", markup=False)
+    shown = _KEY_TEXT.sub(r"\1...", message)
+    err.print(f"sirensong: error: {shown}", markup=False)
     if hint:
         err.print(f"hint: {hint}", markup=False)
 

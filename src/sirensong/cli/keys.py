@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-import math
-import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from sirensong.cli.arguments import Output, open_picture
-from sirensong.cli.console import err, out
-from sirensong.errors import FormatError, MissingDependencyError, SettingError
-from sirensong.files import read_input
+from sirensong.cli.console import out
+from sirensong.cli.passphrases import (
+    PassphraseMemory,
+    ask_passphrase,
+    read_passphrase,
+    warn_of_weakness,
+)
+from sirensong.errors import SettingError
+from sirensong.keys.given import AnyKey, Key
+from sirensong.keys.lines import is_key_text
+from sirensong.keys.pair import (
+    RECIPIENT_PREFIX,
+    Identity,
+    Recipient,
+    read_identities,
+    read_recipient,
+    write_identity,
+)
 from sirensong.keys.secret import (
     LEAST_MEMORY,
-    MOST_MEMORY,
-    Key,
     Passphrase,
     SecretKey,
     read_key,
@@ -29,23 +42,25 @@ from sirensong.verify import Expected
 WHAT = "What to hide"
 """The group of options that name the pictures and their keys."""
 
-_LARGEST_PASSPHRASE_FILE = 4096
-_ENOUGH_BITS = 40
-_JUDGED_LETTERS = 72  # more take zxcvbn long; the first alone can only be judged weaker
-
-PassphraseMemory = Annotated[
-    int,
-    typer.Option(
-        "--passphrase-memory",
-        metavar="MIB",
-        help=f"memory that each guess at a passphrase takes, {LEAST_MEMORY} to {MOST_MEMORY} MiB; "
-        "sender and receiver give the same",
-    ),
-]
+_Read = TypeVar("_Read")
 
 
-def keygen(output: Output) -> None:
+def keygen(
+    output: Output,
+    pair: Annotated[
+        bool,
+        typer.Option(
+            "--pair",
+            help="make a key pair: an identity file, as age has it, and a recipient to give away",
+        ),
+    ] = False,
+) -> None:
     """Make a key file, readable by you alone. It never overwrites."""
+    if pair:
+        identity = Identity.generate()
+        write_identity(output, identity)
+        out.print(f"{output}: public key {identity.recipient.to_text()}", markup=False)
+        return
     key = SecretKey.generate()
     write_key(output, key)
     out.print(f"{output}: fingerprint {key.fingerprint}", markup=False)
@@ -57,17 +72,15 @@ class Locked:
 
     Args:
         picture: the picture's file.
-        key_file: the key's file, or None.
-        passphrase_file: the passphrase's file, or None; with neither it is asked for.
-        memory: that the passphrase takes, in MiB.
+        read: reads the key, or asks for it, twice where that is true and it is a passphrase.
+        file: the key's file, with what it is; None where there is none.
     """
 
     picture: Path
-    key_file: Path | None = None
-    passphrase_file: Path | None = None
-    memory: int = LEAST_MEMORY
+    read: Callable[[bool], AnyKey]
+    file: tuple[str, Path] | None = None
 
-    def key(self, *, twice: bool) -> Key:
+    def key(self, *, twice: bool) -> AnyKey:
         """Read the key, or ask for the passphrase, twice if it is a new one, which is judged.
 
         Raises:
@@ -76,31 +89,19 @@ class Locked:
             SettingError: there is nobody to ask.
             MissingDependencyError: a new passphrase cannot be judged.
         """
-        key = with_memory(self._read(twice=twice), self.memory)
+        key = self.read(twice)
         if twice and isinstance(key, Passphrase):
             warn_of_weakness(key)
         return key
 
-    def _read(self, *, twice: bool) -> Key:
-        if self.key_file is not None:
-            return read_key_file(self.key_file)
-        if self.passphrase_file is not None:
-            return read_passphrase(self.passphrase_file)
-        return ask_passphrase(f"passphrase for {self.picture}", twice=twice)
-
     def files(self) -> list[tuple[str, Path]]:
         """The files that are read, each with what it is."""
-        files = [("a secret picture", self.picture)]
-        if self.key_file is not None:
-            files.append(("a key file", self.key_file))
-        if self.passphrase_file is not None:
-            files.append(("a passphrase file", self.passphrase_file))
-        return files
+        return [("a secret picture", self.picture), *([self.file] if self.file else [])]
 
 
 @dataclass(frozen=True)
 class SecretOptions:
-    """Secret pictures, each with what locks it."""
+    """Secret pictures, each with what locks it for those who hide and who reveal it."""
 
     secret: Annotated[
         list[str] | None,
@@ -141,19 +142,55 @@ class SecretOptions:
         Raises:
             SettingError: a pair is not one, or it is swapped.
         """
-        locked = []
-        for text in self.secret or []:
-            file, picture = _pair(text, "--secret", "KEYFILE=PICTURE")
-            locked.append(Locked(picture, key_file=file))
         memory = self.passphrase_memory
-        locked += [Locked(picture, memory=memory) for picture in self.passphrase or []]
-        for text in self.passphrase_file or []:
-            file, picture = _pair(text, "--passphrase-file", "FILE=PICTURE")
-            locked.append(Locked(picture, passphrase_file=file, memory=memory))
-        return locked
+
+        def asked(picture: Path, twice: bool) -> Passphrase:
+            return replace(ask_passphrase(f"passphrase for {picture}", twice=twice), memory=memory)
+
+        def read(file: Path) -> Passphrase:
+            return replace(read_passphrase(file), memory=memory)
+
+        return [
+            *_from_files(self.secret, "--secret", "KEYFILE=PICTURE", "a key file", read_key_file),
+            *(Locked(picture, partial(asked, picture)) for picture in self.passphrase or []),
+            *_from_files(
+                self.passphrase_file,
+                "--passphrase-file",
+                "FILE=PICTURE",
+                "a passphrase file",
+                read,
+            ),
+        ]
 
 
-def open_secrets(locked: list[Locked], *, within: str | None = None, twice: bool) -> list[Expected]:
+@dataclass(frozen=True)
+class RecipientOptions:
+    """Secret pictures for others, each with the recipient that it is for."""
+
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--to",
+            metavar="RECIPIENT=PICTURE",
+            help="a secret picture for the owner of a key pair of age's: age1..., or a file with "
+            "it; may be repeated",
+            show_default=False,
+            rich_help_panel=WHAT,
+        ),
+    ] = None
+
+    def locked(self) -> list[Locked]:
+        """Every secret picture, in the order given.
+
+        Raises:
+            SettingError: a pair is not one, or it is swapped.
+        """
+        return [_for_recipient(*_pair(text, "--to", "RECIPIENT=PICTURE")) for text in self.to or []]
+
+
+def open_secrets(
+    locked: Iterable[Locked], *, within: str | None = None, twice: bool
+) -> list[Expected]:
     """Read secret pictures and their keys.
 
     Args:
@@ -169,34 +206,26 @@ def open_secrets(locked: list[Locked], *, within: str | None = None, twice: bool
     return [open_picture(one.picture, within=within, key=one.key(twice=twice)) for one in locked]
 
 
-def with_memory(key: Key, memory: int) -> Key:
-    """Let a passphrase take so many MiB; other keys stay as they are."""
-    return replace(key, memory=memory) if isinstance(key, Passphrase) else key
+def _from_files(
+    texts: Iterable[str] | None, option: str, form: str, what: str, read: Callable[[Path], Key]
+) -> Iterator[Locked]:
+    """Take an option's pairs of a key's file and a picture."""
+    for text in texts or ():
+        file, picture = _pair(text, option, form)
+        yield Locked(picture, _reader(read, file), (what, file))
 
 
-def strength(passphrase: Passphrase) -> float:
-    """Estimate how many bits a passphrase is worth to somebody who guesses common ones first.
-
-    Raises:
-        MissingDependencyError: zxcvbn is not installed.
-    """
-    try:
-        from zxcvbn import zxcvbn
-    except ImportError:
-        raise MissingDependencyError(
-            "judging a passphrase needs zxcvbn", hint="pip install 'sirensong[hide]'"
-        ) from None
-    return math.log2(zxcvbn(passphrase.text[:_JUDGED_LETTERS])["guesses"])
+def _for_recipient(recipient: Path, picture: Path) -> Locked:
+    """Take a recipient, or the name of a file with one, and a picture."""
+    if is_key_text(recipient, RECIPIENT_PREFIX):
+        return Locked(picture, lambda _: Recipient.from_text(str(recipient)))
+    read = _reader(partial(_not_typed, read_recipient), recipient)
+    return Locked(picture, read, ("a recipient's file", recipient))
 
 
-def warn_of_weakness(passphrase: Passphrase) -> None:
-    """Print one line, which quotes nothing, for a passphrase of less than 40 bits."""
-    if strength(passphrase) < _ENOUGH_BITS:
-        err.print(
-            f"warning: a passphrase is weak, below {_ENOUGH_BITS} bits by estimate: "
-            "take several random words, or a key file",
-            markup=False,
-        )
+def _reader(read: Callable[[Path], AnyKey], file: Path) -> Callable[[bool], AnyKey]:
+    """What reads a file, whether the key in it is new or not."""
+    return lambda _: read(file)
 
 
 def _pair(text: str, option: str, form: str) -> tuple[Path, Path]:
@@ -221,45 +250,16 @@ def read_key_file(path: Path) -> SecretKey:
         FormatError: it is not a key file.
         SettingError: a key's text is given.
     """
+    return _not_typed(read_key, path)
+
+
+def _not_typed(read: Callable[[Path], _Read], path: Path) -> _Read:
+    """Read a file of keys, and say why a key's own text is not taken in place of its name."""
     try:
-        return read_key(path)
+        return read(path)
     except SettingError as error:
         hint = "others can see a command line: write the text to a file, and name that"
         raise SettingError(error.message, hint=hint) from None
-
-
-def ask_passphrase(prompt: str, *, twice: bool) -> Passphrase:
-    """Ask on the terminal, without showing what is typed.
-
-    Args:
-        prompt: what is asked for.
-        twice: ask again, and compare.
-
-    Raises:
-        SettingError: standard input is not a terminal, or the passphrase is empty.
-    """
-    if not sys.stdin.isatty():
-        raise SettingError(
-            "a passphrase can only be asked for on a terminal",
-            hint="--passphrase-file reads it from a file",
-        )
-    answer = typer.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True)
-    return Passphrase(str(answer))
-
-
-def read_passphrase(path: Path) -> Passphrase:
-    """Read the first line of a file, or of standard input where its name is "-".
-
-    Raises:
-        FileError: it cannot be read.
-        FormatError: it is not text.
-        SettingError: the line is empty.
-    """
-    data = read_input(path, cap=_LARGEST_PASSPHRASE_FILE, what="a passphrase file")
-    try:
-        return Passphrase(data.decode().split("\n", 1)[0].removesuffix("\r"))
-    except UnicodeDecodeError:
-        raise FormatError(f"{path} is not a passphrase file: it is not UTF-8 text") from None
 
 
 @dataclass(frozen=True)
@@ -269,6 +269,14 @@ class KeyOptions:
     key: Annotated[Path | None, typer.Option("--key", help="your key file", show_default=False)] = (
         None
     )
+    identity: Annotated[
+        Path | None,
+        typer.Option(
+            "--identity",
+            help="your identity file, of keygen --pair or age-keygen; each identity in it is tried",
+            show_default=False,
+        ),
+    ] = None
     passphrase: Annotated[bool, typer.Option("--passphrase", help="ask for a passphrase")] = False
     passphrase_file: Annotated[
         Path | None,
@@ -280,28 +288,39 @@ class KeyOptions:
     ] = None
     passphrase_memory: PassphraseMemory = LEAST_MEMORY
 
-    def read(self) -> Key:
+    def read(self) -> Sequence[Key]:
         """Read the key, or ask for the passphrase.
+
+        Returns:
+            The keys that are to be tried: one, or as many as an identity file has.
 
         Raises:
             SettingError: there is not exactly one.
             FileError: its file cannot be read.
             FormatError: its file is of another kind.
         """
-        files = [file for file in (self.key, self.passphrase_file) if file is not None]
-        given = len(files) + self.passphrase
+        given = len(self.files()) + self.passphrase
         if given != 1:
             raise SettingError(
-                f"expected one of --key, --passphrase and --passphrase-file, got {given or 'none'}",
-                hint="--key KEYFILE, the file that the sender gave you",
+                "expected one of --key, --identity, --passphrase and --passphrase-file, "
+                f"got {given or 'none'}",
+                hint="--key KEYFILE, which the sender gave you, or --identity FILE, which you made",
             )
         if self.key is not None:
-            return read_key_file(self.key)
+            return [read_key_file(self.key)]
+        if self.identity is not None:
+            return _not_typed(read_identities, self.identity)
         if self.passphrase_file is not None:
-            return with_memory(read_passphrase(self.passphrase_file), self.passphrase_memory)
-        return with_memory(ask_passphrase("passphrase", twice=False), self.passphrase_memory)
+            words = read_passphrase(self.passphrase_file)
+        else:
+            words = ask_passphrase("passphrase", twice=False)
+        return [replace(words, memory=self.passphrase_memory)]
 
     def files(self) -> list[tuple[str, Path]]:
         """The files that are read, each with what it is."""
-        named = [("the key file", self.key), ("the passphrase file", self.passphrase_file)]
+        named = [
+            ("the key file", self.key),
+            ("the identity file", self.identity),
+            ("the passphrase file", self.passphrase_file),
+        ]
         return [(what, file) for what, file in named if file is not None]

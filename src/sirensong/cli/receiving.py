@@ -24,7 +24,7 @@ from sirensong.cli.console import out, print_note
 from sirensong.cli.keys import KeyOptions
 from sirensong.cli.parsing import with_options
 from sirensong.cli.paths import refuse_same
-from sirensong.errors import NoPictureError, SettingError
+from sirensong.errors import FormatError, NoPictureError, SettingError
 from sirensong.files import STANDARD
 from sirensong.keys.secret import Passphrase
 from sirensong.network.mask import read_mask
@@ -69,18 +69,18 @@ def reveal(
         read.append(("the mask", mask))
     refuse_same([("the output", output)], read)
     check_picture_output(output, overwrite=overwrite)
-    key = unlocking.read()
+    keys = unlocking.read()
     stego = open_carrier(carrier)
     known = None if mask is None else read_mask(mask)
     try:
-        secret = unlock(stego, key, mask=known, force=force)
+        secret = unlock(stego, keys, mask=known, force=force)
     except NoPictureError as error:
         hint = error.hint
-        if isinstance(key, Passphrase):
+        if isinstance(keys[0], Passphrase):
             hint = "was it hidden with another --passphrase-memory? the sender knows"
         raise NoPictureError(f"{error.message} in {carrier}", hint=hint) from None
-    except SettingError as error:
-        raise SettingError(f"{carrier}: {error.message}", hint=error.hint) from None
+    except (SettingError, FormatError) as error:
+        raise type(error)(f"{carrier}: {error.message}", hint=error.hint) from None
     if not secret.found:
         print_note(
             f"the key opens nothing in {carrier}; "

@@ -41,7 +41,10 @@ def make(request: Request, files: Files, started: float, *, json: bool) -> None:
     hidden = _train(request, files)
     mask = _save(hidden, files)
     stego = open_carrier(files.output)
-    measured = measure_all(stego, request.pictures, mask)
+    keys = [None, *hidden.keys]
+    pairs = zip(request.pictures, keys, strict=True)
+    bound = [replace(picture, key=key) for picture, key in pairs]
+    measured = measure_all(stego, bound, mask)
     report(
         request.command,
         files.output,

@@ -14,7 +14,7 @@ from sirensong.carrier.file import load
 from sirensong.cli.arguments import Json, Overwrite, Quiet, open_picture, parse_size
 from sirensong.cli.batching import BatchOptions, refuse_single, run_batch
 from sirensong.cli.console import out, print_note
-from sirensong.cli.keys import WHAT, Locked, SecretOptions, open_secrets
+from sirensong.cli.keys import WHAT, Locked, RecipientOptions, SecretOptions, open_secrets
 from sirensong.cli.options import (
     DecoyOptions,
     QualityOptions,
@@ -55,6 +55,7 @@ CarrierOutput = Annotated[
 def hide(
     output: CarrierOutput,
     secrets: SecretOptions,
+    recipients: RecipientOptions,
     quality: QualityOptions,
     selection: SelectionOptions,
     decoys: DecoyOptions,
@@ -66,7 +67,7 @@ def hide(
 
     What was written is read back with the keys and measured.
     """
-    locked = secrets.locked()
+    locked = secrets.locked() + recipients.locked()
     if batch.batch is not None:
         single = (
             quality.seconds,
@@ -97,7 +98,8 @@ def hide(
     if not locked:
         raise SettingError(
             "no secret picture is given",
-            hint="--secret KEYFILE=PICTURE; for a carrier without any there is sirensong fit",
+            hint="--secret KEYFILE=PICTURE or --to RECIPIENT=PICTURE; for a carrier without any "
+            "there is sirensong fit",
         )
     _hide("hide", cover, locked, output, quality, selection, decoys, run)
 

@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import secrets
 import unicodedata
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
 
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from sirensong.errors import FileError, FormatError, SettingError
-from sirensong.files import StrPath, read_bytes, write_bytes
+from sirensong.errors import FormatError, SettingError
+from sirensong.files import StrPath
+from sirensong.keys.lines import BLANKS, LINE_ENDS, check_path, read_lines, write_lines
 
 KEY_BYTES = 32
 PREFIX = "sirensong-key-"
 LEAST_MEMORY, MOST_MEMORY = 64, 4096
 """MiB that a passphrase may take to become a key."""
 _CHECK_BYTES = 3  # with the key 35 bytes, which base32 writes in 56 letters without padding
-_LARGEST_KEY_FILE = 4096
-_LEAST_KEY_TEXT = 50  # letters; what begins like a key and is shorter may be the name of a file
-
-
-class Key(Protocol):
-    """What unlocks a picture: a SecretKey, or a Passphrase, which becomes one for each carrier."""
-
-    def bind(self, nonce: bytes) -> SecretKey:
-        """Return the 32 bytes to use with the carrier of this nonce."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +60,8 @@ class SecretKey:
         """Read a key from its one-line form.
 
         Args:
-            text: what `to_text` gives; case and surrounding white space do not matter.
+            text: what `to_text` gives; case does not matter, nor do spaces, tabs and line ends
+                around it.
 
         Returns:
             The key.
@@ -81,7 +71,7 @@ class SecretKey:
             FormatError: the text has a typo, or is no key's. The message never quotes it.
         """
         _expect(str, text, "the text of a key is a str")
-        text = text.strip()
+        text = text.strip(BLANKS + LINE_ENDS)
         letters = text.lower()
         if not letters.startswith(PREFIX):
             raise FormatError(f"a key begins with {PREFIX}")
@@ -185,30 +175,6 @@ class Passphrase:
             ) from None
 
 
-def as_key(key: object) -> Key:
-    """Take a key in any form that callers may give.
-
-    Args:
-        key: a SecretKey, a Passphrase, or the text of a key.
-
-    Returns:
-        The key.
-
-    Raises:
-        SettingError: it is none of these. The message never quotes it.
-        FormatError: it is the text of a key, with a typo.
-    """
-    if isinstance(key, SecretKey | Passphrase):
-        return key
-    if isinstance(key, str) and key.strip().lower().startswith(PREFIX):
-        return SecretKey.from_text(key)
-    got = f"text that does not begin with {PREFIX}" if isinstance(key, str) else type(key).__name__
-    raise SettingError(
-        f"a key must be a SecretKey, a Passphrase or key text, got {got}",
-        hint="read_key reads a key file, Passphrase takes words",
-    )
-
-
 def read_key(path: StrPath) -> SecretKey:
     """Read a key file: one key on a line of its own.
 
@@ -232,13 +198,7 @@ def read_key(path: StrPath) -> SecretKey:
         ...
         sirensong.errors.SettingError: expected the path of a key file, got the text of a key
     """
-    _check_path(path)
-    data = read_bytes(path, cap=_LARGEST_KEY_FILE, what="a key file")
-    try:
-        lines = [line.strip() for line in data.decode("utf-8-sig").splitlines()]
-    except UnicodeDecodeError:
-        raise FormatError(f"{path} is not a key file: it is not text") from None
-    keys = [line for line in lines if line and not line.startswith("#")]
+    keys = read_lines(path, "a key file")
     if len(keys) != 1:
         raise FormatError(f"{path}: expected one key on a line of its own, got {len(keys)} lines")
     try:
@@ -267,30 +227,16 @@ def write_key(path: StrPath, key: SecretKey) -> None:
         ...     ss.read_key(f"{folder}/alice.key") == key
         True
     """
-    _check_path(path)
+    check_path(path, "a key file")
     _expect(SecretKey, key, "a key file holds a SecretKey")
-    text = (
-        "# a Sirensong key: who has it sees the picture\n"
-        f"# fingerprint: {key.fingerprint}\n"
-        f"{key.to_text()}\n"
-    )
-    if Path(path).exists():
-        raise FileError(f"{path} exists", hint="a key is never overwritten: choose another name")
-    write_bytes(path, text.encode(), overwrite=False, secret=True)
+    comments = [
+        "# a Sirensong key: who has it sees the picture",
+        f"# fingerprint: {key.fingerprint}",
+    ]
+    write_lines(path, [*comments, key.to_text()])
 
 
-def _check_path(path: StrPath) -> None:
-    """Raise SettingError, which does not quote it, for what is not the path of a key file."""
-    _expect((str, os.PathLike), path, "expected the path of a key file")
-    text = os.fspath(path).strip().lower()
-    if text.startswith(PREFIX) and len(text) >= _LEAST_KEY_TEXT:
-        raise SettingError(
-            "expected the path of a key file, got the text of a key",
-            hint="SecretKey.from_text reads it",
-        )
-
-
-def _expect(kind: type | tuple[type, ...], value: object, expected: str) -> None:
+def _expect(kind: type, value: object, expected: str) -> None:
     """Raise SettingError, which names the value's type and never quotes it, for another kind."""
     if not isinstance(value, kind):
         raise SettingError(f"{expected}, got {type(value).__name__}")

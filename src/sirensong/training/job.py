@@ -15,7 +15,9 @@ import torch
 from sirensong.carrier.slots import SLOTS
 from sirensong.errors import FormatError, SettingError
 from sirensong.files import StrPath
-from sirensong.keys.secret import KEY_BYTES, Key, SecretKey
+from sirensong.keys.given import AnyKey
+from sirensong.keys.pair import Recipient, public_key
+from sirensong.keys.secret import KEY_BYTES, SecretKey
 from sirensong.keys.stream import derive
 from sirensong.network.lattice import Steps
 from sirensong.network.siren import Architecture
@@ -37,7 +39,7 @@ class Secret(NamedTuple):
     """A secret picture and the key that reveals it.
 
     Args:
-        key: bound to the carrier by its nonce.
+        key: bound to the carrier.
         picture: of any size.
     """
 
@@ -59,7 +61,7 @@ class Job:
         groups: tiles that are trained together.
         options: how the run is run.
         device: where.
-        nonce: of the carrier to be.
+        nonce: of the carrier to be: a public key, whose private one only `prepare` has.
         entropy: the run's 32 random bytes.
         started: when the run began (time.monotonic), a resumed one's earlier time counted in.
         checkpoint: where the run is kept, or None.
@@ -138,7 +140,7 @@ class Job:
 
 def prepare(
     cover: RGB,
-    secrets: Sequence[tuple[Key, RGB]],
+    secrets: Sequence[tuple[AnyKey, RGB]],
     recipe: Recipe,
     options: Options,
     decoys: Sequence[ImageLike] = (),
@@ -166,33 +168,41 @@ def prepare(
     device = find_device(options.device)
     groups = groups_of_tiles(grid, architecture, 1 + functions, device)
 
+    if len(secrets) > SLOTS:
+        raise SettingError(f"a carrier holds at most {SLOTS} pictures, got {len(secrets)}")
     keys, pictures = [key for key, _ in secrets], [picture for _, picture in secrets]
     context = digest([cover, *pictures], (recipe, options.seconds, len(decoys)))
 
     def draw(entropy: bytes) -> tuple[list[RGB], bytes]:
-        """The run's decoys, and the nonce of a run that has them."""
+        """The run's decoys, and the private key of a run that has them."""
         drawn = _decoys(functions - len(secrets), cover, recipe.decoys, decoys, entropy)
-        return drawn, derive(entropy, digest(drawn, "decoys"), "nonce")
+        return drawn, derive(entropy, digest(drawn, "decoys"), "private key")
 
     if options.checkpoint is not None and options.resume:
         nonce = read_nonce(options.checkpoint)
     else:
         entropy = _entropy(options.seed, keys, context)
-        drawn, nonce = draw(entropy)
-    bound = _bind(keys, nonce)
+        drawn, private = draw(entropy)
+        nonce = public_key(private)
+    held = [key if isinstance(key, Recipient) else key.bind(nonce) for key in keys]
     checkpoint = None
     if options.checkpoint is not None:
-        secret = b"".join(key.secret for key in bound)
+        secret = b"".join(map(_sealing, held, pictures))
         same = context + len(groups[0]).to_bytes(4)  # groups depend on the device
         checkpoint = Checkpoint(options.checkpoint, nonce, secret, same)
         if options.resume:
             entropy, elapsed = checkpoint.resume()
             now = time.monotonic() - elapsed
-            drawn, expected = draw(entropy)
-            if nonce != expected:
+            drawn, private = draw(entropy)
+            if nonce != public_key(private):
                 raise _other_decoys(options.checkpoint)
         else:
             checkpoint.begin(entropy)
+    bound = [key.bind(private) if isinstance(key, Recipient) else key for key in held]
+    if len({key.secret for key in bound}) < len(bound):
+        raise SettingError(
+            "the same key is given twice", hint="each secret picture needs a key of its own"
+        )
     return Job(
         cover=cover,
         secrets=tuple(map(Secret, bound, pictures)),
@@ -213,29 +223,26 @@ def prepare(
     )
 
 
-def _entropy(seed: int | None, keys: Sequence[Key], context: bytes) -> bytes:
+def _entropy(seed: int | None, keys: Sequence[AnyKey], context: bytes) -> bytes:
     """32 random bytes for the run.
 
     With a seed they are derived from seed, keys and context: repeatable for the sender,
-    unpredictable to others.
+    unpredictable to others, unless all keys are recipients, which are public.
     """
     if seed is None:
         return os.urandom(KEY_BYTES)
     material = seed.to_bytes(8)
     salt = hashlib.sha256(b"sirensong seed" + material).digest()
-    secret = material + b"".join(key.bind(salt).secret for key in keys)
-    return derive(secret, context, "seeded entropy")
+    parts = [key.public if isinstance(key, Recipient) else key.bind(salt).secret for key in keys]
+    return derive(material + b"".join(parts), context, "seeded entropy")
 
 
-def _bind(keys: Sequence[Key], nonce: bytes) -> list[SecretKey]:
-    if len(keys) > SLOTS:
-        raise SettingError(f"a carrier holds at most {SLOTS} pictures, got {len(keys)}")
-    bound = [key.bind(nonce) for key in keys]
-    if len({key.secret for key in bound}) < len(bound):
-        raise SettingError(
-            "the same key is given twice", hint="each secret picture needs a key of its own"
-        )
-    return bound
+def _sealing(key: SecretKey | Recipient, picture: RGB) -> bytes:
+    """What a checkpoint is sealed with for one secret: bytes that only those have who may resume.
+
+    For a recipient, who is public, that is the picture (docs/adr/0003-sealed-checkpoints.md).
+    """
+    return digest([picture], key) if isinstance(key, Recipient) else key.secret
 
 
 def _decoys(
