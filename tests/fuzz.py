@@ -87,30 +87,11 @@ def rewrite(data, rng):
     (length,) = struct.unpack_from("<Q", data)
     header = json.loads(data[8 : 8 + length])
     fields = json.loads(header["__metadata__"]["sirensong"])
-    values = (
-        0,
-        1,
-        2,
-        3,
-        64,
-        65,
-        1024,
-        65535,
-        2**31,
-        2**53,
-        -1,
-        1.5,
-        1e308,
-        True,
-        None,
-        "2",
-        [],
-        {},
-    )
+    numbers = 0, 1, 2, 3, 64, 65, 1024, 65_535, 2**31, 2**53, -1, 1.5, 1e308
+    values = *numbers, True, None, "2", [], {}
+    entries = [own for name, own in header.items() if name[0] != "_"]
     for _ in range(rng.choice((1, 1, 2))):
-        part = rng.choice(
-            (fields, fields, *(own for name, own in header.items() if name[0] != "_"))
-        )
+        part = rng.choice((fields, fields, *entries))
         part[rng.choice((*part, "extra"))] = rng.choice(values)
     header["__metadata__"]["sirensong"] = json.dumps(fields, sort_keys=True)
     text = json.dumps(header, separators=(",", ":")).encode()

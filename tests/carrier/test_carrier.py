@@ -585,7 +585,7 @@ class TestTensors:
 
     @pytest.mark.parametrize("more", [-8, -1, 1, 10**6, 2**33 - 10**4])
     def test_another_number_of_codes(self, path, carrier, more):
-        """In a header that is right but for it: nothing is asked for that the file does not have."""
+        """In a header that is right but for it: no memory is asked for that it does not have."""
         header = header_of(carrier)
         header["codes"]["shape"][0] += more
         for name in ("codes", "nonce", "slots"):

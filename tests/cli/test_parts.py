@@ -24,6 +24,7 @@ from sirensong.cli import (
     inspecting,
     keys,
     options,
+    passphrases,
     planning,
     progress,
     receiving,
@@ -289,17 +290,43 @@ def test_a_passphrase_is_asked_for_out_of_sight_and_a_new_one_twice(twice, monke
     asked = []
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(typer, "prompt", lambda *a, **k: asked.append((a, k)) or "correct horse")
-    answer = keys.ask_passphrase("passphrase for x", twice=twice)
+    answer = passphrases.ask_passphrase("passphrase for x", twice=twice)
     assert answer == ss.Passphrase("correct horse")
     named = {"hide_input": True, "confirmation_prompt": twice, "err": True}
     assert asked == [(("passphrase for x",), named)]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "is empty"),
+        (b"\xef\xbb\xbfone two", "begins with a byte order mark"),
+        ("one two".encode("utf-16"), "not text in UTF-8"),
+        (b"one two\n\xff", "not text in UTF-8"),
+        (b"one\rtwo", "neither in LF nor in CR LF"),
+        (b"one two\r", "neither in LF nor in CR LF"),
+        (b"\none two", "passphrase is empty"),
+        (b"\r\none two", "passphrase is empty"),
+        (b"x" * 4097, "too large"),
+    ],
+)
+def test_what_is_no_passphrase_file(data, message, tmp_path):
+    (tmp_path / "phrase").write_bytes(data)
+    with pytest.raises(SirensongError, match=message) as caught:
+        passphrases.read_passphrase(tmp_path / "phrase")
+    assert "two" not in caught.value.message
+
+
+def test_a_passphrase_is_not_trimmed(tmp_path):
+    (tmp_path / "phrase").write_bytes(" caf\u00e9\t \u00a0\r\n".encode())
+    assert passphrases.read_passphrase(tmp_path / "phrase") == ss.Passphrase(" caf\u00e9\t \u00a0")
 
 
 def test_a_passphrase_file_is_its_first_line(tmp_path):
     path = tmp_path / "phrase"
     for data in (b"one two", b"one two\n", b"one two\r\nthree\nfour", b"one two\n\n"):
         path.write_bytes(data)
-        assert keys.read_passphrase(path) == ss.Passphrase("one two")
+        assert passphrases.read_passphrase(path) == ss.Passphrase("one two")
 
 
 # Groups of options.
@@ -494,19 +521,26 @@ def test_quality_is_a_table_with_a_row_for_the_original_where_it_was_larger(caps
 @pytest.mark.parametrize("twice", [True, False])
 def test_what_locks_a_picture_is_read_or_asked_for(twice, tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        keys, "ask_passphrase", lambda prompt, *, twice: asked.append((prompt, twice))
-    )
+
+    def ask(prompt, *, twice):
+        asked.append((prompt, twice))
+        return ss.Passphrase("three words")
+
+    monkeypatch.setattr(keys, "ask_passphrase", ask)
     ss.write_key(tmp_path / "alice.key", ss.SecretKey(bytes(32)))
     (tmp_path / "phrase").write_text("one two\n")
     picture = tmp_path / "a.png"
-    by_key = keys.Locked(picture, key_file=tmp_path / "alice.key")
-    by_file = keys.Locked(picture, passphrase_file=tmp_path / "phrase")
+    options = keys.SecretOptions(
+        [f"{tmp_path}/alice.key={picture}"], [picture], [f"{tmp_path}/phrase={picture}"], 65
+    )
+    by_key, by_asking, by_file = options.locked()
+    assert [one.picture for one in options.locked()] == [picture] * 3
     assert by_key.key(twice=twice) == ss.SecretKey(bytes(32))
-    assert by_file.key(twice=twice) == ss.Passphrase("one two")
+    assert by_file.key(twice=twice) == ss.Passphrase("one two", memory=65)
     assert asked == []
-    keys.Locked(picture).key(twice=twice)
+    assert by_asking.key(twice=twice) == ss.Passphrase("three words", memory=65)
     assert asked == [(f"passphrase for {picture}", twice)]
+    assert by_asking.files() == [("a secret picture", picture)]
     assert by_key.files() == [
         ("a secret picture", picture),
         ("a key file", tmp_path / "alice.key"),
@@ -515,6 +549,33 @@ def test_what_locks_a_picture_is_read_or_asked_for(twice, tmp_path, monkeypatch)
         ("a secret picture", picture),
         ("a passphrase file", tmp_path / "phrase"),
     ]
+
+
+IDENTITY = ss.Identity(bytes(range(32)))
+RECIPIENT = IDENTITY.recipient
+
+
+@pytest.mark.parametrize("file", [None, "recipient", "me.age"])
+def test_a_recipient_is_named_or_read(file, tmp_path):
+    """As text, from a file with it, or from an identity file."""
+    picture, text = tmp_path / "a.png", RECIPIENT.to_text()
+    (tmp_path / "recipient").write_text(f"# Alice\n{text}\n")
+    ss.write_identity(tmp_path / "me.age", IDENTITY)
+    named = text if file is None else str(tmp_path / file)
+    (locked,) = keys.RecipientOptions([f"{named}={picture}"]).locked()
+    assert locked.key(twice=True) == RECIPIENT
+    files = [] if file is None else [("a recipient's file", tmp_path / file)]
+    assert locked.files() == [("a secret picture", picture), *files]
+
+
+def test_recipients_are_in_the_order_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ss.write_identity("age1.me", ss.Identity(bytes(32)))
+    given = ["age1.me=a.png", f"{RECIPIENT.to_text()}=b.png", "age1.me=c.png"]
+    locked = keys.RecipientOptions(given).locked()
+    assert [str(one.picture) for one in locked] == ["a.png", "b.png", "c.png"]
+    other = ss.Identity(bytes(32)).recipient
+    assert [one.key(twice=False) for one in locked] == [other, RECIPIENT, other]
 
 
 def test_the_demo_is_run_as_asked_for_and_shows_its_progress(monkeypatch, tmp_path):
@@ -660,7 +721,7 @@ def test_secrets_are_opened_with_their_keys(monkeypatch):
         keys, "open_picture", lambda path, *, within, key: opened.append((path, within, key))
     )
     for twice in (True, False):
-        keys.open_secrets([Named(Path("a.png"))], within="5x5", twice=twice)
+        keys.open_secrets([Named(Path("a.png"), None)], within="5x5", twice=twice)
     assert opened == [
         (Path("a.png"), "5x5", "key of a.png, twice True"),
         (Path("a.png"), "5x5", "key of a.png, twice False"),
