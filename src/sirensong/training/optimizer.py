@@ -12,12 +12,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from sirensong.training import native
 from sirensong.training.problem import Parameters, Problem
 from sirensong.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from sirensong.training.routines import Routines
 
 _QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's: singular values go to about 1, fast, not exactly
 _TINY = 1e-12
@@ -141,9 +146,28 @@ def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
         matrices: (..., n, n). Zero stays zero.
         iterations: of the quintic.
     """
+    routines = native.routines_for(matrices.device.type, matrices.shape[-1])
+    if routines is not None:
+        return _orthogonalised(matrices.contiguous(), iterations, routines)
     a, b, c = _QUINTIC
     x = (matrices / (torch.linalg.matrix_norm(matrices, keepdim=True) + _TINY)).flatten(0, -3)
     for _ in range(iterations):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.view_as(matrices)  # type: ignore[no-any-return]
+
+
+def _orthogonalised(matrices: Tensor, iterations: int, routines: Routines) -> Tensor:
+    threads, features = torch.get_num_threads(), matrices.shape[-1]
+    count = matrices[..., 0, 0].numel()
+    result, quintic = torch.empty_like(matrices), torch.tensor([*_QUINTIC, _TINY])
+    scratch = torch.zeros(threads, routines.orthogonalise_scratch(features))
+
+    def work(thread: int, counter: int) -> None:
+        routines.orthogonalise(
+            *(result.data_ptr(), matrices.data_ptr(), scratch[thread].data_ptr()),
+            *(quintic.data_ptr(), counter, count, features, iterations),
+        )
+
+    native.shared(work, min(threads, count))
+    return result

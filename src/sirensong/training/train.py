@@ -12,12 +12,12 @@ from torch import Tensor
 from sirensong.errors import TrainingDivergedError
 from sirensong.pictures.metrics import psnr_of
 from sirensong.training.batches import Batches, Sampler
-from sirensong.training.device import backward_dtype, replayed, tf32_products
+from sirensong.training.device import replayed, tf32_products
+from sirensong.training.fused import gradients_of
 from sirensong.training.optimizer import Optimizers
 from sirensong.training.perturb import perturb
 from sirensong.training.problem import Parameters, Problem
 from sirensong.training.recipe import Phase, Recipe
-from sirensong.training.step import TrainingPass
 
 _REPORT_EVERY = 0.2  # seconds
 _EVEN = 16  # points of a batch come in multiples of this, so that threads can share them
@@ -197,19 +197,13 @@ def _make_step(
     """A step on the batch that was drawn, which returns each function's error before it."""
     shared, rng = state.shared, state.sampler.rng
     device = shared.first.device
-    dtype = backward_dtype(precision, device)
-    one_pass = TrainingPass(
-        problem.architecture, problem.functions, points, device=device, backward_dtype=dtype
-    )
+    gradients = gradients_of(problem, points, precision, device)
     perturbed = bool(phase.pruning or phase.noise)
 
     def step() -> Tensor:
         seen = perturb(shared, phase, rng) if perturbed else shared
-        coords, colours = batches.take()
-        errors, gradient = one_pass.run(
-            problem.weights(seen), coords, colours, problem.loss_weights
-        )
-        optimizers.step(problem.shared_gradient(gradient), scale)
+        errors, gradient = gradients(seen, *batches.take())
+        optimizers.step(gradient, scale)
         if problem.wrong_keys is not None:
             problem.wrong_keys.level(shared.hidden[problem.keyed])
         return errors
