@@ -141,7 +141,7 @@ def _polynomial(code: Code, coefficients: Sequence[float], at: Value) -> Value:
 
 
 def _waves(code: Code, phase: Value) -> tuple[Value, Value]:
-    """Sine and cosine, within 1.2e-7 for phases up to 1e5; of infinity and NaN, NaN.
+    """Sine and cosine, within 1.5e-7 for phases up to 1e6; of infinity and NaN, NaN.
 
     Both change their sign from one half of a period to the next, so that one count of halves
     serves both.
@@ -221,7 +221,10 @@ _COPIED = {
 
 
 def _widen(module: Module, *, masked: bool) -> ir.Function:
-    """A tensor's matrix in wide rows; if masked, times one like it and plus another."""
+    """A tensor's matrix in wide rows; if masked, times one like it and plus another.
+
+    Only the last vector of a row that has columns is filled up with zeros.
+    """
     masks = {"kept": ADDRESS, "inserted": ADDRESS} if masked else {}
     with (
         Code(module, f"widen_{masked}", _COPIED | masks) as code,

@@ -164,7 +164,8 @@ class Problem:
             [tensor.to(device) for tensor in tensors] for tensors in (inserted, shared, trained)
         )
         self._every = [torch.empty_like(tensor) for tensor in self.inserted]
-        weights = torch.tensor([*loss_weights, *[0.0] * wrong], device=device)
+        every = [*loss_weights, *[0.0] * wrong]
+        weights = torch.tensor(every, dtype=torch.float32, device=device)
         self.loss_weights = weights.repeat(self.tiles)
         keyed = keyed_matrices(architecture)
         self.keyed = slice(keyed.start - 1, keyed.stop - 1)  # of the hidden matrices

@@ -200,7 +200,9 @@ class Code:
     ) -> None:
         self.module, self.lanes = module, module.lanes
         self.function = module.function(name, _NOTHING, list(arguments.values()))
-        self.function.linkage = "external" if exported else "internal"
+        if not exported:
+            self.function.linkage = "internal"
+            self.function.attributes.add("noinline")  # copies take as long again to compile
         self.builder = ir.IRBuilder(self.function.append_basic_block())
         self._arguments = {
             own: Value(self, raw) for own, raw in zip(arguments, self.function.args, strict=True)
