@@ -9,8 +9,9 @@ import torch
 import sirensong as ss
 from sirensong.network.siren import evaluate, initial_weights
 from sirensong.training import native
-from sirensong.training.fused import FusedPass, gradients_of
+from sirensong.training.fused import FusedPass, TorchPass, pass_for
 from sirensong.training.problem import Parameters, Problem, Target, Tile
+from sirensong.training.wrong_keys import WrongKeys
 
 CPU = torch.device("cpu")
 ROUTINES = native.routines_for("cpu")
@@ -84,12 +85,12 @@ def test_errors_and_gradients_are_those_of_autograd_in_float64(features, layers,
 
 
 @pytest.mark.parametrize(("features", "layers", "points"), SIZES)
-def test_a_pass_is_pytorchs(features, layers, points, monkeypatch):
+def test_a_pass_is_pytorchs(features, layers, points):
     problem, shared = problem_of(features, layers)
     batch = batch_of(problem, points)
     errors, gradient = FusedPass(problem, points, ROUTINES, threads=1).run(shared, *batch)
-    monkeypatch.setattr(native, "routines_for", lambda *_: None)
-    expected_errors, expected = gradients_of(problem, points, "fp32", CPU)(shared, *batch)
+    theirs = TorchPass(problem, points, torch.float32, CPU)
+    expected_errors, expected = theirs.run(shared, *batch)
     assert_near(errors, expected_errors, 2e-6)
     for mine, theirs in zip(gradient.tensors(), expected.tensors(), strict=True):
         assert_near(mine, theirs, 1e-5)
@@ -152,6 +153,29 @@ def test_tensors_may_lie_in_memory_in_any_order():
 # Which pass a step has.
 
 
+def test_pytorch_has_one_thread_within_a_compiled_step_and_all_of_them_outside(
+    monkeypatch, torch_threads
+):
+    torch_threads(2)
+    inside, outside, threads, shared = set(), set(), set(), native.shared
+
+    def sharing(work, count):
+        threads.add(count)
+        shared(work, count)
+
+    def level(self, hidden):
+        inside.add(torch.get_num_threads())
+
+    monkeypatch.setattr(native, "shared", sharing)
+    monkeypatch.setattr(WrongKeys, "level", level)
+    rng = np.random.default_rng(1)
+    pictures = [rng.integers(0, 256, (32, 32, 3), np.uint8) for _ in range(2)]
+    options = ss.Options(on_step=lambda *_: outside.add(torch.get_num_threads()), precision="fp32")
+    recipe = dataclasses.replace(ss.FAST, tile=16).with_steps(3, cover=1)
+    ss.hide(pictures[0], {ss.SecretKey(bytes(32)): pictures[1]}, recipe=recipe, options=options)
+    assert (inside, outside, threads) == ({1}, {2}, {2})
+
+
 @pytest.mark.parametrize(
     ("precision", "features", "threads", "compiled"),
     [
@@ -170,8 +194,8 @@ def test_steps_are_compiled_where_that_is_faster(
 ):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     problem, _ = problem_of(features, 2)
-    one_pass = gradients_of(problem, 8, precision, CPU)
-    assert isinstance(getattr(one_pass, "__self__", None), FusedPass) == compiled
+    one_pass = pass_for(problem, 8, precision, CPU)
+    assert isinstance(one_pass, FusedPass if compiled else TorchPass)
 
 
 def test_a_gpu_has_no_compiled_routines():

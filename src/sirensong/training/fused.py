@@ -7,9 +7,8 @@ goes through all of them. Weights are put together and gradients taken apart on 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -25,11 +24,30 @@ if TYPE_CHECKING:
 
 _IDLE = 4 / 3  # how much longer threads may take that do not all get as many functions
 
-Gradients = Callable[[Parameters, Tensor, Tensor], tuple[Tensor, Parameters]]
-"""From shared weights, coordinates and colours, to errors and the gradient by shared weights."""
+
+class Pass(Protocol):
+    """What a step needs of a pass.
+
+    Args:
+        torch_threads: how many threads PyTorch should have during a step; None for those it has.
+    """
+
+    torch_threads: int | None
+
+    def run(self, shared: Parameters, coords: Tensor, colours: Tensor) -> tuple[Tensor, Parameters]:
+        """Mean squared error of each function, and the gradient of their weighted sum (Eq. 9, 10).
+
+        Args:
+            shared: of each tile.
+            coords: (T x F, B, 2).
+            colours: (T x F, B, 3).
+
+        Returns:
+            The errors (T x F,), and the gradient, shaped like `shared`.
+        """
 
 
-def gradients_of(problem: Problem, points: int, precision: str, device: torch.device) -> Gradients:
+def pass_for(problem: Problem, points: int, precision: str, device: torch.device) -> Pass:
     """The pass of a step, in compiled code or PyTorch's, whichever is faster.
 
     Args:
@@ -38,21 +56,45 @@ def gradients_of(problem: Problem, points: int, precision: str, device: torch.de
         precision: "auto", "fp32" or "mixed", which is PyTorch's.
         device: where it is trained.
     """
-    architecture, functions = problem.architecture, problem.functions
-    threads = min(functions, torch.get_num_threads())
-    even = -(-functions // threads) * torch.get_num_threads() <= _IDLE * functions
-    routines = native.routines_for(device.type, architecture.hidden_features)
-    if routines is not None and even and precision != "mixed":
-        return FusedPass(problem, points, routines, threads=threads).run
-    dtype = backward_dtype(precision, device)
-    one_pass = TrainingPass(architecture, functions, points, device=device, backward_dtype=dtype)
+    functions, threads = problem.functions, torch.get_num_threads()
+    routines = native.routines_for(device.type, problem.architecture.hidden_features)
+    each = -(-functions // threads)  # of the thread that has the most
+    if routines is not None and precision != "mixed" and each * threads <= _IDLE * functions:
+        return FusedPass(problem, points, routines, threads=min(threads, functions))
+    return TorchPass(problem, points, backward_dtype(precision, device), device)
 
-    def run(shared: Parameters, coords: Tensor, colours: Tensor) -> tuple[Tensor, Parameters]:
-        weights = problem.weights(shared)
-        errors, gradient = one_pass.run(weights, coords, colours, problem.loss_weights)
+
+class TorchPass:
+    """PyTorch's pass, for a problem.
+
+    Args:
+        problem: T tiles of F functions each.
+        points: B, the points of each function in one batch.
+        backward_dtype: type of the backward pass's matrix products.
+        device: where it is trained.
+    """
+
+    torch_threads: int | None = None
+
+    def __init__(
+        self, problem: Problem, points: int, backward_dtype: torch.dtype, device: torch.device
+    ) -> None:
+        self._problem = problem
+        self._pass = TrainingPass(
+            problem.architecture,
+            problem.functions,
+            points,
+            device=device,
+            backward_dtype=backward_dtype,
+        )
+
+    def run(self, shared: Parameters, coords: Tensor, colours: Tensor) -> tuple[Tensor, Parameters]:
+        """See `Pass.run`."""
+        problem = self._problem
+        errors, gradient = self._pass.run(
+            problem.weights(shared), coords, colours, problem.loss_weights
+        )
         return errors, problem.shared_gradient(gradient)
-
-    return run
 
 
 class FusedPass:
@@ -67,6 +109,8 @@ class FusedPass:
         routines: the compiled ones.
         threads: how many share the functions.
     """
+
+    torch_threads: int | None = 1  # what is left of a step is too little to share
 
     def __init__(self, problem: Problem, points: int, routines: Routines, *, threads: int) -> None:
         from sirensong.training.routines import scratch_sizes
@@ -88,16 +132,7 @@ class FusedPass:
         )
 
     def run(self, shared: Parameters, coords: Tensor, colours: Tensor) -> tuple[Tensor, Parameters]:
-        """Mean squared error of each function, and the gradient of their weighted sum (Eq. 9, 10).
-
-        Args:
-            shared: of each tile.
-            coords: (T x F, B, 2).
-            colours: (T x F, B, 3).
-
-        Returns:
-            The errors (T x F,), and the gradient, shaped like `shared`.
-        """
+        """See `Pass.run`."""
         problem = self._problem
         tensors = [
             tensor.contiguous()

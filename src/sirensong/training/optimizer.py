@@ -47,12 +47,14 @@ class Muon:
         tilted = torch.linspace(1 - tilt, 1 + tilt, len(matrices), device=matrices.device)
         self._share = trained * tilted.view(-1, *[1] * (matrices.ndim - 1))
         self._velocity = torch.zeros_like(matrices)
+        self._threads = torch.get_num_threads()
 
     def step(self, gradients: Sequence[Tensor], scale: Tensor) -> None:
         """Descend along one gradient, like the matrices, at `scale` (0-d) times the rate."""
         (gradient,) = gradients
         self._velocity.lerp_(gradient, 1 - self._momentum)
-        update = orthogonalise(torch.lerp(gradient, self._velocity, self._momentum))
+        momentum = torch.lerp(gradient, self._velocity, self._momentum)
+        update = orthogonalise(momentum, threads=self._threads)
         self._matrices.addcmul_(update.mul_(self._share), scale, value=-self._rate)
 
     def state(self) -> list[Tensor]:
@@ -139,16 +141,18 @@ class Optimizers:
         return [*self._hidden.state(), *self._others.state(), *self._last.state()]
 
 
-def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
+def orthogonalise(matrices: Tensor, iterations: int = 5, *, threads: int = 1) -> Tensor:
     """Move each matrix's singular values towards 1 by Newton-Schulz iteration.
 
     Args:
         matrices: (..., n, n). Zero stays zero.
         iterations: of the quintic.
+        threads: how many share the matrices, where that is compiled code.
     """
     routines = native.routines_for(matrices.device.type, matrices.shape[-1])
     if routines is not None:
-        return _orthogonalised(matrices.contiguous(), iterations, routines)
+        count = matrices[..., 0, 0].numel()
+        return _orthogonalised(matrices.contiguous(), iterations, min(threads, count), routines)
     a, b, c = _QUINTIC
     x = (matrices / (torch.linalg.matrix_norm(matrices, keepdim=True) + _TINY)).flatten(0, -3)
     for _ in range(iterations):
@@ -157,9 +161,8 @@ def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
     return x.view_as(matrices)  # type: ignore[no-any-return]
 
 
-def _orthogonalised(matrices: Tensor, iterations: int, routines: Routines) -> Tensor:
-    threads, features = torch.get_num_threads(), matrices.shape[-1]
-    count = matrices[..., 0, 0].numel()
+def _orthogonalised(matrices: Tensor, iterations: int, threads: int, routines: Routines) -> Tensor:
+    count, features = matrices[..., 0, 0].numel(), matrices.shape[-1]
     result, quintic = torch.empty_like(matrices), torch.tensor([*_QUINTIC, _TINY])
     scratch = torch.zeros(threads, routines.orthogonalise_scratch(features))
 
@@ -169,5 +172,5 @@ def _orthogonalised(matrices: Tensor, iterations: int, routines: Routines) -> Te
             *(quintic.data_ptr(), counter, count, features, iterations),
         )
 
-    native.shared(work, min(threads, count))
+    native.shared(work, threads)
     return result

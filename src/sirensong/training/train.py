@@ -12,8 +12,8 @@ from torch import Tensor
 from sirensong.errors import TrainingDivergedError
 from sirensong.pictures.metrics import psnr_of
 from sirensong.training.batches import Batches, Sampler
-from sirensong.training.device import replayed, tf32_products
-from sirensong.training.fused import gradients_of
+from sirensong.training.device import replayed, tf32_products, use_threads
+from sirensong.training.fused import pass_for
 from sirensong.training.optimizer import Optimizers
 from sirensong.training.perturb import perturb
 from sirensong.training.problem import Parameters, Problem
@@ -197,15 +197,16 @@ def _make_step(
     """A step on the batch that was drawn, which returns each function's error before it."""
     shared, rng = state.shared, state.sampler.rng
     device = shared.first.device
-    gradients = gradients_of(problem, points, precision, device)
+    one_pass = pass_for(problem, points, precision, device)
     perturbed = bool(phase.pruning or phase.noise)
 
     def step() -> Tensor:
         seen = perturb(shared, phase, rng) if perturbed else shared
-        errors, gradient = gradients(seen, *batches.take())
-        optimizers.step(gradient, scale)
-        if problem.wrong_keys is not None:
-            problem.wrong_keys.level(shared.hidden[problem.keyed])
+        with use_threads(one_pass.torch_threads):
+            errors, gradient = one_pass.run(seen, *batches.take())
+            optimizers.step(gradient, scale)
+            if problem.wrong_keys is not None:
+                problem.wrong_keys.level(shared.hidden[problem.keyed])
         return errors
 
     # What is perturbed is drawn by the processor for each step, so it cannot be replayed.
