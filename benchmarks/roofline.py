@@ -16,7 +16,8 @@ import sirensong as ss
 from sirensong.network.siren import Layer, initial_weights
 from sirensong.training.loading import loading
 from sirensong.training.optimizer import Optimizers
-from sirensong.training.problem import Parameters, Problem, Tile, target_of
+from sirensong.training.parameters import Parameters
+from sirensong.training.problem import Problem, Tile, target_of
 from sirensong.training.recipe import FAST
 from sirensong.training.step import TrainingPass
 

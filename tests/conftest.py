@@ -120,3 +120,11 @@ def torch_threads():
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def uncompiled(monkeypatch):
+    """Have PyTorch do all, as where llvmlite is not installed."""
+    from sirensong.training import native
+
+    monkeypatch.setattr(native, "routines_for", lambda *_: None)

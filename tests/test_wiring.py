@@ -325,7 +325,9 @@ class Products(TorchDispatchMode):
 
 @pytest.mark.parametrize(("precision", "mixed"), [("fp32", False), ("mixed", True)])
 @pytest.mark.parametrize("verb", [train, plan])
-def test_training_and_its_plan_have_the_precision_that_was_asked_for(verb, precision, mixed):
+def test_training_and_its_plan_have_the_precision_that_was_asked_for(
+    verb, precision, mixed, uncompiled
+):
     with Products() as products:
         verb(picture(1), precision=precision)
     assert torch.float32 in products.types

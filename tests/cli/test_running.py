@@ -18,6 +18,7 @@ from command import QUICK, SMALL, failure
 from sirensong import cli
 from sirensong.cli import console, planning, progress, running
 from sirensong.cli.planning import Request, announce
+from sirensong.training.fused import FusedPass
 from sirensong.training.step import TrainingPass
 from sirensong.verify import expect
 
@@ -394,8 +395,11 @@ def test_a_signal_before_the_first_report_waits_for_it(own, monkeypatch, capsys)
     assert made(own) == {f"{SONG}.checkpoint"}
 
 
-def test_the_second_signal_stops_at_once(own, monkeypatch, capsys):
-    steps, run = [], TrainingPass.run
+@pytest.mark.parametrize("one_pass", [FusedPass, TrainingPass])
+def test_the_second_signal_stops_at_once(one_pass, own, monkeypatch, capsys, request):
+    steps, run = [], one_pass.run
+    if one_pass is TrainingPass:
+        request.getfixturevalue("uncompiled")
 
     def interrupted(self, *arguments):
         steps.append(self)
@@ -403,7 +407,7 @@ def test_the_second_signal_stops_at_once(own, monkeypatch, capsys):
             signal.raise_signal(signal.SIGINT)
         return run(self, *arguments)
 
-    monkeypatch.setattr(TrainingPass, "run", interrupted)
+    monkeypatch.setattr(one_pass, "run", interrupted)
     monkeypatch.setattr("sirensong.training.train._REPORT_EVERY", 1e9)
     assert failure(capsys, HIDE, code=130) == "sirensong: error: interrupted: nothing is kept"
     assert len(steps) == 5

@@ -6,6 +6,12 @@ import torch
 from sirensong.training.optimizer import Adam, Muon, orthogonalise
 
 
+@pytest.fixture(params=["compiled", "torch"], autouse=True)
+def _engine(request):
+    if request.param == "torch":
+        request.getfixturevalue("uncompiled")
+
+
 def test_adam_is_pytorchs():
     generator = torch.Generator().manual_seed(1)
     start = [torch.randn(4, 3, generator=generator), torch.randn(5, generator=generator)]

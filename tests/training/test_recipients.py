@@ -15,7 +15,7 @@ from sirensong.errors import FormatError, SettingError
 from sirensong.pictures.image import digest
 from sirensong.training.batches import Sampler
 from sirensong.training.job import _entropy, prepare
-from sirensong.training.problem import Parameters
+from sirensong.training.parameters import Parameters
 from sirensong.training.train import State
 
 SMALL = dataclasses.replace(

@@ -19,7 +19,7 @@ import sirensong as ss
 from sirensong.carrier.file import dumps
 from sirensong.network.siren import initial_weights
 from sirensong.training import device as devices
-from sirensong.training import train as training
+from sirensong.training import fused
 from sirensong.training.parameters import Parameters
 from sirensong.training.problem import cover_problem
 from sirensong.training.train import Schedule, State, train
@@ -71,8 +71,11 @@ def tensors(tree):
 
 
 @pytest.fixture
-def recorded(monkeypatch):
-    """Have steps on the CPU replayed from tapes. Returns how many operations each tape has."""
+def recorded(monkeypatch, uncompiled):
+    """Have steps on the CPU replayed from tapes. Returns how many operations each tape has.
+
+    A tape has PyTorch's operations, and a GPU no others.
+    """
     lengths = []
 
     def record(work):
@@ -134,24 +137,26 @@ def test_perturbed_steps_are_not_recorded(recorded):
     assert len(recorded) == 1
 
 
-def test_a_stages_buffers_go_with_it(monkeypatch):
+@pytest.mark.parametrize("name", ["FusedPass", "TrainingPass"])
+def test_a_stages_buffers_go_with_it(name, monkeypatch):
     """Thousands of stages follow each other: none may wait for the garbage collector."""
-    made, one_pass = [], training.TrainingPass
+    made, one_pass = [], getattr(fused, name)
 
     def make(*arguments, **named):
         new = one_pass(*arguments, **named)
         made.append(weakref.ref(new))
         return new
 
-    monkeypatch.setattr(training, "TrainingPass", make)
+    monkeypatch.setattr(fused, name, make)
     architecture = ss.Architecture(8, 2, 10)
     picture = np.zeros((8, 8, 3), np.uint8)
     problem = cover_problem(architecture, range(1), picture, ss.Grid(), CPU)
     weights = initial_weights(architecture, [np.random.default_rng(1)])
+    precision = {"FusedPass": "fp32", "TrainingPass": "mixed"}[name]
     gc.disable()
     try:
         state = State.begin(Parameters.from_weights(weights, CPU), seed=1)
-        train(problem, RECIPE, Schedule(ss.Phase(3)), state)
+        train(problem, RECIPE, Schedule(ss.Phase(3)), state, precision=precision)
         assert [reference() for reference in made] == [None]
     finally:
         gc.enable()

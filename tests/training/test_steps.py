@@ -326,7 +326,7 @@ def test_a_finished_stage_is_taken_from_the_checkpoint(tmp_path):
 # Plans.
 
 
-def test_an_estimate_is_of_all_steps_at_their_size(monkeypatch):
+def test_an_estimate_is_of_all_steps_at_their_size(monkeypatch, uncompiled):
     """On a clock on which a step takes a 1024th second for each of its pixels and functions."""
     now, points = [0.0], []
 
@@ -336,7 +336,7 @@ def test_an_estimate_is_of_all_steps_at_their_size(monkeypatch):
             points.append((self.functions, self.points * self.split))
             return super().run(*arguments)
 
-    monkeypatch.setattr("sirensong.training.train.TrainingPass", Timed)
+    monkeypatch.setattr("sirensong.training.fused.TrainingPass", Timed)
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     recipe = dataclasses.replace(
         STILL,
@@ -394,7 +394,9 @@ def test_training_goes_on_from_what_is_published_a_group_of_tiles_after_another(
 
 
 @pytest.mark.parametrize(("selection", "functions"), [("keyed", 4), ("magnitude", 3)])
-def test_a_plan_trains_as_many_functions_as_the_run_will(selection, functions, monkeypatch):
+def test_a_plan_trains_as_many_functions_as_the_run_will(
+    selection, functions, monkeypatch, uncompiled
+):
     seen = set()
 
     class Counted(TrainingPass):
@@ -402,7 +404,7 @@ def test_a_plan_trains_as_many_functions_as_the_run_will(selection, functions, m
             seen.add(self.functions)
             return super().run(*arguments)
 
-    monkeypatch.setattr("sirensong.training.train.TrainingPass", Counted)
+    monkeypatch.setattr("sirensong.training.fused.TrainingPass", Counted)
     recipe = dataclasses.replace(STILL, tile=16, selection=selection).with_steps(2, cover=1)
     job = prepare(picture(0), [(key(1), picture(1))], recipe, ss.Options())
     estimate_seconds(job)

@@ -27,6 +27,12 @@ KEYS = [SecretKey(bytes([number]) * 32) for number in (1, 2)]
 LOCK = Lock()
 
 
+@pytest.fixture(params=["compiled", "torch"], autouse=True)
+def _engine(request):
+    if request.param == "torch":
+        request.getfixturevalue("uncompiled")
+
+
 def problem(lock=LOCK, tiles=TILES):
     rng = np.random.default_rng(1)
     pictures = [rng.integers(0, 256, (4, 4, 3), np.uint8) for _ in range(3)]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sirensong.errors import MissingDependencyError
+from sirensong.training import native
 
 _KEPT = 2**26  # bytes
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
@@ -31,6 +32,7 @@ def loading(purpose: str) -> Iterator[None]:
         os.environ.setdefault(
             "GOMP_SPINCOUNT", "20000"
         )  # do not spin for long on a core that another program needs
+        native.begin()  # compiles while torch is imported
     _keep_freed_memory()
     try:
         yield

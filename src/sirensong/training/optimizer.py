@@ -12,13 +12,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from sirensong.training import native
 from sirensong.training.parameters import Parameters
 from sirensong.training.problem import Problem
 from sirensong.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from sirensong.training.routines import Routines
 
 _QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's: singular values go to about 1, fast, not exactly
 _TINY = 1e-12
@@ -52,6 +57,7 @@ class Muon:
         tilted = torch.linspace(1 - tilt, 1 + tilt, len(matrices), device=matrices.device)
         self._share = trained * tilted.view(-1, *[1] * (matrices.ndim - 1))
         self._velocity = torch.zeros_like(matrices)
+        self._threads = torch.get_num_threads()
 
     def step(self, gradients: Sequence[Tensor], scale: Tensor) -> None:
         """Descend along one gradient, like the matrices, at `scale` (0-d) times the rate.
@@ -62,7 +68,8 @@ class Muon:
         if self._decay:
             self._matrices.addcmul_(self._matrices * self._trained, scale, value=-self._decay)
         self._velocity.lerp_(gradient, 1 - self._momentum)
-        update = orthogonalise(torch.lerp(gradient, self._velocity, self._momentum))
+        momentum = torch.lerp(gradient, self._velocity, self._momentum)
+        update = orthogonalise(momentum, threads=self._threads)
         self._matrices.addcmul_(update.mul_(self._share), scale, value=-self._rate)
 
     def state(self) -> list[Tensor]:
@@ -150,16 +157,36 @@ class Optimizers:
         return [*self._hidden.state(), *self._others.state(), *self._last.state()]
 
 
-def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
+def orthogonalise(matrices: Tensor, iterations: int = 5, *, threads: int = 1) -> Tensor:
     """Move each matrix's singular values towards 1 by Newton-Schulz iteration.
 
     Args:
         matrices: (..., n, n). Zero stays zero.
         iterations: of the quintic.
+        threads: how many share the matrices, where that is compiled code.
     """
+    routines = native.routines_for(matrices.device.type, matrices.shape[-1])
+    if routines is not None:
+        count = matrices[..., 0, 0].numel()
+        return _orthogonalised(matrices.contiguous(), iterations, min(threads, count), routines)
     a, b, c = _QUINTIC
     x = (matrices / (torch.linalg.matrix_norm(matrices, keepdim=True) + _TINY)).flatten(0, -3)
     for _ in range(iterations):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.view_as(matrices)  # type: ignore[no-any-return]
+
+
+def _orthogonalised(matrices: Tensor, iterations: int, threads: int, routines: Routines) -> Tensor:
+    count, features = matrices[..., 0, 0].numel(), matrices.shape[-1]
+    result, quintic = torch.empty_like(matrices), torch.tensor([*_QUINTIC, _TINY])
+    scratch = torch.zeros(threads, routines.orthogonalise_scratch(features))
+
+    def work(thread: int, counter: int) -> None:
+        routines.orthogonalise(
+            *(result.data_ptr(), matrices.data_ptr(), scratch[thread].data_ptr()),
+            *(quintic.data_ptr(), counter, count, features, iterations),
+        )
+
+    native.shared(work, threads)
+    return result

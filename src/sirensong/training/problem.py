@@ -76,6 +76,12 @@ class Problem:
         loss_weights: one for each picture (Eq. 9).
         lock: how wrong keys are trained for, None not to; it needs a secret function at least.
         rounding: the lattice that the weights are to be published on, None for no lattice.
+
+    Attributes:
+        kept: where each function has the shared weights, 1 or 0, in the first matrices
+            (T, F, H, 2), the hidden ones (L-1, T, F, H, H) and the last ones (T, F, 3, H).
+        inserted: what it has in the other places, and 0.
+        loss_weights: (T x F,), of all functions.
     """
 
     def __init__(
@@ -103,11 +109,12 @@ class Problem:
             if tile.frozen is not None:
                 _put(trained, index, 0, tile.frozen, 0.0)
         device = self.targets[0].coords.device
-        self._inserted, self._shared, self._trained = (
+        self.inserted, self.kept, self._trained = (
             [tensor.to(device) for tensor in tensors] for tensors in (inserted, shared, trained)
         )
-        self._every = [torch.empty_like(tensor) for tensor in self._inserted]
-        weights = torch.tensor([*loss_weights, *[0.0] * wrong], device=device)
+        self._every = [torch.empty_like(tensor) for tensor in self.inserted]
+        every = [*loss_weights, *[0.0] * wrong]
+        weights = torch.tensor(every, dtype=torch.float32, device=device)
         self.loss_weights = weights.repeat(self.tiles)
         keyed = keyed_matrices(architecture)
         self.keyed = slice(keyed.start - 1, keyed.stop - 1)  # of the hidden matrices
@@ -115,8 +122,8 @@ class Problem:
         if lock is not None:
             self.wrong_keys = WrongKeys(
                 lock,
-                self._shared[1][self.keyed],
-                self._inserted[1][self.keyed],
+                self.kept[1][self.keyed],
+                self.inserted[1][self.keyed],
                 self.loss_weights.view(self.tiles, functions),
             )
 
@@ -136,9 +143,9 @@ class Problem:
                 axis, axis + 1
             )
             for inserted, kept, matrix, own, axis in zip(
-                self._inserted,
-                self._shared,
-                (shared.first, shared.hidden, shared.last),
+                self.inserted,
+                self.kept,
+                _matrices(shared),
                 self._every,
                 _TILE_AXES,
                 strict=True,
@@ -154,14 +161,16 @@ class Problem:
 
         Only W_s is trained (Eq. 10). Overwrites `gradient`.
         """
+        for part, kept in zip(_matrices(gradient), self.kept, strict=True):
+            part.view_as(kept).mul_(kept)
+        return self.summed(gradient)
+
+    def summed(self, gradient: Parameters) -> Parameters:
+        """The same of a gradient that is 0 already where a function has weights of its own."""
         first, hidden, last = (
-            part.view_as(kept).mul_(kept).sum(axis + 1).mul_(trained.squeeze(axis + 1))
+            part.view_as(kept).sum(axis + 1).mul_(trained.squeeze(axis + 1))
             for part, kept, trained, axis in zip(
-                (gradient.first, gradient.hidden, gradient.last),
-                self._shared,
-                self._trained,
-                _TILE_AXES,
-                strict=True,
+                _matrices(gradient), self.kept, self._trained, _TILE_AXES, strict=True
             )
         )
         layers, _, features = gradient.biases.shape
@@ -204,6 +213,10 @@ def cover_problem(
     """Each tile's function with its part of one picture alone (Eq. 2)."""
     own = [Tile([target_of(tile, picture, grid, device)]) for tile in tiles]
     return Problem(architecture, own, [1.0])
+
+
+def _matrices(parameters: Parameters) -> tuple[Tensor, Tensor, Tensor]:
+    return parameters.first, parameters.hidden, parameters.last
 
 
 def _batched(architecture: Architecture, tiles: int, functions: int, value: float) -> list[Tensor]:

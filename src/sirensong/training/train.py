@@ -12,13 +12,13 @@ from torch import Tensor
 from sirensong.errors import TrainingDivergedError
 from sirensong.pictures.metrics import psnr_of
 from sirensong.training.batches import Batches, Sampler
-from sirensong.training.device import backward_dtype, replayed, tf32_products
+from sirensong.training.device import replayed, tf32_products, use_threads
+from sirensong.training.fused import pass_for
 from sirensong.training.optimizer import Optimizers
 from sirensong.training.parameters import Parameters
 from sirensong.training.perturb import perturb
 from sirensong.training.problem import Problem
 from sirensong.training.recipe import Phase, Recipe
-from sirensong.training.step import TrainingPass
 
 _REPORT_EVERY = 0.2  # seconds
 _EVEN = 16  # points of a batch come in multiples of this, so that threads can share them
@@ -199,23 +199,18 @@ def _make_step(
     """A step on the batch that was drawn, which returns each function's error before it."""
     shared, rng = state.shared, state.sampler.rng
     device = shared.first.device
-    dtype = backward_dtype(precision, device)
-    one_pass = TrainingPass(
-        problem.architecture, problem.functions, points, device=device, backward_dtype=dtype
-    )
+    one_pass = pass_for(problem, points, precision, device)
     perturbed = bool(phase.pruning or phase.noise)
 
     def step() -> Tensor:
         seen = problem.seen(shared)
         if perturbed:
             seen = perturb(seen, phase, rng)
-        coords, colours = batches.take()
-        errors, gradient = one_pass.run(
-            problem.weights(seen), coords, colours, problem.loss_weights
-        )
-        optimizers.step(problem.shared_gradient(gradient), scale)
-        if problem.wrong_keys is not None:
-            problem.wrong_keys.level(shared.hidden[problem.keyed])
+        with use_threads(one_pass.torch_threads):
+            errors, gradient = one_pass.run(seen, *batches.take())
+            optimizers.step(gradient, scale)
+            if problem.wrong_keys is not None:
+                problem.wrong_keys.level(shared.hidden[problem.keyed])
         return errors
 
     # What is perturbed is drawn by the processor for each step, so it cannot be replayed.

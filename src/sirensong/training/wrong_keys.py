@@ -6,12 +6,18 @@ with any values there, since what counts is that the cover's are gone (docs/adr/
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from sirensong.keys.stream import xavier_deviation
 from sirensong.network.substitution import KEYED_GAIN
+from sirensong.training import native
 from sirensong.training.recipe import Lock
+
+if TYPE_CHECKING:
+    from sirensong.training.routines import Routines
 
 _KNOWN, _UNKNOWN = 0.15, 0.1  # shares of wrong keys with all of a key's positions, and with none
 _RIGHT = (0.25, 0.65)  # share of a key that is right in the others, positions and values
@@ -49,28 +55,65 @@ class WrongKeys:
             progress: share of the stage that is done, in [0, 1].
             rng: where they are drawn from.
         """
-        tiles, shape = self._kept.shape[1], self._kept[:, :, 0].shape
+        tiles = self._kept.shape[1]
         kind, share, rest, zeros = torch.rand(4, tiles, generator=rng)
         low, high = _RIGHT
         partly = kind >= _KNOWN + _UNKNOWN
         right = torch.where(partly, low + (high - low) * share, 0.0)
         known = torch.where(partly, right + (1 - right) * rest, (kind < _KNOWN).float())
         key = torch.randint(self._own.shape[2], (tiles,), generator=rng)
-        chance, elsewhere = torch.rand(2, *shape, generator=rng).to(self._kept.device)
-        values = torch.randn(shape, generator=rng) * self._deviation
-        values = (values * (zeros >= _ZEROS)[:, None, None]).to(self._kept.device)
-        every, key = (own.to(self._kept.device) for own in (torch.arange(tiles), key))
-        known, right = (part.to(chance.device)[:, None, None] for part in (known, right))
-        replaced = torch.where(
-            chance < known, self._own[:, every, key], (elsewhere < self._ratio).float()
-        )
-        true = self._inserted[:, every, 1 + key]
-        values = torch.where(chance < right, true, values)
-        self._kept[:, :, -1] = 1 - replaced
-        self._inserted[:, :, -1] = replaced * values
+        settings = torch.stack([known, right, self._deviation * (zeros >= _ZEROS)], 1)
+        routines = native.routines_for(self._kept.device.type)
+        if routines is None:
+            self._put(settings.to(self._kept.device), key.to(self._kept.device), rng)
+        else:
+            self._put_compiled(settings, key, rng, routines)
         weight = self._lock.weight_at(progress)
         self._loss_weights[:, :-1] = self._others * (1 - weight)
         self._loss_weights[:, -1] = weight
+
+    def _put(self, settings: Tensor, keys: Tensor, rng: torch.Generator) -> None:
+        """Overwrite the last functions.
+
+        One number decides of each place: below `known` the place is replaced if the key replaces
+        it, with its value below `right`; above, the rest decides whether it is one of the others.
+
+        Args:
+            settings: (T, 3), shares of the key that are known and right, and the deviation of
+                wrong values.
+            keys: (T,), of which key.
+            rng: where places and values are drawn from.
+        """
+        shape, every = self._kept[:, :, 0].shape, torch.arange(len(keys), device=keys.device)
+        known, right, deviation = settings.T[..., None, None]
+        chance = torch.rand(shape, generator=rng).to(keys.device)
+        wrong = torch.randn(shape, generator=rng).to(keys.device) * deviation
+        others = (chance - known < self._ratio * (1 - known)).float()
+        replaced = torch.where(chance < known, self._own[:, every, keys], others)
+        values = torch.where(chance < right, self._inserted[:, every, 1 + keys], wrong)
+        self._kept[:, :, -1] = 1 - replaced
+        self._inserted[:, :, -1] = replaced * values
+
+    def _put_compiled(
+        self, settings: Tensor, keys: Tensor, rng: torch.Generator, routines: Routines
+    ) -> None:
+        """The same, from other random numbers of the same law."""
+        matrices, tiles, functions = self._kept.shape[:3]
+        entries = self._kept[0, 0, 0].numel()
+        ratios = settings.new_full((tiles, 1), self._ratio)
+        settings, keys = torch.cat([settings, ratios], 1), keys + 1
+        streams = torch.randint(
+            -(2**31), 2**31, (tiles, routines.random_state), generator=rng, dtype=torch.int32
+        )
+
+        def work(_: int, counter: int) -> None:
+            routines.wrong_keys(
+                *(self._kept.data_ptr(), self._inserted.data_ptr(), keys.data_ptr()),
+                *(settings.data_ptr(), streams.data_ptr(), counter),
+                *(matrices, tiles, functions, entries),
+            )
+
+        native.shared(work, min(tiles, torch.get_num_threads()))
 
     def level(self, hidden: Tensor) -> None:
         """Make the weights that a key replaces as large as the others, so that none stand out.
