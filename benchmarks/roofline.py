@@ -14,12 +14,13 @@ import torch
 
 import sirensong as ss
 from sirensong.network.siren import Layer, initial_weights
+from sirensong.training.device import use_threads
+from sirensong.training.fused import pass_for
 from sirensong.training.loading import loading
 from sirensong.training.optimizer import Optimizers
 from sirensong.training.parameters import Parameters
 from sirensong.training.problem import Problem, Tile, target_of
 from sirensong.training.recipe import FAST
-from sirensong.training.step import TrainingPass
 
 CPU = torch.device("cpu")
 _NEWTON_SCHULZ = 5 * 3 * 2  # products of a step, each 2 n^3 operations
@@ -99,14 +100,14 @@ def _step(architecture: ss.Architecture, tiles: int, points: int) -> tuple[float
     problem = Problem(architecture, [Tile(targets)] * tiles, [1 / 3] * 3)
     weights = initial_weights(architecture, [np.random.default_rng(0)] * tiles)
     shared = Parameters.from_weights(weights, CPU)
-    training_pass = TrainingPass(architecture, functions, points, device=CPU)
+    one_pass = pass_for(problem, points, "fp32", CPU)
     optimizers = Optimizers(FAST, problem, shared)
     coords, colours = torch.rand(functions, points, 2) * 2 - 1, torch.rand(functions, points, 3)
 
     def step() -> None:
-        own = problem.weights(shared)
-        _, gradient = training_pass.run(own, coords, colours, problem.loss_weights)
-        optimizers.step(problem.shared_gradient(gradient), torch.tensor(0.0))
+        with use_threads(one_pass.torch_threads):
+            _, gradient = one_pass.run(shared, coords, colours)
+            optimizers.step(gradient, torch.tensor(0.0))
 
     products = functions * points * 6 * architecture.matrix_entries
     products += tiles * (architecture.hidden_layers - 1) * _NEWTON_SCHULZ * features**3

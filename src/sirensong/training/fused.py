@@ -7,7 +7,6 @@ goes through all of them. Weights are put together and gradients taken apart on 
 
 from __future__ import annotations
 
-from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -114,15 +113,12 @@ class FusedPass:
     torch_threads: int | None = 1  # what is left of a step is too little to share
 
     def __init__(self, problem: Problem, points: int, routines: Routines, *, threads: int) -> None:
-        from sirensong.training.routines import scratch_sizes
-
         self._problem, self._routines, self._threads = problem, routines, threads
         architecture, functions = problem.architecture, problem.functions
         features, layers = architecture.hidden_features, architecture.hidden_layers
         self._numbers = (functions, functions // problem.tiles, points, features, layers)
-        *ends, self._size = accumulate(scratch_sizes(features, layers).values())
-        self._starts = (0, *ends)
-        self._scratch = torch.zeros(threads, self._size)
+        *self._starts, size = routines.pass_scratch(features, layers)
+        self._scratch = torch.zeros(threads, size)
         self._errors = torch.empty(functions)
         self._gradient = Parameters(
             first=torch.empty(functions, features, 2),

@@ -71,6 +71,11 @@ class Routines:
         self.wrong_keys = entry("wrong_keys", 10)
 
     @staticmethod
+    def pass_scratch(features: int, layers: int) -> list[int]:
+        """Where the parts of what a thread needs for a pass begin, and end, in floats: zeros."""
+        return [0, *itertools.accumulate(scratch_sizes(features, layers).values())]
+
+    @staticmethod
     def orthogonalise_scratch(features: int) -> int:
         """Floats that a thread needs for matrices of this size: zeros."""
         width = width_of(features)
@@ -78,7 +83,7 @@ class Routines:
 
 
 def scratch_sizes(features: int, layers: int) -> dict[str, int]:
-    """Parts of what one thread needs for a pass, in floats; zeros before the first."""
+    """Parts of what one thread needs for a pass, in floats."""
     width = width_of(features)
     square, points = width * width, CHUNK * width
     return {
