@@ -1,4 +1,4 @@
-"""Checkpoints: a run on disk, encrypted under its own keys, so that only they can resume it.
+"""Checkpoints: a run on disk, encrypted under its own keys, so that only who has them resumes it.
 
 The file holds no key and no picture. But where nothing moves in the state of a run with a mask,
 the mask is; so it is encrypted (docs/adr/0003-sealed-checkpoints.md).
@@ -47,7 +47,7 @@ class Checkpoint:
     Args:
         path: of the file; the folder is beside it, named after it and ending in .tiles.
         nonce: of the carrier to be, with which each file begins.
-        secret: bytes from which only the run's key holders can derive the encryption key.
+        secret: bytes from which only those who may resume the run can derive the encryption key.
         context: digest of pictures and settings, which a resumed run must share.
     """
 
