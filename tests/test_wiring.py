@@ -359,7 +359,7 @@ TUNED = {
     "name": "fast",
     "cover": dataclasses.asdict(ss.Phase(100, ((0.0, 1 / 8),))),
     "joint": dataclasses.asdict(
-        ss.Phase(800, ((0.0, 1 / 16), (0.3, 1 / 8), (0.6, 1 / 4)), hold=0.6)
+        ss.Phase(1500, ((0.0, 1 / 16), (0.3, 1 / 8), (0.6, 1 / 4)), hold=0.6)
     ),
     "optimizer": "muon",
     "rate": 0.05,

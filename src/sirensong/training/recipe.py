@@ -332,7 +332,7 @@ def _selection(name: str) -> Selection:
 FAST = Recipe(
     name="fast",
     cover=Phase(steps=100, batches=((0.0, 1 / 8),)),
-    joint=Phase(steps=800, batches=((0.0, 1 / 16), (0.3, 1 / 8), (0.6, 1 / 4)), hold=0.6),
+    joint=Phase(steps=1500, batches=((0.0, 1 / 16), (0.3, 1 / 8), (0.6, 1 / 4)), hold=0.6),
     optimizer="muon",
     rate=0.05,
     adam_rate=4.5e-3,
