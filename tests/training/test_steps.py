@@ -51,7 +51,7 @@ STILL = dataclasses.replace(
     decay=0.0,
 ).with_steps(3, cover=2)
 """Nothing moves."""
-MOVING = dataclasses.replace(STILL, rate=0.01, adam_rate=0.01, last_rate=0.01)
+MOVING = dataclasses.replace(STILL, rate=0.03, adam_rate=0.01, last_rate=0.01)
 CPU = torch.device("cpu")
 
 
@@ -344,7 +344,7 @@ def test_an_estimate_is_of_all_steps_at_their_size(monkeypatch, uncompiled):
         cover=ss.Phase(5, ((0.0, 1 / 4),)),
         joint=ss.Phase(40, ((0.0, 1 / 16), (0.25, 1 / 2))),
     )
-    job = prepare(picture(0), [(key(1), picture(1))], recipe, ss.Options())
+    job = prepare(picture(0), [(key(1), picture(1))], recipe, ss.Options(precision="fp32"))
     assert job.groups == (range(1),)
     cover = 5 * 64
     joint = 10 * 4 * 16 + 30 * 4 * 128
