@@ -1,6 +1,6 @@
 """How small a carrier is for how good pictures: bits a pixel against PSNR, beside JPEG and AVIF.
 
-`python benchmarks/rate.py --data DIR [--quality small,standard] [--sets 10] [--only NAME]`.
+`python benchmarks/rate.py --data DIR [--quality small,standard,16bpp] [--sets 10] [--only NAME]`.
 
 Every hide is the command as a user types it; quality is that of the file as written, read back with
 the keys, on 8-bit pictures: of RGB, and of luma as DeepMIH measures it. A carrier is compared with
@@ -71,6 +71,13 @@ def measure(pictures: PictureSet, folder: Path, options: list[str]) -> dict[str,
     return row
 
 
+def size_options(quality: str) -> list[str]:
+    """Options of `sirensong hide`. quality: of the dial, or bits a pixel, as 16bpp."""
+    if quality.endswith("bpp"):
+        return ["--bits-per-pixel", quality.removesuffix("bpp")]
+    return ["--quality", quality]
+
+
 def summary(name: str, quality: str, rows: list[dict[str, Any]], step: float) -> dict[str, Any]:
     """Means over sets: of the cover's PSNR, of each set's worst secret, and so on."""
 
@@ -97,11 +104,12 @@ def summary(name: str, quality: str, rows: list[dict[str, Any]], step: float) ->
 
 def show(row: dict[str, Any]) -> None:
     """Print a row."""
+    steps = f"{row['paper_steps']:.0f} paper steps ({row['seconds']:.1f} s)"
+    luma = f"luma {row['stego_luma']:.1f} / {row['secret_luma']:.1f}"
     print(
         f"{row['name']}, {row['quality']} (N = {row['sets']}): {row['bits']:.1f} bits a pixel (most"
-        f" {row['most_bits']:.1f}), {row['stego']:.1f} / {row['secret']:.1f} dB, luma"
-        f" {row['stego_luma']:.1f} / {row['secret_luma']:.1f}; {row['jpeg']:.2f} of JPEGs,"
-        f" {row['avif']:.2f} of AVIFs; {row['paper_steps']:.0f} paper steps ({row['seconds']:.1f} s)",
+        f" {row['most_bits']:.1f}), {row['stego']:.1f} / {row['secret']:.1f} dB, {luma};"
+        f" {row['jpeg']:.2f} of JPEGs, {row['avif']:.2f} of AVIFs; {steps}",
         flush=True,
     )
 
@@ -128,7 +136,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=data, required=data is None)
     parser.add_argument("--quality", default="small,standard,high")
     parser.add_argument("--sets", type=int, default=10)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="only works whose name has this in it")
+    parser.add_argument("-o", "--output", type=Path, default=HERE / "results")
     parser.add_argument("options", nargs="*", help="further options of `sirensong hide`, after --")
     arguments = parser.parse_args()
     table = []
@@ -137,17 +146,16 @@ def main() -> None:
             if arguments.only not in work.name:
                 continue
             for quality in arguments.quality.split(","):
-                options = ["--quality", quality, *arguments.options]
+                options = [*size_options(quality), *arguments.options]
                 steps, rows = [paper_step_seconds()], []
                 for pictures in work.sets[: arguments.sets]:
                     rows.append(measure(pictures, Path(folder), options))
                     steps.append(paper_step_seconds())
                 table.append(summary(work.name, quality, rows, statistics.median(steps)))
                 show(table[-1])
-    results = HERE / "results"
-    results.mkdir(exist_ok=True)
-    (results / "rate.json").write_text(json.dumps(table, indent=2))
-    draw(table, results / "rate.png")
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    (arguments.output / "rate.json").write_text(json.dumps(table, indent=2))
+    draw(table, arguments.output / "rate.png")
 
 
 if __name__ == "__main__":
