@@ -98,7 +98,7 @@ def rewrite(data, rng):
     text += b" " * (-len(text) % 8)
     body = data[8 + length :]
     if rng.random() < 0.5:  # as long as the header says
-        with contextlib.suppress(TypeError, ValueError):
+        with contextlib.suppress(TypeError, IndexError, KeyError):
             ends = [own["data_offsets"][1] for own in entries]
             body = body[: min(10**6, max(ends))]
     return struct.pack("<Q", len(text)) + text + body
