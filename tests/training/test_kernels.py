@@ -4,6 +4,8 @@ import ctypes
 import dataclasses
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -244,17 +246,35 @@ def test_threads_have_numbers_of_their_own_and_one_counter(threads):
 
 
 @pytest.mark.parametrize("bad", [0, 1])
-def test_what_goes_wrong_in_any_thread_is_raised(bad):
-    begun = threading.Event()
+def test_what_goes_wrong_in_any_thread_is_raised_once_all_have_ended(bad):
+    begun, ended = threading.Event(), []
 
     def work(thread, counter):
-        if thread == bad:
-            begun.set()
-            raise RuntimeError(f"thread {thread}")
-        assert begun.wait(60)
+        if thread == 0:
+            assert begun.wait(60)
+        begun.set()
+        try:
+            if thread == bad:
+                raise RuntimeError(f"thread {thread}")
+            time.sleep(0.1)
+        finally:
+            ended.append(thread)
 
     with pytest.raises(RuntimeError, match=f"thread {bad}"):
         native.shared(work, 2)
+    assert set(ended) == {0, 1}
+
+
+def test_nobody_waits_for_a_thread_that_has_not_begun(monkeypatch):
+    """As if all others were busy: what they would do is done."""
+    free, done = threading.Event(), []
+    pool = ThreadPoolExecutor(1)
+    pool.submit(free.wait, 60)
+    monkeypatch.setattr(native, "_pool", lambda threads: pool)
+    native.shared(lambda thread, counter: done.append(thread), 2)
+    free.set()
+    pool.shutdown()
+    assert done == [0]
 
 
 def test_a_missing_argument_is_told_by_name():
