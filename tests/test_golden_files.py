@@ -1,0 +1,156 @@
+"""A second reader, written from docs/format.md alone, agrees with the library on every carrier.
+
+On what to refuse, on every weight to the last bit, and on 8-bit pictures: for the page's own
+example, for the files of tests/golden, which no release may read otherwise, and for damaged ones.
+"""
+
+import hashlib
+import re
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import derivation
+import sirensong as ss
+from independent import picture
+from independent.carrier import read_carrier, start_codes
+from independent.codes import RefusedError, frequencies, read_codes, require, table_of
+from sirensong.carrier.coding import decode as decode_pieces
+from sirensong.carrier.coding import encode
+
+PAGE = (Path(__file__).parents[1] / "docs/format.md").read_text("utf-8")
+K, NONCE = bytes(range(32)), bytes(range(32, 64))
+SPREAD = [[0, 1, -1, 8, -20, 0, 2, -3, 5, 12, -1, 0], [3, -3, 0]]
+
+
+def section(title):
+    """What the page says under a heading."""
+    _, found = PAGE.split(f"\n### {title} ")
+    return re.split(r"\n###? ", found)[0]
+
+
+def shown(title, name):
+    """The hexadecimal bytes beside a name, and below it where a line has no name."""
+    first, *others = section(title).split(f"\n    {name}  ")[1].split("\n")
+    end = next(index for index, line in enumerate(others) if not line.startswith("     "))
+    found = [re.match(r" *((?:(?:[0-9a-f]{2})+ ?)+)", line)[1] for line in [first, *others[:end]]]
+    return bytes.fromhex("".join(found))
+
+
+@pytest.fixture(scope="module")
+def decode():
+    """The decoder that the page shows, run as it stands there."""
+    (source,) = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+    assert len(source[source.index("def decode") :].splitlines()) <= 45
+    names = {"refuse_if": lambda unsound: require(not unsound, "the page refuses it")}
+    exec(source, names)
+    return names["decode"]
+
+
+@pytest.fixture(scope="module")
+def example():
+    """The carrier of section 10.5, put together from what stands there."""
+    text = section("10.5")
+    lines = text[text.index("      {") : text.index("\n    steps")].split("\n")
+    header = "".join(line[6:] for line in lines)
+    slots = bytes(80) + shown("10.5", "slot") + bytes(928)
+    ends = shown("10.5", "steps") + shown("10.5", "codes") + NONCE + slots
+    return struct.pack("<Q", 416) + f"{header:416}".encode() + ends
+
+
+class TestThePage:
+    """The vectors of docs/format.md that are about carriers."""
+
+    def test_the_carrier(self, example):
+        assert f"1,572 bytes, SHA-256 {hashlib.sha256(example).hexdigest()}" in section("10.5")
+        assert ss.dumps(ss.loads(example)) == example
+        carrier = read_carrier(example)
+        assert [code for codes in carrier.codes for code in codes] == list(range(-10, 11))
+        assert carrier.digest == ss.loads(example).digest == shown("10.5", "digest")
+
+    def test_its_weights(self, example):
+        carrier, said = read_carrier(example), section("10.5")
+        matrix, biases = start_codes(30.0, 2, carrier.steps, NONCE, 0)
+        assert f"matrix {' '.join(map(str, matrix))}, biases {' '.join(map(str, biases))}" in said
+        (first, bias), _, (_, last) = carrier.weights()
+        hexes = [
+            " ".join(number.tobytes().hex() for number in array.ravel())
+            for array in (first, bias, last)
+        ]
+        assert f"layer 0         matrix {hexes[0]}, biases {hexes[1]}" in said
+        assert f"layer 2         biases {hexes[2]}" in said
+
+    def test_its_pictures(self, example):
+        carrier, said = read_carrier(example), section("10.5").split("K's positions")
+        slot = picture.open_slot(carrier, K)
+        assert (slot.selection, slot.units, slot.height, slot.width) == (0, 2500, 1, 2)
+        assert slot.digest == carrier.digest[:5]
+        pictures = picture.cover(carrier), picture.reveal(carrier, K)
+        for pixels, text in zip(pictures, said, strict=True):
+            first, second = (" ".join(map(str, pixel)) for pixel in pixels[0].tolist())
+            assert re.search(rf"8 bits +{first} +{second}\n", text)
+
+    def test_where_the_first_layer_starts(self):
+        steps = [float(np.float32(step)) for step in (0.001, 0.0001)]
+        for tile in (0, 1):
+            matrix, biases = start_codes(16.0, 28, steps, NONCE, tile)
+            digest = hashlib.sha256(struct.pack("<84i", *matrix, *biases)).hexdigest()[:16]
+            ends = [f"{' '.join(map(str, x[:4]))} .. {x[-1]}" for x in (matrix, biases)]
+            row = f"tile {tile} matrix {ends[0]} biases {ends[1]} SHA-256 {digest}"
+            assert row in " ".join(section("10.7").split())
+        drawn = derivation.integers(NONCE, NONCE, "start", 0, 4, 4)
+        assert "  ".join(f"0x{integer:08x}" for integer in drawn) in section("10.7")
+
+    def test_tables(self):
+        rows = re.findall(r"^\| ([\d, ]+) \| `(\w+)` \| ([\d, ]+) \|$", section("10.8"), re.M)
+        assert len(rows) == 3
+        for counts, table, frequency in rows:
+            found = table_of([int(count) for count in counts.split(",")])
+            assert found.hex() == table
+            assert frequencies(found) == [int(count) for count in frequency.split(",")]
+
+    def test_the_stream(self, decode):
+        text = re.search(r"\n    (.*?)\n(?:\Z|\n)", section("10.9") + "\n", re.S)[1]
+        lines = [re.match(r" *((?:(?:[0-9a-f]{2})+ ?)+)", line)[1] for line in text.split("\n")]
+        data = bytes.fromhex("".join(lines))
+        assert encode([np.array(codes, np.int16) for codes in SPREAD]) == data
+        assert read_codes(data, [12, 3]) == SPREAD
+        assert decode(data, [12, 3]) == [code for codes in SPREAD for code in codes]
+
+
+def test_the_decoder_of_the_page_reads_several_lanes(decode):
+    rng = np.random.default_rng(3)
+    codes = [rng.normal(0, 9, 6000).astype(np.int16), rng.normal(0, 300, 5000).astype(np.int16)]
+    data = encode(codes)
+    assert decode(data, [6000, 5000]) == np.concatenate(codes).tolist()
+    assert read_codes(data, [6000, 5000]) == [own.tolist() for own in codes]
+
+
+def library_decode(data, sizes):
+    pieces = list(decode_pieces(np.frombuffer(data, np.uint8), sizes, "song"))
+    return np.concatenate([piece.codes for piece in pieces]).tolist()
+
+
+def flat(data, sizes):
+    return [code for codes in read_codes(data, sizes) for code in codes]
+
+
+def outcome(read, data):
+    try:
+        return read(data, [12, 3])
+    except (RefusedError, ss.FormatError):
+        return None
+
+
+def test_all_decoders_agree_on_every_bit_that_changes(decode):
+    data = encode([np.array(codes, np.int16) for codes in SPREAD])
+    refused = 0
+    for place in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[place // 8] ^= 1 << place % 8
+        found = [outcome(read, bytes(damaged)) for read in (decode, flat, library_decode)]
+        assert found[0] == found[1] == found[2], place
+        refused += found[0] is None
+    assert refused == 8 * len(data) - 15  # a raw bit that changes is another number
