@@ -9,6 +9,7 @@ import sirensong as ss
 from sirensong.training import plan as plans
 from sirensong.training.job import prepare
 from sirensong.training.plan import plan_for
+from sirensong.training.quality import overhead
 
 RECIPE = dataclasses.replace(
     ss.FAST,
@@ -43,11 +44,17 @@ def test_a_plan_counts_the_weights_of_all_tiles():
 
 
 def test_a_plan_has_the_length_of_the_carrier():
-    key, options = ss.SecretKey(bytes(32)), ss.Options(seed=1)
-    secrets = [(key, black(10, 10))]
-    stego = ss.hide(black(16, 32), secrets, recipe=RECIPE.with_steps(1, cover=1)).stego
-    plan = ss.plan(black(16, 32), secrets, recipe=RECIPE, options=options)
-    assert plan.carrier_bytes == pytest.approx(len(ss.dumps(stego)), rel=0.15)
+    """After training, whatever the pictures are; and codes take the bits that were asked for."""
+    rng, key, options = np.random.default_rng(1), ss.SecretKey(bytes(32)), ss.Options(seed=1)
+    noise = [rng.integers(0, 256, (64, 64, 3), np.uint8) for _ in range(2)]
+    for cover, secret in (noise, (black(64, 64), black(10, 10))):
+        recipe = dataclasses.replace(ss.FAST, bits=20.0).with_steps(300)
+        made = ss.hide(cover, [(key, secret)], recipe=recipe, options=options).stego
+        plan = ss.plan(cover, [(key, secret)], recipe=recipe, options=options)
+        assert plan.carrier_bytes == pytest.approx(len(ss.dumps(made)), rel=0.06)
+        assert plan.carrier_bytes == pytest.approx(
+            20 * 64 * 64 / 8 + overhead(plan.grid, 6), rel=0.01
+        )
 
 
 def test_memory_is_the_program_pictures_weights_and_what_a_step_works_on(monkeypatch):

@@ -139,13 +139,14 @@ def test_a_tiles_neighbours_are_the_four_about_it():
 @pytest.fixture(scope="module")
 def carriers():
     """Two real carriers of 16 tiles, with covers and secrets that change slowly."""
-    recipe = replace(ss.FAST, tile=8, hidden_features=16, hidden_layers=3).with_steps(40)
+    small = {"tile": 8, "hidden_features": 16, "hidden_layers": 3, "bits": None}
+    recipe = replace(ss.FAST, **small).with_steps(40)
     across, down = np.meshgrid(np.linspace(0, 1, 32), np.linspace(0, 1, 32))
     pictures = [across * down, (across - down) ** 2, np.abs(np.sin(9 * across * down))]
     made = []
     for seed in range(2):
         key = ss.SecretKey(bytes([seed] * 32))
-        options = ss.Options(threads=1)
+        options = ss.Options(threads=1, seed=seed)
         hidden = ss.hide(pictures[seed], {key: pictures[seed + 1]}, recipe=recipe, options=options)
         made.append((unlock(hidden.stego, key), ss.sample(hidden.stego), pictures[seed + 1]))
     return made
