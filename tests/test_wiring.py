@@ -370,7 +370,7 @@ TUNED = {
     "tilt": 0.2,
     "gain": 1.2,
     "tile": 32,
-    "bits": 23.3,
+    "bits": 23.7,
     "whole_file": False,
     "features": 1.5,
     "hidden_features": None,
