@@ -1,5 +1,7 @@
 """Before torch is used: settings of the C library, and the error if a package is missing."""
 
+import sys
+
 import pytest
 
 from sirensong.errors import MissingDependencyError
@@ -55,3 +57,16 @@ def test_a_missing_package_is_told():
         loading("a test"),
     ):
         import a_package_that_nobody_has  # noqa: F401
+
+
+def test_routines_are_compiled_while_torch_is_imported_and_only_then(monkeypatch):
+    begun = []
+    monkeypatch.setattr(module.native, "begin", lambda: begun.append("torch" in sys.modules))
+    monkeypatch.setitem(sys.modules, "torch", object())
+    with loading("a test"):
+        pass
+    assert begun == []
+    monkeypatch.delitem(sys.modules, "torch")
+    with loading("a test"):
+        pass
+    assert begun == [False]
