@@ -23,7 +23,7 @@ import torch
 import sirensong as ss
 from sirensong import cli
 from sirensong.pictures.writing import write_picture
-from sirensong.training import checkpoint, recipe, steps, train
+from sirensong.training import checkpoint, native, recipe, steps, train
 
 GROUPS = (0, 16, 32)
 """The first tile of each group."""
@@ -36,6 +36,7 @@ OPTIONS = ["--tile-size", "8", "--hidden-features", "48", "--hidden-layers", "3"
 def prepare(folder, cover_steps, joint_steps):
     """Make pictures and keys, and have a recipe of few steps that reports after each."""
     torch.set_num_threads(1)
+    native.routines_for("cpu")  # once, as PyTorch is imported once
     recipe.RECIPES["fast"] = ss.FAST.with_steps(joint_steps, cover=cover_steps)
     train._REPORT_EVERY = 0.0
     for seed, name in enumerate(("cover", "one", "two")):
