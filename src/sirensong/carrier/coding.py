@@ -74,9 +74,9 @@ def encode(tensors: Sequence[_Codes]) -> bytes:
     tables = [_table(codes) for codes in flat]
     states, words = _push(flat, tables, _lanes(numbers))
     raw = _raw_bytes(flat)
-    parts = [_HEAD.pack(len(words), len(raw)), states.astype("<u4").tobytes(), words.tobytes()]
-    parts += [bytes([len(table)]) + table for table in tables]
-    data = b"".join([*parts, raw])
+    head = _HEAD.pack(len(words), len(raw))
+    coded = states.astype("<u4").tobytes() + words.astype("<u2").tobytes()
+    data = b"".join([head, coded, *(bytes([len(table)]) + table for table in tables), raw])
     return data.ljust(_least_bytes(numbers), b"\0")
 
 
@@ -139,7 +139,7 @@ def _push(
         (lanes,): the states; (words,): what they did not hold, in the order of reading.
     """
     states = np.full(lanes, _LOWEST, np.int64)
-    words = [np.zeros(0, "<u2")]
+    words = [np.zeros(0, np.uint16)]
     for codes, table in zip(reversed(tensors), reversed(tables), strict=True):
         frequency = frequencies(table)
         before = np.cumsum(frequency) - frequency
@@ -149,7 +149,7 @@ def _push(
                 step = bucket[start : start + lanes]
                 state, f = states[: len(step)], frequency[step]
                 full = np.flatnonzero(state >> (32 - RANK_BITS) >= f)
-                words.append(state[full].astype("<u2"))  # the lower 16 bits
+                words.append(state[full].astype(np.uint16))  # the lower 16 bits
                 state[full] >>= 16
                 state += state // f * (RANKS - f) + before[step]
     return states, np.concatenate(words[::-1])
