@@ -116,7 +116,7 @@ def test_hide_says_first_how_large_the_carrier_will_be(own, capsys):
     assert decoys.startswith("note: there is no pool of decoys")
     assert plan == f"note: {SONG} takes about 10 kB, in 1x1 tiles"
     assert re.fullmatch(
-        r"note: cover.png has .* dB where photographs have 49: more --steps.*", short
+        r"note: cover.png has .* dB where photographs have 50: more --steps.*", short
     )
     assert (own / SONG).stat().st_size == pytest.approx(10_000, abs=500)
 
