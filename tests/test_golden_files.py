@@ -5,23 +5,32 @@ example, for the files of tests/golden, which no release may read otherwise, and
 """
 
 import hashlib
+import json
+import random
 import re
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import derivation
 import sirensong as ss
+from golden import make
 from independent import picture
 from independent.carrier import read_carrier, start_codes
 from independent.codes import RefusedError, frequencies, read_codes, require, table_of
+from independent.texts import bind, read_identities, read_key
+from sirensong.carrier import file as file_module
 from sirensong.carrier.coding import decode as decode_pieces
 from sirensong.carrier.coding import encode
 
 PAGE = (Path(__file__).parents[1] / "docs/format.md").read_text("utf-8")
 K, NONCE = bytes(range(32)), bytes(range(32, 64))
+ACCEPT, REFUSE = (Path(__file__).parent / "golden" / name for name in ("accept", "refuse"))
+SOUND = sorted(path.stem for path in ACCEPT.glob("*.safetensors"))
+MESSAGES = json.loads((REFUSE / "messages.json").read_text("utf-8"))
 SPREAD = [[0, 1, -1, 8, -20, 0, 2, -3, 5, 12, -1, 0], [3, -3, 0]]
 
 
@@ -154,3 +163,178 @@ def test_all_decoders_agree_on_every_bit_that_changes(decode):
         assert found[0] == found[1] == found[2], place
         refused += found[0] is None
     assert refused == 8 * len(data) - 15  # a raw bit that changes is another number
+
+
+def as_numbers(pixels):
+    return np.asarray(pixels).astype(int)
+
+
+def assert_alike(pairs):
+    """Pictures are the same but for last bits: sums run in another order, and sines differ.
+
+    So a value that lies at a half, nearly, is rounded the other way: by one level, and such values
+    are rare.
+    """
+    differences = np.concatenate([np.abs(as_numbers(a) - as_numbers(b)).ravel() for a, b in pairs])
+    assert differences.max() <= 1
+    assert np.count_nonzero(differences) <= 0.001 * len(differences)
+
+
+def assert_same_numbers(carrier, stego):
+    """Two readers have found the same, to the last bit."""
+    assert carrier.digest == stego.digest
+    for mine, theirs in zip(carrier.weights(), stego.weights, strict=True):
+        for here, there in zip(mine, theirs, strict=True):
+            assert (here.shape, here.tobytes()) == (there.shape, there.tobytes())
+
+
+def library_reveals(stego, path):
+    read = ss.read_identities if path.suffix == ".age" else ss.read_key
+    secret = ss.unlock(stego, read(path), force=".wrong." in path.name)
+    return ss.render_uint8(secret, (secret.height, secret.width))
+
+
+def second_reader_reveals(carrier, path):
+    if path.suffix == ".key":
+        return picture.reveal(carrier, read_key(path.read_bytes()), force=".wrong." in path.name)
+    for identity in read_identities(path.read_bytes()):
+        try:
+            return picture.reveal(carrier, bind(identity, carrier.nonce))
+        except picture.NoPictureError:
+            continue
+    raise picture.NoPictureError
+
+
+class TestSoundFiles:
+    @pytest.mark.parametrize("name", SOUND)
+    def test_both_readers_find_the_same_numbers(self, name):
+        data = (ACCEPT / f"{name}.safetensors").read_bytes()
+        stego = ss.loads(data)
+        assert_same_numbers(read_carrier(data), stego)
+        assert ss.dumps(stego) == data
+
+    def test_all_pictures_are_those_that_are_stored(self):
+        stored, library, second = [], [], []
+        for name in SOUND:
+            path = ACCEPT / f"{name}.safetensors"
+            stego, carrier = ss.load(path), read_carrier(path.read_bytes())
+            stored.append(Image.open(path.with_suffix(".png")))
+            library.append(ss.render_uint8(stego, (stego.height, stego.width)))
+            second.append(picture.cover(carrier))
+            for key in sorted({*ACCEPT.glob(f"{name}.*.key"), *ACCEPT.glob(f"{name}.*.age")}):
+                stored.append(Image.open(key.with_suffix(".png")))
+                library.append(library_reveals(stego, key))
+                second.append(second_reader_reveals(carrier, key))
+        assert len(stored) == 17
+        assert_alike(zip(library, stored, strict=True))
+        assert_alike(zip(second, stored, strict=True))
+
+    def test_they_are_what_the_script_makes(self):
+        made = {f"{name}.safetensors": ss.dumps(stego) for name, stego in make.carriers().items()}
+        for name, data in {**made, **make.keys()}.items():
+            assert (ACCEPT / name).read_bytes() == data, name
+
+    def test_the_trained_one_shows_what_was_hidden(self):
+        stripes = as_numbers(Image.open(ACCEPT / "two-secrets.stripes.png"))
+        assert stripes[:, 0, 0].mean() > 200 > 50 > stripes[:, 2, 0].mean()
+
+    def test_several_lanes(self):
+        stego = make.function(
+            *((40, 4), 20.0, (1, 2), (8, 16), [0.05] * 10),
+            make.drawn((40, 4), (1, 2), [3, 2, *[9, 4] * 4], 5),
+        )
+        data = ss.dumps(stego)
+        assert_same_numbers(read_carrier(data), ss.loads(data))
+        assert stego.parameters > 2 * 4096
+
+
+def second_reader_opens(path):
+    """Read a file of refuse/, with the key beside it if there is one."""
+    if path.suffix == ".key":
+        return read_key(path.read_bytes())
+    carrier = read_carrier(path.read_bytes())
+    (beside,) = (*REFUSE.glob(f"{path.stem}.key"), *REFUSE.glob(f"{path.stem}.age"))
+    return second_reader_reveals(carrier, beside)
+
+
+class TestOddFiles:
+    def test_they_are_what_the_script_makes(self):
+        made = make.refused()
+        found = {path.name for path in REFUSE.iterdir()}
+        assert found == {*made, "messages.json"}
+        for name, data in made.items():
+            assert (REFUSE / name).read_bytes() == data, name
+        assert len(MESSAGES) >= 100
+
+    @pytest.mark.parametrize("name", MESSAGES)
+    def test_both_readers_refuse_them(self, name):
+        path = REFUSE / name
+        assert make.message(path) == MESSAGES[name]
+        with pytest.raises((RefusedError, picture.NoPictureError)):
+            second_reader_opens(path)
+
+
+def test_no_room_is_made_for_weights_that_a_file_does_not_have(monkeypatch):
+    """A file of 2 kB may say that it has a million tiles."""
+
+    def empty_weights(*_):
+        raise AssertionError("the codes were not looked at")
+
+    monkeypatch.setattr(file_module, "empty_weights", empty_weights)
+    with pytest.raises(ss.FormatError, match="its codes must be 68 bytes, then zeros up to 209"):
+        ss.load(REFUSE / "more-weights-than-codes.safetensors")
+
+
+def mutation(data, rng):
+    """Damage one thing, mostly before the nonce: what follows it may be anything."""
+    data, end = bytearray(data), len(data) - rng.choice([1056, 1056, 1056, 0])
+    (length,) = struct.unpack_from("<Q", data)
+    start = rng.choice([0, 8 + length, 8 + length])
+    at = rng.randrange(start, max(end, start + 1))
+    kind = rng.randrange(6)
+    if kind < 3:
+        data[at] ^= 1 << rng.randrange(8)
+    elif kind == 3:
+        data[at] = rng.choice([0, 1, 48, 127, 128, 255])
+    elif kind == 4:
+        del data[at : at + rng.randrange(1, 5)]
+        data += bytes(rng.choice([0, 1, 4]))
+    else:
+        other = rng.randrange(start, max(end, start + 1))
+        data[at], data[other] = data[other], data[at]
+    return bytes(data)
+
+
+def read_by_both(data):
+    """What each reader makes of a carrier: (second, library), None where it is refused."""
+    try:
+        carrier = read_carrier(data)
+    except RefusedError:
+        carrier = None
+    try:
+        stego = ss.loads(data)
+    except ss.FormatError:
+        stego = None
+    return carrier, stego
+
+
+def test_both_readers_agree_on_300_damaged_carriers():
+    """Pictures are compared where the steps are as they were: wild weights let last bits grow."""
+    rng = random.Random(20)
+    sources = [(ACCEPT / f"{name}.safetensors").read_bytes() for name in SOUND]
+    steps = {read_carrier(data).steps for data in sources}
+    accepted, covers = 0, []
+    for index in range(300):
+        data = mutation(rng.choice(sources), rng)
+        carrier, stego = read_by_both(data)
+        assert (carrier is None) == (stego is None), index
+        if carrier is not None:
+            accepted += 1
+            assert_same_numbers(carrier, stego)
+            assert ss.dumps(stego) == data
+            if carrier.steps in steps:
+                size = stego.height, stego.width
+                covers.append((picture.cover(carrier), ss.render_uint8(stego, size)))
+    assert 50 < accepted < 250
+    assert len(covers) > 30
+    assert_alike(covers)

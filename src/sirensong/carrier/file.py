@@ -234,11 +234,13 @@ def _decoded(
     header: Header, steps: Steps, nonce: bytes, codes: npt.NDArray[np.uint8], name: str
 ) -> Weights:
     """Make weights of codes, some of a tensor's at a time."""
+    tiles, shapes = range(header.grid.tiles), header.architecture.shapes
+    sizes = [len(tiles) * size for out, into in shapes for size in (out * into, out)]
+    found = decode(codes, sizes, name)  # has checked that the file is as long: now there is room
     weights = empty_weights(header.architecture, header.grid)
     flat = [array.reshape(-1) for array in tensors(weights)]
-    tiles = range(header.grid.tiles)
     start = start_codes(header.architecture, steps, nonce, tiles)
-    for piece in decode(codes, [array.size for array in flat], name):
+    for piece in found:
         index, some = piece.tensor, range(piece.start, piece.start + len(piece.codes))
         moved = piece.codes.astype(np.int64)
         if index < FIRST_TENSORS:
