@@ -63,7 +63,7 @@ def test_equal_populations_are_not_told_apart(population):
 
 
 def test_another_spread_of_one_layer_is_found_by_statistics(population):
-    found = detect(population(12, 1.0, 1), population(12, 1.3, 2), permutations=20)
+    found = detect(population(12, 1.0, 3), population(12, 1.3, 4), permutations=20)
     assert found.told_apart
     assert found.sizes == (12, 12)
     for detection in found.detections[2:5]:
