@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sirensong.carrier.slots import DIGEST_BYTES, Slot, open_slots
 from sirensong.carrier.stego import StegoFunction
-from sirensong.errors import NoPictureError, SettingError
+from sirensong.errors import FormatError, NoPictureError, SettingError
 from sirensong.keys.given import Key, as_key
 from sirensong.keys.secret import SecretKey
 from sirensong.network.mask import Mask
@@ -187,7 +187,7 @@ def unlock(
     """
     bound, slot = _opened(stego, key)
     if slot is not None:
-        stego.grid.check((slot.height, slot.width))
+        _check_size(stego, slot)
     if slot is None and not force:
         raise NoPictureError("no picture for this key")
     rule = slot or _usual_rule(stego, mask)
@@ -208,6 +208,13 @@ def _opened(stego: StegoFunction, key: object) -> tuple[SecretKey, Slot | None]:
         if slot is not None:
             break
     return bound, slot
+
+
+def _check_size(stego: StegoFunction, slot: Slot) -> None:
+    try:
+        stego.grid.check((slot.height, slot.width))
+    except SettingError as error:  # it is the carrier's fault, and no setting's
+        raise FormatError(f"the carrier is damaged: its slot names {error.message}") from None
 
 
 def _usual_rule(stego: StegoFunction, mask: Mask | None) -> Slot:

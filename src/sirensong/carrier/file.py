@@ -31,7 +31,7 @@ from sirensong.network.lattice import (
 from sirensong.network.siren import Weights
 
 CARRIER_ENDING = ".safetensors"
-LARGEST_CARRIER = 6 * 1024**3  # bytes; what a picture of 200 megapixels takes
+LARGEST_CARRIER = 6 * 1024**3  # bytes; 200 megapixels take half of that at the best quality
 _SMALLEST_CARRIER = 8 + 2
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK")
 # After the lower half of a header's length, which may begin like a pickle.

@@ -42,8 +42,9 @@ def check_steps(steps: Sequence[float], architecture: Architecture) -> None:
     expected = 2 * len(architecture.shapes)
     if len(steps) != expected:
         raise SettingError(f"expected {expected} steps, one for each tensor, got {len(steps)}")
-    if not all(LEAST_STEP <= step <= LARGEST_STEP for step in steps):
-        raise SettingError(f"steps must be {LEAST_STEP:.3g} to {LARGEST_STEP:g}, got {steps}")
+    for step in steps:
+        if not LEAST_STEP <= step <= LARGEST_STEP:
+            raise SettingError(f"steps must be {LEAST_STEP:.3g} to {LARGEST_STEP:g}, got {step:g}")
     if any(float(np.float32(step)) != step for step in steps):
         raise SettingError("steps must be float32 numbers")
     if max(_reaches(architecture, steps)) > LARGEST_START:
