@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 import sirensong as ss
+from sirensong.carrier.slots import SLOT_BYTES, SLOTS
 from sirensong.network.siren import Layer, initial_weights
 from sirensong.training.device import use_threads
 from sirensong.training.fused import pass_for
@@ -120,7 +121,9 @@ def _function(architecture: ss.Architecture, grid: ss.Grid) -> ss.StegoFunction:
         Layer(*(np.broadcast_to(array, (grid.tiles, *array.shape[1:])) for array in layer))
         for layer in initial_weights(architecture, [np.random.default_rng(0)])
     )
-    return ss.StegoFunction(architecture, grid, weights, 512, 512, bytes(32), bytes(2048))
+    steps = (2.0**-10,) * (2 * len(weights))
+    slots = bytes(SLOTS * SLOT_BYTES)
+    return ss.StegoFunction(architecture, grid, weights, steps, 512, 512, bytes(32), slots)
 
 
 def _render(

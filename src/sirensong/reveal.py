@@ -65,7 +65,9 @@ class SecretFunction:
         Pruned or quantised weights reveal too, less well. True if the key opened no slot, since
         nothing is known then.
         """
-        return not self.found or self.rule.digest == self.stego.digest[:DIGEST_BYTES]
+        if not self.found:
+            return True
+        return self.stego.is_rounded and self.rule.digest == self.stego.digest[:DIGEST_BYTES]
 
     @property
     def grid(self) -> Grid:

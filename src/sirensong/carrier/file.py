@@ -189,12 +189,12 @@ def _read_all(file: BinaryIO) -> bytes:
 
 def _parts(stego: StegoFunction) -> Iterator[bytes]:
     """Yield the file in order: the header, then each tensor, as the safetensors library does."""
+    codes = encode(stego.codes())
     if not stego.is_rounded:
         raise SettingError(
             "a carrier holds whole steps, got weights that lie between two",
             hint="stego.rounded() takes the nearest",
         )
-    codes = encode(stego.codes())
     size = stego.height, stego.width
     yield Header(stego.architecture, stego.grid, *size, coded=len(codes)).to_bytes()
     yield np.asarray(stego.steps, "<f4").tobytes()

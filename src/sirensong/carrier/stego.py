@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from sirensong.network.lattice import (
     Steps,
     check_steps,
     codes_of,
-    finest_step,
+    finest_steps,
     start_codes,
     tensors,
     values_of,
@@ -151,32 +151,32 @@ class StegoFunction:
 
     def _codes_of(self, index: int, array: Array) -> npt.NDArray[np.int16]:
         found = np.empty((len(array), array[0].size), np.int16)
-        done = 0
-        for piece in pieces(array):
-            tiles = range(done, done := done + len(piece))
-            codes = codes_of(piece, self.steps[index])
-            if index < FIRST_TENSORS:
-                codes -= self._start(tiles)[index]
-            if np.abs(codes).max() > LARGEST_CODE:
+        for tiles, piece in _tiles_of(array):
+            codes = self._counted(index, tiles, codes_of(piece, self.steps[index]))
+            if not _is_near(codes):
                 raise SettingError(
                     f"a weight of tensor {index} is more than {LARGEST_CODE} steps away",
-                    hint="take larger steps",
+                    hint="rounded(finely=True) takes steps that reach it",
                 )
             found[tiles.start : tiles.stop] = codes.reshape(len(piece), -1)
         return found
 
-    def _start(self, tiles: range) -> tuple[Codes, Codes]:
-        return start_codes(self.architecture, self.steps, self.nonce, tiles)
+    def _counted(self, index: int, tiles: range, codes: Codes) -> Codes:
+        """Count a tensor's codes from where they start, if it is the first layer's."""
+        if index >= FIRST_TENSORS:
+            return codes
+        return codes - start_codes(self.architecture, self.steps, self.nonce, tiles)[index]
 
     def rounded(self, *, finely: bool = False) -> StegoFunction:
         """Return a function that a carrier can hold: each weight at its nearest code.
 
         Args:
             finely: with steps as small as codes can count, for weights that were changed by less
-                than a step of their own. The carrier is larger then.
+                than a step of their own, or are farther away than codes reach. The carrier is
+                larger then.
         """
         arrays = tensors(self.weights)
-        steps = tuple(map(finest_step, arrays)) if finely else self.steps
+        steps = finest_steps(self.architecture, self.weights) if finely else self.steps
         whole = [
             values_of(codes_of(array, step), step)
             for array, step in zip(arrays, steps, strict=True)
@@ -186,16 +186,32 @@ class StegoFunction:
 
     @property
     def is_rounded(self) -> bool:
-        """Whether every weight lies on the lattice."""
-        return all(
-            bool((values_of(codes_of(piece, step), step) == piece).all())
-            for array, step in zip(tensors(self.weights), self.steps, strict=True)
-            for piece in pieces(array)
-        )
+        """Whether a carrier can hold it: every weight lies on the lattice and has a code."""
+        return all(self._holds(index, array) for index, array in enumerate(tensors(self.weights)))
+
+    def _holds(self, index: int, array: Array) -> bool:
+        step = self.steps[index]
+        for tiles, piece in _tiles_of(array):
+            codes = codes_of(piece, step)
+            on_lattice = (values_of(codes, step) == piece).all()
+            if not (on_lattice and _is_near(self._counted(index, tiles, codes))):
+                return False
+        return True
 
     def _repr_png_(self) -> bytes:
         """Render the cover for a notebook, at 512 pixels a side at most."""
         return preview(self, (self.height, self.width))
+
+
+def _tiles_of(array: Array) -> Iterator[tuple[range, Array]]:
+    """Pass over a tensor some tiles at a time."""
+    done = 0
+    for piece in pieces(array):
+        yield range(done, done := done + len(piece)), piece
+
+
+def _is_near(codes: Codes) -> bool:
+    return bool((np.abs(codes) <= LARGEST_CODE).all())
 
 
 def _is_sound(array: npt.NDArray[np.float32]) -> bool:

@@ -76,7 +76,10 @@ def quantize(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Round the weights to fewer bits, and write the carrier that is left."""
+    """Round the weights to fewer bits, and write the carrier that is left.
+
+    A carrier's steps are finer then, so that it holds the weights as they have become.
+    """
     change = partial(quantise, bits=bits)
     _attack("quantize", carrier, output, change, overwrite=overwrite, json=json)
 
@@ -92,7 +95,10 @@ def noise(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Add Gaussian noise to the weights, and write the carrier that is left."""
+    """Add Gaussian noise to the weights, and write the carrier that is left.
+
+    A carrier's steps are finer then, so that it holds the weights as they have become.
+    """
     change = partial(perturb, strength=strength, rng=np.random.default_rng(seed))
     _attack("noise", carrier, output, change, overwrite=overwrite, json=json)
 
@@ -120,7 +126,10 @@ def finetune(
     quiet: Quiet = False,  # noqa: ARG001
     json: Json = False,
 ) -> None:
-    """Train the weights on with the cover alone, and write the carrier that is left."""
+    """Train the weights on with the cover alone, and write the carrier that is left.
+
+    A carrier's steps are finer then, so that it holds the weights as they have become.
+    """
     keys = [read_key(path) for path in key or []]
     given = None if mask is None else read_mask(mask)
 

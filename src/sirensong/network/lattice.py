@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import chain, repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -55,11 +56,16 @@ def check_steps(steps: Sequence[float], architecture: Architecture) -> None:
 
 def _reaches(architecture: Architecture, steps: Sequence[float]) -> tuple[int, int]:
     """How many steps the first matrix and its biases may start from zero, at most."""
-    bounds = architecture.omega / 2, math.pi  # fan-in 2; biases reach over a period
+    bounds = _bounds(architecture)
     matrix, bias = (
         math.floor(bound / step + 0.5) for bound, step in zip(bounds, steps, strict=False)
     )
     return matrix, bias
+
+
+def _bounds(architecture: Architecture) -> tuple[float, float]:
+    """How far the first matrix and its biases may start from zero, but for half a step."""
+    return architecture.omega / 2, math.pi  # fan-in 2; biases reach over a period
 
 
 def start_codes(
@@ -91,15 +97,25 @@ def values_of(codes: npt.NDArray[np.integer], step: float) -> Array:
     return (codes * np.float64(step)).astype(np.float32)
 
 
-def finest_step(values: Array) -> float:
-    """The smallest step, a power of two, with which codes reach these weights from anywhere.
-
-    Also from the other end of where the first layer may start, if they are the first layer's.
-    """
-    largest = max(float(np.abs(values).max()), LARGEST_CODE * LEAST_STEP)
-    return 2.0 ** math.ceil(math.log2(2 * largest / LARGEST_CODE))
-
-
 def codes_of(values: Array, step: float) -> Codes:
     """Find the nearest code of each weight, a half to the even one."""
     return np.rint(values / np.float64(step)).astype(np.int64)
+
+
+def finest_steps(architecture: Architecture, weights: Weights) -> Steps:
+    """Find the smallest steps, powers of two, with which codes reach weights.
+
+    In the first layer from wherever it may start.
+
+    Args:
+        architecture: of each function.
+        weights: of all functions.
+    """
+    begins = chain(_bounds(architecture), repeat(0.0))
+    farthest = (
+        float(np.abs(array).max()) + begin
+        for array, begin in zip(tensors(weights), begins, strict=False)
+    )
+    # A code less than there is, for the halves of steps that weight and start are rounded by.
+    needed = (max(LEAST_STEP, far / (LARGEST_CODE - 1)) for far in farthest)
+    return tuple(2.0 ** math.ceil(math.log2(step)) for step in needed)

@@ -19,7 +19,7 @@ from sirensong.keys.given import AnyKey
 from sirensong.keys.pair import Recipient, public_key
 from sirensong.keys.secret import KEY_BYTES, SecretKey
 from sirensong.keys.stream import derive
-from sirensong.network.lattice import Steps
+from sirensong.network.lattice import Steps, check_steps
 from sirensong.network.siren import Architecture
 from sirensong.network.substitution import Selection, check_selects
 from sirensong.network.tiles import Grid
@@ -162,6 +162,7 @@ def prepare(
     now = time.monotonic() if options.started is None else options.started
     height, width = cover.shape[:2]
     grid, architecture = recipe.grid(height, width), recipe.architecture(height, width)
+    check_steps(steps_for(architecture, recipe.coarseness_of(height, width)), architecture)
     functions = functions_for(recipe, len(secrets))
     if functions:
         check_selects(architecture, recipe.share)
