@@ -287,6 +287,12 @@ def test_a_table_has_the_nearest_shares(counts, last):
     assert table_bytes(np.array(counts)) == scalar_table(counts)
 
 
+@pytest.mark.parametrize(("count", "byte"), [(32_984, 16), (32_985, 17)])
+def test_between_two_shares_their_geometric_mean_decides(count, byte):
+    """Shares of 32 and 34, whose mean is 32.9848."""
+    assert list(table_bytes(np.array([share(255) * 1000, count]))) == [255, byte]
+
+
 @given(st.binary(max_size=55), st.integers(1, 255))
 def test_frequencies_are_those_of_the_page(table, last):
     table += bytes([last])
@@ -403,6 +409,13 @@ def test_raw_bytes_are_neither_missing_nor_left_over_and_end_in_zeros():
     for bit in range(spare):
         last = bytes([raw[-1] | 1 << bit])
         assert refused(damaged(raw=raw[:-1] + last)).startswith(f"leave {spare} raw bits")
+
+
+def test_a_raw_byte_too_many_is_refused_after_a_full_one():
+    """Eight codes of -1 have eight raw bits."""
+    assert read(assemble([2**16], [], [b"\0\xff"], b"\xff", 8), [8]) == [[-1] * 8]
+    line = refused(assemble([2**16], [], [b"\0\xff"], b"\xff\0", 8), [8])
+    assert line == "leave 8 raw bits, expected fewer than 8, all 0"
 
 
 @pytest.mark.parametrize("table", [b"", b"\x09" * 57, b"\xff\x09\x00", b"\x00"])

@@ -3,12 +3,14 @@
 import json
 import math
 
+import numpy as np
 import pytest
 
 import sirensong as ss
 from command import SMALL
 from sirensong import cli
 from sirensong.cli import reporting
+from sirensong.pictures.writing import write_picture
 
 CARRIER = [
     "name",
@@ -61,10 +63,12 @@ def test_inspect(printed, at):
 
 def test_hide_and_fit(printed, at, tmp_path):
     one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
-    secret = ["--secret", "alice.key=cover.png", "--steps", "400"]
-    facts = printed("hide", "map.png", *secret, "-o", str(one), "--size", "12x12", *SMALL)
+    noise = np.random.default_rng(1).random((24, 24, 3))  # of which little is left at half its size
+    write_picture("noise.png", noise)
+    secret = ["--secret", "alice.key=map.png"]
+    facts = printed("hide", "noise.png", *secret, "-o", str(one), "--size", "12x12", *SMALL)
     assert list(facts) == MEASURED
-    check(facts, "hide", one, ["map.png", "cover.png"])
+    check(facts, "hide", one, ["noise.png", "map.png"])
     cover, secret = facts["pictures"]
     assert list(cover) == [*PICTURE, "original"]
     assert list(cover["original"]) == PICTURE[1:]

@@ -309,7 +309,7 @@ class _RawBits:
         starts = ends - widths
         first, self._used = self._used >> 3, int(ends[-1])
         last = self._used >> 3
-        present = self._data[first : last + 3]
+        present = self._data[first : last + 1]
         octets = np.zeros(last - first + 3, np.int64)
         octets[: len(present)] = present
         windows = octets[:-2] << 16 | octets[1:-1] << 8 | octets[2:]
