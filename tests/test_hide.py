@@ -569,7 +569,8 @@ def test_the_papers_recipe_runs(pictures, keys):
     assert psnr(pictures[0], ss.sample(hidden.stego)) > 10
 
 
-def test_what_cannot_be_is_refused_before_training(pictures, keys):
+def test_what_cannot_be_is_refused_before_training(pictures, keys, monkeypatch):
+    monkeypatch.setattr(steps, "represent_cover", None)
     with pytest.raises(SettingError, match="twice"):
         hide(pictures, [keys[0], keys[0]])
     with pytest.raises(SettingError, match="too large"):
@@ -577,6 +578,12 @@ def test_what_cannot_be_is_refused_before_training(pictures, keys):
     wide = [photograph(3, 24, 250), *pictures[:2]]
     with pytest.raises(SettingError, match="24x24 pixels is too small for 250x24 tiles"):
         hide(wide, keys, dataclasses.replace(QUICK, tile=1))
+    for coarseness in (1e5, np.inf):
+        with pytest.raises(SettingError, match="steps must be"):
+            hide(pictures, keys, dataclasses.replace(QUICK, bits=None, coarseness=coarseness))
+    fine = dataclasses.replace(QUICK, bits=None, coarseness=1e-3, omega=5000.0)
+    with pytest.raises(SettingError, match="first steps must be larger"):
+        hide(pictures, keys, fine)
     with pytest.raises(SettingError, match="at most 64"):
         ss.hide(pictures[0], [(ss.SecretKey.generate(), pictures[1])] * 65)
     with pytest.raises(SettingError, match="CUDA"):

@@ -195,6 +195,17 @@ class TestUnlock:
             dataclasses.replace(stego, weights=(*others, Layer(last.weight, moved))), key
         ).intact
 
+    @pytest.mark.parametrize("away", [0.25, 40_000])
+    def test_a_value_that_no_carrier_holds_is_noticed(self, hidden, key, away):
+        """One between two codes, and one beyond the last."""
+        stego = hidden(Selection.KEYED)
+        *others, last = stego.weights
+        moved = last.bias.copy()
+        moved[0, 2] += np.float32(away * stego.steps[-1])
+        changed = dataclasses.replace(stego, weights=(*others, Layer(last.weight, moved)))
+        assert not unlock(changed, key).intact
+        assert reveal(changed, key).shape == (4, 7, 3)
+
 
 class TestWrongKey:
     def test_it_finds_no_picture(self, stego, hidden, key, other_key):

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import io
 import json
+import mmap
 import os
 import pickle
 import resource
@@ -21,8 +22,8 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import save as pack
 
+from sirensong.carrier import coding, mapped
 from sirensong.carrier import file as file_module
-from sirensong.carrier import mapped
 from sirensong.carrier.coding import decode
 from sirensong.carrier.file import LARGEST_CARRIER, dumps, load, loads, save
 from sirensong.carrier.header import LARGEST_HEADER, Header
@@ -90,6 +91,14 @@ NOT_ITS_HEADER = "its header is not what a carrier of its sizes begins with"
 def resident():
     """Bytes of this process that are in memory."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def mapping_of(array):
+    """What an array is a view of, in the end."""
+    base = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return base.obj if isinstance(base, memoryview) else base
 
 
 def header_end(data):
@@ -286,6 +295,36 @@ class TestRoundTrip:
             assert caught.value.hint == "stego.rounded() takes the nearest"
         assert list(path.parent.iterdir()) == []
         assert dumps(between.rounded()) == dumps(stego)
+
+    def test_weights_that_codes_do_not_reach_are_not_written(self, path, stego):
+        layers = list(stego.weights)
+        layers[2] = layers[2]._replace(bias=np.full_like(layers[2].bias, 32_768 * stego.steps[5]))
+        far = dataclasses.replace(stego, weights=tuple(layers))
+        for call in (lambda: dumps(far), lambda: save(path, far)):
+            with pytest.raises(SettingError, match="tensor 5 is more than 32767 steps") as caught:
+                call()
+            assert "finely=True" in caught.value.hint
+        assert list(path.parent.iterdir()) == []
+        assert_equal(loads(dumps(far.rounded(finely=True))), far.rounded(finely=True))
+
+    @pytest.mark.parametrize("grid", [Grid(1, 5), Grid(3, 2)])
+    def test_of_many_tiles_in_files_a_few_at_a_time(self, path, monkeypatch, grid):
+        """Weights that live in files, written and read in pieces that end within tiles."""
+        stego = function_of(9, 3, 20.0, grid, 40, 40, seed=4)
+        expected = dumps(stego)
+        monkeypatch.setattr(mapped, "IN_MEMORY", 0)
+        monkeypatch.setattr(mapped, "_PIECE", 100)
+        monkeypatch.setattr(coding, "_PIECE", 70)
+        monkeypatch.setattr(coding, "_NUMBERS_A_LANE", 200)
+        other_lanes = dumps(stego)
+        assert other_lanes != expected
+        save(path, stego)
+        loaded = load(path)
+        assert all(isinstance(mapping_of(array), mmap.mmap) for array in tensors(loaded.weights))
+        assert_equal(loaded, stego)
+        assert dumps(loaded) == path.read_bytes() == other_lanes
+        monkeypatch.undo()
+        assert dumps(loaded) == expected
 
     def test_the_nonce_decides_where_the_first_layer_starts(self, carrier, stego):
         """Another nonce in the file: the same codes are another function, in the first layer."""

@@ -3,13 +3,14 @@
 import dataclasses
 import hashlib
 import io
+import itertools
 import struct
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from functions import unstack
+from functions import STEP, unstack
 from sirensong.carrier import mapped
 from sirensong.carrier.slots import SLOT_BYTES, SLOTS
 from sirensong.errors import SettingError
@@ -189,8 +190,52 @@ def test_a_weight_too_many_steps_away_has_no_code(stego, steps, nonce, sign, lay
         return dataclasses.replace(stego, weights=tuple(changed))
 
     assert moved(sign * 32_767).codes()[2 * layer][0, -1] == sign * 32_767
+    assert moved(sign * 32_767).is_rounded
+    far = moved(sign * 32_768)
     with pytest.raises(SettingError, match=f"tensor {2 * layer} is more than 32767 steps away"):
-        moved(sign * 32_768).codes()
+        far.codes()
+    assert not far.is_rounded
+    assert not far.rounded().is_rounded
+    assert far.rounded(finely=True).is_rounded
+
+
+def test_rounded_weights_are_the_nearest_on_the_lattice(stego, steps):
+    rng = np.random.default_rng(1)
+    weights = tuple(
+        Layer(*(rng.normal(size=array.shape).astype(np.float32) for array in layer))
+        for layer in stego.weights
+    )
+    between = dataclasses.replace(stego, weights=weights)
+    rounded = between.rounded()
+    assert rounded.steps == steps
+    for array, own in zip(tensors(weights), tensors(rounded.weights), strict=True):
+        np.testing.assert_array_equal(own, np.round(array.astype(np.float64) * 1024) / 1024)
+    assert (rounded.nonce, rounded.slots) == (between.nonce, between.slots)
+    assert rounded.digest == between.digest
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_finely_rounded_weights_are_much_nearer_and_have_codes(stego, scale):
+    """Of whatever size they are, those of the first layer too, which start where they start."""
+    rng = np.random.default_rng(1)
+    weights = tuple(
+        Layer(*((scale * rng.normal(size=array.shape)).astype(np.float32) for array in layer))
+        for layer in stego.weights
+    )
+    between = dataclasses.replace(stego, weights=weights)
+    finely = between.rounded(finely=True)
+    assert finely.is_rounded
+    assert max(np.abs(codes).max() for codes in finely.codes()) <= 32_767
+    begins = 10.0, np.pi, *[0.0] * 6
+    for array, own, begin in zip(tensors(weights), tensors(finely.weights), begins, strict=True):
+        assert np.abs(own - array).max() <= (np.abs(array).max() + begin) / 32_766
+
+
+def test_a_layer_of_zeros_is_rounded_finely(stego):
+    zeros = tuple(Layer(*map(np.zeros_like, layer)) for layer in stego.weights)
+    finely = dataclasses.replace(stego, weights=zeros).rounded(finely=True)
+    assert finely.is_rounded
+    assert not any(array.any() for array in tensors(finely.weights))
 
 
 @pytest.mark.parametrize(
@@ -222,8 +267,14 @@ def test_codes_of_a_mapped_function_are_the_same(stego, monkeypatch):
         Layer(*(rng.normal(size=(5, *array.shape[1:])).astype(np.float32) for array in layer))
         for layer in stego.weights
     )
-    whole = dataclasses.replace(stego, grid=grid, weights=weights)
+    whole = dataclasses.replace(stego, grid=grid, weights=weights).rounded()
     expected = whole.codes()
     monkeypatch.setattr(mapped, "_PIECE", 1)
     for mine, theirs in zip(whole.codes(), expected, strict=True):
         np.testing.assert_array_equal(mine, theirs)
+    assert whole.is_rounded
+    for kind, tile in itertools.product(("weight", "bias"), range(5)):
+        for layer in (0, 2):
+            changed = [Layer(part.weight.copy(), part.bias.copy()) for part in whole.weights]
+            getattr(changed[layer], kind)[tile] += np.float32(STEP / 2)
+            assert not dataclasses.replace(whole, weights=tuple(changed)).is_rounded

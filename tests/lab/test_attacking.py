@@ -1,6 +1,7 @@
 """What `sirensong attack` says of a carrier that it has changed."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from sirensong import cli
 from sirensong.carrier.file import load, save
 from sirensong.carrier.slots import DIGEST_BYTES, Slot
 from sirensong.keys.secret import write_key
-from sirensong.lab.robustness import perturb
+from sirensong.lab.robustness import perturb, prune
+from sirensong.network.lattice import start_codes, values_of
 from sirensong.network.substitution import Selection
 from sirensong.network.tiles import Grid
 from sirensong.pictures.metrics import measure
@@ -91,6 +93,30 @@ def test_an_equal_picture_has_no_psnr(carrier, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["pictures"] == [{"picture": "cover", "psnr": None}]
     assert told["changed_weights"] == 0
+
+
+def test_a_carrier_that_stays_on_its_lattice_keeps_its_steps(carrier, capsys):
+    command = ["attack", "prune", "song.safetensors", "-o", "new.safetensors", "--rate", "0.3"]
+    assert cli.run(command) == 0
+    capsys.readouterr()
+    before, after = load("song.safetensors"), load("new.safetensors")
+    assert after.steps == before.steps
+    assert after.digest == prune(before, 0.3).digest
+
+
+def test_all_weights_can_be_pruned_wherever_the_first_layer_starts(carrier, capsys):
+    """Also where zero is farther from the start than codes of the carrier's own steps reach."""
+    song = load("song.safetensors")
+    layers = [layer._replace(weight=np.zeros_like(layer.weight)) for layer in song.weights]
+    fine = replace(song, weights=tuple(layers), steps=(2.0**-13, *song.steps[1:]))
+    begins = start_codes(fine.architecture, fine.steps, fine.nonce, range(2))
+    assert np.abs(begins[0]).max() > 32_767
+    layers[0] = layers[0]._replace(weight=values_of(begins[0], fine.steps[0]))
+    save("song.safetensors", replace(fine, weights=tuple(layers)), overwrite=True)
+    command = ["attack", "prune", "song.safetensors", "-o", "new.safetensors", "--rate", "1"]
+    assert cli.run([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["zero_weights"] == 1
+    assert not any(layer.weight.any() for layer in load("new.safetensors").weights)
 
 
 def test_noise_is_that_of_its_seed(carrier, capsys):

@@ -1,6 +1,7 @@
 """Recipes, phases and schedules: the paper's numbers, and time budgets that end annealed."""
 
 import itertools
+import math
 from dataclasses import replace
 
 import pytest
@@ -108,11 +109,26 @@ def test_recipes_are_found_by_name():
         {"hidden_features": 0},
         {"omega": 0.0},
         {"functions": -1},
+        {"bits": 0.0},
+        {"bits": -1.0},
+        {"bits": math.nan},
+        {"coarseness": 0.0},
+        {"coarseness": -1.0},
+        {"coarseness": math.nan},
+        {"decay": -0.001},
+        {"decay": 1.0},
+        {"decay": math.nan},
     ],
 )
 def test_settings_out_of_range_are_refused(change):
     with pytest.raises(SettingError):
         replace(FAST, **change)
+
+
+@pytest.mark.parametrize("change", [{"coarseness": 1e-6}, {"decay": 0.0}, {"decay": 0.999}])
+def test_settings_near_the_ends_of_their_ranges_are_taken(change):
+    (name,) = change
+    assert getattr(replace(FAST, **change), name) == change[name]
 
 
 @pytest.mark.parametrize(
