@@ -128,7 +128,7 @@ def save(path: StrPath, stego: StegoFunction, *, overwrite: bool = False) -> Non
         True
     """
     _check_kind(stego)
-    write_bytes(path, _parts(stego), overwrite=overwrite)
+    write_bytes(path, list(_parts(stego)), overwrite=overwrite)
 
 
 def load(source: StrPath | BinaryIO) -> StegoFunction:
