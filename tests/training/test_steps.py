@@ -272,6 +272,20 @@ def test_on_step_hears_of_the_joint_steps_with_the_tiles_functions():
     assert_equal(heard[-1][2], trained)
 
 
+def test_codes_count_from_the_start_of_their_own_tile():
+    """Weights that are far away are seen at the last code, from where each tile starts."""
+    heard, tiles = [], range(1, 3)
+    job = job_of(on_step=lambda step, tiles, functions: heard.append(functions()))
+    covers = represent_cover(job, tiles)
+    selected = select_weights(job, tiles, covers)
+    for tensor in covers.tensors():
+        tensor.fill_(1e6)
+    train_jointly(job, tiles, covers, selected, secret_weights(job, tiles, selected))
+    start = start_codes(job.architecture, job.steps, job.nonce, tiles)
+    for array, codes, step in zip(heard[0][0], start, job.steps, strict=False):
+        np.testing.assert_array_equal(array, values_of(codes + 32_767, step))
+
+
 # Checkpoints.
 
 
