@@ -10,7 +10,7 @@ demo: $(INSTALLED)
 	$(BIN)/sirensong demo -o demo --overwrite
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: check
 	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600
