@@ -653,3 +653,34 @@ def test_what_a_key_reveals_is_for_its_holder_alone(at, tmp_path, set_umask):
     assert cli.run(reveal) == 0
     assert cli.run(["sample", "song.safetensors", "-o", str(cover)]) == 0
     assert [path.stat().st_mode & 0o777 for path in (secret, cover)] == [0o600, 0o666]
+
+
+@pytest.mark.parametrize(
+    ("dial", "least", "most"),
+    [
+        (["--bytes", "6000"], 5600, 6400),
+        (["--bits-per-pixel", "60"], 4050, 4600),
+        (["--quality", "small"], 2500, 2950),
+        (["--quality", "40"], 3000, 3700),
+    ],
+)
+def test_a_carrier_is_as_large_as_was_asked_for(at, tmp_path, dial, least, most):
+    song = tmp_path / "sized.safetensors"
+    assert cli.run(["fit", "cover.png", "-o", str(song), *dial]) == 0
+    assert least < song.stat().st_size < most
+
+
+@pytest.mark.parametrize(
+    ("dial", "expected"),
+    [
+        (["--bytes", "6000", "--quality", "small"], "exclude each other"),
+        (["--bits-per-pixel", "9", "--bytes", "6000"], "exclude each other"),
+        (["--quality", "good"], "small, standard, high, archive or a number of dB, got 'good'"),
+        (["--quality", "70"], "quality must be 37 to 50 dB, got 70"),
+        (["--bytes", "100"], "a cover of 24x24 pixels takes"),
+    ],
+)
+def test_a_size_that_cannot_be_is_refused(at, tmp_path, capsys, dial, expected):
+    song = tmp_path / "sized.safetensors"
+    assert expected in failure(capsys, ["fit", "cover.png", "-o", str(song), *dial])
+    assert not song.exists()
