@@ -213,7 +213,13 @@ def test_a_bad_job_fails_alone(folder):
 
 @pytest.mark.parametrize(
     "options",
-    [["--seconds", "3"], ["--resume"], ["--workers", "0"], ["--cluster", "tcp://127.0.0.1:1"]],
+    [
+        ["--seconds", "3"],
+        ["--resume"],
+        ["--bytes", "9000"],
+        ["--workers", "0"],
+        ["--cluster", "tcp://127.0.0.1:1"],
+    ],
 )
 def test_options_that_do_not_go_with_a_batch(folder, options, capsys):
     assert cli.run(["hide", "--batch", "jobs.csv", "-o", "out", *options]) == 1
