@@ -592,14 +592,14 @@ def test_what_cannot_be_is_refused_before_training(pictures, keys, monkeypatch):
 
 @pytest.mark.slow
 def test_full_size_quality_and_resumption(tmp_path, monkeypatch):
-    """Photographs at 128x128, by default; a stopped run ends as well as an undisturbed one."""
+    """Photographs of 128x128 at the best quality; a stopped run ends as an undisturbed one."""
     names = ("astronaut", "chelsea", "coffee")
     pictures, keys = (
         [fill(photograph_of(name), 128, 128) for name in names],
         [ss.SecretKey.generate() for _ in range(2)],
     )
-    secrets = list(zip(keys, pictures[1:], strict=True))
-    whole = ss.hide(pictures[0], secrets, options=ss.Options(seed=1)).stego
+    secrets, best = list(zip(keys, pictures[1:], strict=True)), ss.FAST.at("archive")
+    whole = ss.hide(pictures[0], secrets, recipe=best, options=ss.Options(seed=1)).stego
     monkeypatch.setattr(checkpoints, "INTERVAL", 0.5)
     path = tmp_path / "song.checkpoint"
 
@@ -611,11 +611,11 @@ def test_full_size_quality_and_resumption(tmp_path, monkeypatch):
         ss.hide(
             pictures[0],
             secrets,
+            recipe=best,
             options=ss.Options(seed=1, checkpoint=path, on_progress=stop),
         )
-    resumed = ss.hide(
-        pictures[0], secrets, options=ss.Options(seed=1, checkpoint=path, resume=True)
-    ).stego
+    going_on = ss.Options(seed=1, checkpoint=path, resume=True)
+    resumed = ss.hide(pictures[0], secrets, recipe=best, options=going_on).stego
     for picture, key in zip(pictures, [None, *keys], strict=True):
         ends = [
             psnr(picture, ss.sample(run) if key is None else ss.reveal(run, key))
@@ -626,4 +626,4 @@ def test_full_size_quality_and_resumption(tmp_path, monkeypatch):
         border, inside = border_and_inside(
             picture, ss.sample(whole) if key is None else ss.reveal(whole, key), side=32
         )
-        assert border < 1.3 * inside  # a tile knows less of its rim; a seam would be twice as much
+        assert border < 1.1 * inside

@@ -169,7 +169,7 @@ def test_wrong_keys_show_the_cover_and_the_right_one_its_picture():
     key = SecretKey(bytes(range(32)))
     found = {}
     for name, lock in (("locked", Lock()), ("open", None)):
-        recipe = replace(ss.FAST, lock=lock)
+        recipe = replace(ss.FAST, lock=lock).at("archive")
         stego = ss.hide(cover, {key: secret}, recipe=recipe, options=ss.Options(seed=1)).stego
         others = [SecretKey(bytes([number]) * 32) for number in range(8)]
         renders = [ss.reveal(stego, other, force=True) for other in others]
