@@ -1,6 +1,7 @@
 """The dial: what a quality or a size asks for, and what networks and steps it makes."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sirensong as ss
+from sirensong.carrier.coding import encode
 from sirensong.network.siren import Architecture
 from sirensong.training.plan import carrier_bytes
 from sirensong.training.quality import (
     QUALITIES,
     bits_for,
+    bits_for_file,
     coarseness_for,
     estimated_bits,
     expected_psnr,
@@ -79,6 +82,51 @@ def test_the_lattice_is_as_coarse_as_the_bits_say(bits, features, layers):
     )
 
 
+def test_bits_at_28_features_are_those_that_were_measured():
+    matrices = [(56, 5.04), (784, 6.27), *[(784, 5.62)] * 3, (784, 5.63), (84, 8.0)]
+    biases = [(28, 5.49), (28, 5.55), *[(28, 5.35)] * 3, (28, 6.74), (3, 8.2)]
+    expected = sum(count * bits for count, bits in (*matrices, *biases))
+    assert estimated_bits(Architecture(28, 6), 1.0) == pytest.approx(expected)
+
+
+def test_four_times_as_wide_a_matrix_takes_a_bit_less_a_weight_and_biases_as_much():
+    matrices = [(2, 5.04), (112, 6.27), *[(112, 5.62)] * 3, (112, 5.63), (3, 8.0)]
+    biases = 5.49 + 5.55 + 3 * 5.35 + 6.74
+    expected = sum(112 * count * (bits - 1) for count, bits in matrices) + 112 * biases + 3 * 8.2
+    assert estimated_bits(Architecture(112, 6), 1.0) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("quality", ["small", "standard", "archive"])
+def test_bits_after_a_short_training_are_about_those_that_were_estimated(quality):
+    """By the entropy of codes, and as they are written but for tables and states."""
+    recipe = ss.FAST.at(quality).with_steps(150)
+    codes = hidden(recipe).codes()
+    estimate = 4 * estimated_bits(recipe.architecture(64, 64), recipe.coarseness_of(64, 64))
+    assert estimate == pytest.approx(QUALITIES[quality] * 64 * 64, rel=1e-6)
+    assert sum(map(entropy, codes)) == pytest.approx(estimate, rel=0.04)
+    assert 8 * (len(encode(codes)) - 400) == pytest.approx(estimate, rel=0.05)
+
+
+def hidden(recipe):
+    """A function of 64x64 pixels with one secret; both pictures are waves with some noise."""
+    cover, secret = (picture(np.random.default_rng(seed)) for seed in range(2))
+    key = ss.SecretKey(bytes(32))
+    return ss.hide(cover, {key: secret}, recipe=recipe, options=ss.Options(seed=1)).stego
+
+
+def picture(rng):
+    y, x = np.mgrid[:64, :64] / 32
+    shifts = rng.uniform(0, 6, (3, 3, 1, 1))
+    waves = sum(np.sin(rng.uniform(2, 9) * x + rng.uniform(2, 9) * y + own) for own in shifts)
+    return np.clip(np.moveaxis(waves / 8 + 0.5, 0, -1) + rng.normal(0, 0.2, (64, 64, 3)), 0, 1)
+
+
+def entropy(codes):
+    """In bits, of all codes of a tensor together."""
+    _, counts = np.unique(codes, return_counts=True)
+    return -(counts * np.log2(counts / counts.sum())).sum()
+
+
 def test_twice_as_coarse_is_a_bit_less_for_each_number():
     architecture = Architecture(28, 6)
     fewer = estimated_bits(architecture, 0.5) - estimated_bits(architecture, 1.0)
@@ -90,8 +138,14 @@ def test_every_tensor_has_a_step_of_its_layer(layers):
     steps = steps_for(Architecture(16, layers), 1.0)
     assert len(steps) == 2 * (layers + 1)
     assert steps[:2] == tuple(np.float32([0.0142, 0.0087]))
-    assert steps[2:4] == tuple(np.float32([0.0208, 0.0146]))
     assert steps[-2:] == tuple(np.float32([0.00122, 0.0012]))
+    between = max(0, layers - 2)
+    matrices, biases = [0.0208, *[0.0265] * between], [0.0146, *[0.0188] * between]
+    if layers > 2:
+        biases[-1] = 0.007
+    assert steps[2:-2:2] == tuple(np.float32(matrices))
+    assert steps[3:-2:2] == tuple(np.float32(biases))
+    assert all(step == np.float32(step) for step in steps)
     assert steps_for(Architecture(16, layers), 2.0) == pytest.approx([2 * one for one in steps])
     assert min(steps_for(Architecture(16, layers), 1e-9)) == 2.0**-12
 
@@ -108,10 +162,29 @@ def test_bits_of_a_whole_file_count_its_header_and_slots(height, width, bits):
     assert replace(recipe, whole_file=False).coded_bits(height, width) == bits
 
 
-def test_a_file_too_small_for_header_and_slots_is_refused():
-    recipe = replace(ss.FAST, bits=3.0, whole_file=True)
-    with pytest.raises(ss.SettingError, match=r"64x64 pixels takes [\d.]+ to [\d.]+ bits a pixel"):
-        recipe.coded_bits(64, 64)
+@pytest.mark.parametrize("bits", [3.0, 200.0, math.nan])
+def test_a_file_too_small_or_larger_than_any_is_refused(bits):
+    """The sizes that are named instead can be had."""
+    expected = r"64x64 pixels takes [\d.]+ to [\d.]+ bits a pixel, (\d+) to (\d+) bytes; got"
+    with pytest.raises(ss.SettingError, match=expected) as caught:
+        bits_for_file(bits, 64, 64, ss.Grid(2, 2), 6)
+    for size in map(int, re.search(expected, caught.value.message).groups()):
+        recipe = replace(ss.FAST, bits=8 * size / 64**2, whole_file=True)
+        assert carrier_bytes(recipe, 64, 64) == pytest.approx(size, abs=2)
+    steps = steps_for(recipe.architecture(64, 64), recipe.coarseness_of(64, 64))
+    assert steps == pytest.approx([2.0**-12] * 14, rel=1e-3)
+
+
+@pytest.mark.parametrize("size", [9_000, 30_000])
+def test_a_file_takes_about_what_it_was_asked_to(size):
+    recipe = replace(ss.FAST, bits=8 * size / 64**2, whole_file=True).with_steps(150)
+    assert len(ss.dumps(hidden(recipe))) == pytest.approx(size, rel=0.06)
+
+
+def test_what_holds_no_weights_is_estimated_with_room_for_tables(stego):
+    data = ss.dumps(stego)
+    without = len(data) - len(encode(stego.codes()))
+    assert 0 <= overhead(stego.grid, 3) - 400 - without < 32
 
 
 def test_without_bits_features_and_coarseness_decide():

@@ -23,7 +23,7 @@ _EXPECTED = (
     (44.0, 45.3, 45.0),  # one set, by what it gains on standard
     (110.0, 49.9, 50.3),  # the same
 )
-_LEAST_QUALITY, _MOST_QUALITY = 4.0, 400.0  # bits a pixel
+_LEAST_QUALITY = 4.0  # bits a pixel
 
 # Few weights of many bits are better than many of few, so bits decide how many there are. Beyond
 # this width they are spent on finer steps: wider networks take longer.
@@ -86,14 +86,21 @@ def bits_for_file(bits: float, height: int, width: int, grid: Grid, layers: int)
         SettingError: there are too few or too many.
     """
     fixed = 8 * overhead(grid, layers) / (height * width)
-    if not _LEAST_QUALITY <= bits - fixed <= _MOST_QUALITY:
-        bounds = [bound + fixed for bound in (_LEAST_QUALITY, _MOST_QUALITY)]
-        sizes = [math.ceil(bound * height * width / 8) for bound in bounds]
+    most = _most_bits(height * width / grid.tiles, layers)
+    if not _LEAST_QUALITY <= bits - fixed <= most:
+        least, most = _LEAST_QUALITY + fixed, most + fixed
+        sizes = math.ceil(least * height * width / 8), math.floor(most * height * width / 8)
         raise SettingError(
-            f"a carrier of a cover of {width}x{height} pixels takes {bounds[0]:.1f} to "
-            f"{bounds[1]:.1f} bits a pixel, {sizes[0]} to {sizes[1]} bytes; got {bits:.1f} bits"
+            f"a carrier of a cover of {width}x{height} pixels takes {least:.1f} to {most:.1f} bits"
+            f" a pixel, {sizes[0]} to {sizes[1]} bytes; got {bits:.1f} bits"
         )
     return bits - fixed
+
+
+def _most_bits(pixels: float, layers: int) -> float:
+    """Bits a pixel that the widest network of a tile of so many pixels takes, at finest steps."""
+    widest = Architecture(features_for(math.inf, math.sqrt(pixels)), layers)
+    return estimated_bits(widest, _FINEST) / pixels
 
 
 def overhead(grid: Grid, layers: int) -> int:
@@ -194,7 +201,7 @@ def _spread(five: tuple[float, ...], hidden: int) -> list[float]:
 
 
 def estimated_bits(architecture: Architecture, coarseness: float) -> float:
-    """Bits that the codes of a tile's weights take, about: within 3 % after training of any length.
+    """Bits that the codes of a tile's weights take: within 5 % after training of any length, about.
 
     Muon moves weights as far for one picture as for another, so their spread is known beforehand.
 
