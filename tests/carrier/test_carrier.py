@@ -204,11 +204,14 @@ class TestRoundTrip:
                     array[:] = 0
 
     @pytest.mark.parametrize("in_memory", [2**26, 0])
-    def test_a_large_file_is_mapped(self, path, stego, carrier, monkeypatch, in_memory):
+    def test_once_read_a_file_is_not_in_use(self, path, stego, carrier, monkeypatch, in_memory):
+        """Changed in place, with weights in memory and elsewhere."""
         monkeypatch.setattr(mapped, "IN_MEMORY", in_memory)
         save(path, stego)
         loaded = load(path)
-        path.unlink()
+        with path.open("r+b") as file:
+            file.write(bytes(len(carrier)))
+        assert path.read_bytes() == bytes(len(carrier))
         assert dumps(loaded) == carrier
 
     def test_the_safetensors_library_opens_it(self, path, stego):

@@ -33,9 +33,7 @@ from sirensong.network.siren import Weights
 CARRIER_ENDING = ".safetensors"
 LARGEST_CARRIER = 6 * 1024**3  # bytes; 200 megapixels take half of that at the best quality
 _SMALLEST_CARRIER = 8 + 2
-_PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK")
-# After the lower half of a header's length, which may begin like a pickle.
-_JSON_BEGINS = b"\0\0\0\0{"
+_PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK")  # no header's length
 _PIECE = 2**20  # bytes of an open file that are read together
 
 __all__ = ["LARGEST_CARRIER", "VERSION", "dumps", "load", "loads", "save"]
@@ -84,7 +82,7 @@ def loads(data: bytes) -> StegoFunction:
 
     Raises:
         SettingError: `data` is not bytes.
-        FormatError: the bytes are not a whole, well-formed carrier with finite weights.
+        FormatError: the bytes are not a whole, well-formed carrier.
 
     Example:
         >>> loads(b"not a carrier")  # doctest: +ELLIPSIS
@@ -134,8 +132,8 @@ def save(path: StrPath, stego: StegoFunction, *, overwrite: bool = False) -> Non
 def load(source: StrPath | BinaryIO) -> StegoFunction:
     """Read a carrier. No code in it can run, and what it costs is in proportion to its size.
 
-    A file of more than 64 MiB stays in use: its weights are read as they are needed, so it may be
-    replaced or deleted meanwhile, but not changed in place.
+    Layers of more than 64 MiB of weights go to files without a name in the system's temporary
+    folder (TMPDIR). The carrier is not in use once it has been read.
 
     Args:
         source: the path of a regular file, or a file that is open for reading bytes.
@@ -145,8 +143,9 @@ def load(source: StrPath | BinaryIO) -> StegoFunction:
 
     Raises:
         SettingError: `source` is neither.
-        FileError: the file cannot be read, or is a pipe, a device or a folder.
-        FormatError: it is not a whole, well-formed carrier with finite weights.
+        FileError: the file cannot be read, or is a pipe, a device or a folder, or the temporary
+            folder has no room.
+        FormatError: it is not a whole, well-formed carrier.
 
     Example:
         >>> import io
@@ -202,14 +201,14 @@ def _parts(stego: StegoFunction) -> Iterator[bytes]:
 
 
 def _parse(data: npt.NDArray[np.uint8], name: str) -> StegoFunction:
-    """Make a function of a carrier's bytes, without copying its weights."""
+    """Make a function of a carrier's bytes."""
     if not _SMALLEST_CARRIER <= len(data) <= LARGEST_CARRIER:
         raise FormatError(
             f"{name} is not a carrier: expected {_SMALLEST_CARRIER} to {LARGEST_CARRIER} bytes,"
             f" got {len(data)}"
         )
     start = data[: 8 + LARGEST_HEADER].tobytes()
-    if start[:2] in _PICKLES and start[4:9] != _JSON_BEGINS:
+    if start[:2] in _PICKLES:
         raise FormatError(
             f"{name} is a pickle, not a carrier", hint="it was not opened: a pickle can run code"
         )
