@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow check docs format bench kill-test fuzz mutants clean
+.PHONY: demo test test-slow check docs format bench rate kill-test fuzz mutants clean
 
 demo: $(INSTALLED)
 	$(BIN)/sirensong demo -o demo --overwrite
@@ -42,6 +42,10 @@ mutants: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/bench.py $(BENCH)
+
+# Bits a pixel against PSNR, beside JPEG and AVIF: make rate RATE="--data DIR".
+rate: $(INSTALLED)
+	$(BIN)/python benchmarks/rate.py $(RATE)
 
 # pip reads dependency groups from 25.1 on. On Linux PyPI's torch brings CUDA; for the CPU build set
 # PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu.

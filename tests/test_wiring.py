@@ -376,6 +376,7 @@ TUNED = {
     "hidden_features": None,
     "hidden_layers": 6,
     "omega": None,
+    "frequency": 0.5,
     "selection": "keyed",
     "ratio": None,
     "lock": {"weight": 0.3, "hold": 0.1, "end": 0.004},
@@ -383,7 +384,7 @@ TUNED = {
     "decoys": "photographs",
     "stego_weight": None,
     "emphasis": 1.0,
-    "coarseness": 0.05,
+    "coarseness": 0.01,
     "decay": 0.003,
 }
 

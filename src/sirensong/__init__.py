@@ -41,8 +41,9 @@ from sirensong.pictures.metrics import Quality, measure
 from sirensong.pictures.pool import Pool, open_pool
 from sirensong.reveal import SecretFunction, reveal, sample, unlock
 from sirensong.training.options import Options, Progress
+from sirensong.training.phase import Phase
 from sirensong.training.plan import Plan
-from sirensong.training.recipe import FAST, PAPER, Phase, Recipe
+from sirensong.training.recipe import FAST, PAPER, Recipe
 from sirensong.version import __version__ as __version__
 
 __all__ = [

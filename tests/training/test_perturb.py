@@ -6,7 +6,7 @@ import torch
 from sirensong.network.siren import Architecture, initial_weights
 from sirensong.training.parameters import Parameters
 from sirensong.training.perturb import perturb
-from sirensong.training.recipe import Phase
+from sirensong.training.phase import Phase
 
 CPU = torch.device("cpu")
 

@@ -14,7 +14,8 @@ from sirensong.network.siren import Architecture
 from sirensong.network.tiles import Grid
 from sirensong.training.batches import Sampler
 from sirensong.training.options import Options
-from sirensong.training.recipe import FAST, PAPER, Phase, find_recipe
+from sirensong.training.phase import Phase
+from sirensong.training.recipe import FAST, PAPER, find_recipe
 from sirensong.training.train import Schedule, State
 
 

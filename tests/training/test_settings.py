@@ -9,7 +9,8 @@ from sirensong.errors import SettingError
 from sirensong.network.substitution import Selection
 from sirensong.network.tiles import Grid
 from sirensong.training.options import Options
-from sirensong.training.recipe import FAST, FINETUNING, PAPER, Phase
+from sirensong.training.phase import Phase
+from sirensong.training.recipe import FAST, FINETUNING, PAPER
 
 
 @pytest.mark.parametrize(

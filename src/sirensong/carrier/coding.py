@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from sirensong.carrier.tables import (
     BUCKETS,
-    LARGEST_CODE,
     LEAST,
     LOW_BITS,
     RANK_BITS,
@@ -28,6 +27,7 @@ from sirensong.carrier.tables import (
     table_bytes,
 )
 from sirensong.errors import FormatError, SettingError
+from sirensong.network.lattice import LARGEST_CODE
 
 _LANES = 4096  # at most
 _NUMBERS_A_LANE = 4096  # more lanes are faster for small carriers, but take 3 bytes each

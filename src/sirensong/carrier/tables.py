@@ -16,7 +16,6 @@ import numpy.typing as npt
 RANK_BITS = 12
 RANKS = 2**RANK_BITS
 BUCKETS = 56
-LARGEST_CODE = 32767
 
 # Magnitudes below 8 have a bucket each. From then on an octave has four, of equal size.
 _OCTAVE, _QUARTER = np.divmod(np.arange(BUCKETS - 8, dtype=np.int64), 4)

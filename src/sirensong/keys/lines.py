@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from sirensong.errors import FileError, FormatError, SettingError
 from sirensong.files import StrPath, read_bytes, write_bytes
@@ -17,6 +18,8 @@ LINE_ENDS = "\r\n"
 
 LARGEST_TEXT = 4096
 """Bytes of a file of keys, or of a passphrase."""
+
+_Read = TypeVar("_Read")
 
 _KEY_TEXTS = ("sirensong-key-", "age-secret-key-1", "age1")
 _LEAST_KEY_TEXT = 50  # letters; what begins like a key and is shorter may be the name of a file
@@ -69,6 +72,23 @@ def read_lines(path: StrPath, what: str) -> list[str]:
     text = text_of(read_bytes(path, cap=LARGEST_TEXT, what=what), path, what)
     lines = [line.strip(BLANKS) for line in text.split("\n")]
     return [line for line in lines if line and not line.startswith("#")]
+
+
+def from_line(path: StrPath, line: str, read: Callable[[str], _Read]) -> _Read:
+    """Read a key from a line of a file, which is named where it has a typo.
+
+    Args:
+        path: of the file.
+        line: of it.
+        read: `from_text` of the kind of key.
+
+    Raises:
+        FormatError: what `read` raises, with the path in front.
+    """
+    try:
+        return read(line)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error.message}", hint=error.hint) from None
 
 
 def write_lines(path: StrPath, lines: Sequence[str]) -> None:

@@ -8,17 +8,15 @@ carrier's nonce is the public half of a key that its sender made for it and keep
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from sirensong.errors import FormatError, SettingError
 from sirensong.files import StrPath
 from sirensong.keys import bech32
-from sirensong.keys.lines import BLANKS, LINE_ENDS, check_path, read_lines, write_lines
-from sirensong.keys.secret import KEY_BYTES, SecretKey
+from sirensong.keys.lines import BLANKS, LINE_ENDS, check_path, from_line, read_lines, write_lines
+from sirensong.keys.secret import KEY_BYTES, SecretKey, check_bytes
 from sirensong.keys.stream import derive
 
 RECIPIENT_PREFIX = "age1"
@@ -26,8 +24,6 @@ IDENTITY_PREFIX = "AGE-SECRET-KEY-1"
 
 _FIELD = 2**255 - 19  # the field that X25519 computes in
 _ANY = bytes(KEY_BYTES)  # a private key, where any will do
-
-_Pair = TypeVar("_Pair", "Recipient", "Identity")
 
 
 def public_key(private: bytes) -> bytes:
@@ -86,7 +82,7 @@ class Recipient:
     public: bytes
 
     def __post_init__(self) -> None:
-        _check_bytes(self.public, "a public key")
+        check_bytes(self.public, "a public key")
         if int.from_bytes(self.public, "little") >= _FIELD:  # or a recipient had several texts
             raise FormatError("the public key is not below 2^255 - 19")
         _agree(_ANY, self.public)
@@ -147,7 +143,7 @@ class Identity:
     secret: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        _check_bytes(self.secret, "an identity")
+        check_bytes(self.secret, "an identity")
 
     def __repr__(self) -> str:
         return f"Identity(recipient={self.recipient.to_text()!r})"
@@ -219,8 +215,8 @@ def read_recipient(path: StrPath) -> Recipient:
         raise FormatError(f"{path}: expected one recipient on a line, got {len(lines)} lines")
     (line,) = lines
     if line.startswith(IDENTITY_PREFIX):
-        return _from_line(path, line, Identity.from_text).recipient
-    return _from_line(path, line, Recipient.from_text)
+        return from_line(path, line, Identity.from_text).recipient
+    return from_line(path, line, Recipient.from_text)
 
 
 def read_identities(path: StrPath) -> list[Identity]:
@@ -242,7 +238,7 @@ def read_identities(path: StrPath) -> list[Identity]:
     lines = read_lines(path, "an identity file")
     if not lines:
         raise FormatError(f"{path}: expected an identity on each line, got 0 lines")
-    return [_from_line(path, line, Identity.from_text) for line in lines]
+    return [from_line(path, line, Identity.from_text) for line in lines]
 
 
 def write_identity(path: StrPath, identity: Identity) -> None:
@@ -290,19 +286,3 @@ def _decoded(text: object, prefix: str, what: str) -> bytes:
             hint="age-keygen makes one; a plugin's, SSH's or a post-quantum one does not serve",
         )
     return data
-
-
-def _from_line(path: StrPath, line: str, read: Callable[[str], _Pair]) -> _Pair:
-    """Read a line of a file, which is named where it has a typo."""
-    try:
-        return read(line)
-    except FormatError as error:
-        raise FormatError(f"{path}: {error.message}", hint=error.hint) from None
-
-
-def _check_bytes(value: object, what: str) -> None:
-    """Raise SettingError, which never quotes it, for what is not 32 bytes."""
-    if not isinstance(value, bytes):
-        raise SettingError(f"{what} is {KEY_BYTES} bytes, got {type(value).__name__}")
-    if len(value) != KEY_BYTES:
-        raise SettingError(f"{what} is {KEY_BYTES} bytes, got {len(value)}")

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from sirensong.errors import FormatError, SettingError
 from sirensong.files import StrPath
-from sirensong.keys.lines import BLANKS, LINE_ENDS, check_path, read_lines, write_lines
+from sirensong.keys.lines import BLANKS, LINE_ENDS, check_path, from_line, read_lines, write_lines
 
 KEY_BYTES = 32
 PREFIX = "sirensong-key-"
@@ -43,9 +43,7 @@ class SecretKey:
     secret: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        _expect(bytes, self.secret, f"a key is {KEY_BYTES} bytes")
-        if len(self.secret) != KEY_BYTES:
-            raise SettingError(f"a key is {KEY_BYTES} bytes, got {len(self.secret)}")
+        check_bytes(self.secret, "a key")
 
     def __repr__(self) -> str:
         return f"SecretKey(fingerprint={self.fingerprint!r})"
@@ -201,10 +199,7 @@ def read_key(path: StrPath) -> SecretKey:
     keys = read_lines(path, "a key file")
     if len(keys) != 1:
         raise FormatError(f"{path}: expected one key on a line of its own, got {len(keys)} lines")
-    try:
-        return SecretKey.from_text(keys[0])
-    except FormatError as error:
-        raise FormatError(f"{path}: {error.message}") from None
+    return from_line(path, keys[0], SecretKey.from_text)
 
 
 def write_key(path: StrPath, key: SecretKey) -> None:
@@ -234,6 +229,21 @@ def write_key(path: StrPath, key: SecretKey) -> None:
         f"# fingerprint: {key.fingerprint}",
     ]
     write_lines(path, [*comments, key.to_text()])
+
+
+def check_bytes(value: object, what: str) -> None:
+    """Check that a key's secret is 32 bytes.
+
+    Args:
+        value: the secret.
+        what: the kind of key, for messages.
+
+    Raises:
+        SettingError: it is not. The message never quotes it.
+    """
+    _expect(bytes, value, f"{what} is {KEY_BYTES} bytes")
+    if isinstance(value, bytes) and len(value) != KEY_BYTES:
+        raise SettingError(f"{what} is {KEY_BYTES} bytes, got {len(value)}")
 
 
 def _expect(kind: type, value: object, expected: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -171,45 +171,22 @@ def prepare(
 
     if len(secrets) > SLOTS:
         raise SettingError(f"a carrier holds at most {SLOTS} pictures, got {len(secrets)}")
-    keys, pictures = [key for key, _ in secrets], [picture for _, picture in secrets]
-    context = digest([cover, *pictures], (recipe, options.seconds, len(decoys)))
+    context = digest(
+        [cover, *(picture for _, picture in secrets)], (recipe, options.seconds, len(decoys))
+    )
 
     def draw(entropy: bytes) -> tuple[list[RGB], bytes]:
         """The run's decoys, and the private key of a run that has them."""
         drawn = _decoys(functions - len(secrets), cover, recipe.decoys, decoys, entropy)
         return drawn, derive(entropy, digest(drawn, "decoys"), "private key")
 
-    if options.checkpoint is not None and options.resume:
-        nonce = read_nonce(options.checkpoint)
-    else:
-        entropy = _entropy(options.seed, keys, context)
-        drawn, private = draw(entropy)
-        nonce = public_key(private)
-    held = [key if isinstance(key, Recipient) else key.bind(nonce) for key in keys]
-    checkpoint = None
-    if options.checkpoint is not None:
-        secret = b"".join(map(_sealing, held, pictures))
-        same = context + len(groups[0]).to_bytes(4)  # groups depend on the device
-        checkpoint = Checkpoint(options.checkpoint, nonce, secret, same)
-        if options.resume:
-            entropy, elapsed = checkpoint.resume()
-            now = time.monotonic() - elapsed
-            drawn, private = draw(entropy)
-            if nonce != public_key(private):
-                raise _other_decoys(options.checkpoint)
-        else:
-            checkpoint.begin(entropy)
-    bound = [key.bind(private) if isinstance(key, Recipient) else key for key in held]
-    if len({key.secret for key in bound}) < len(bound):
-        raise SettingError(
-            "the same key is given twice", hint="each secret picture needs a key of its own"
-        )
+    begun = _begin(secrets, options, context, len(groups[0]), draw)
     return Job(
         cover=cover,
-        secrets=tuple(map(Secret, bound, pictures)),
+        secrets=begun.secrets,
         decoys=tuple(
-            Secret(SecretKey(derive(entropy, nonce, f"decoys/{index}")), picture)
-            for index, picture in enumerate(drawn)
+            Secret(SecretKey(derive(begun.entropy, begun.nonce, f"decoys/{index}")), picture)
+            for index, picture in enumerate(begun.drawn)
         ),
         recipe=recipe,
         architecture=architecture,
@@ -217,11 +194,76 @@ def prepare(
         groups=tuple(groups),
         options=options,
         device=device,
-        nonce=nonce,
-        entropy=entropy,
-        started=now,
-        checkpoint=checkpoint,
+        nonce=begun.nonce,
+        entropy=begun.entropy,
+        started=now - begun.elapsed,
+        checkpoint=begun.checkpoint,
     )
+
+
+class _Begun(NamedTuple):
+    """What is random about a run, and what hangs on it.
+
+    Args:
+        nonce: of the carrier to be.
+        entropy: the run's 32 random bytes.
+        secrets: the secret pictures with their keys, bound to the carrier.
+        drawn: decoy pictures.
+        checkpoint: where the run is kept, or None.
+        elapsed: seconds that it took before it was resumed.
+    """
+
+    nonce: bytes
+    entropy: bytes
+    secrets: tuple[Secret, ...]
+    drawn: list[RGB]
+    checkpoint: Checkpoint | None
+    elapsed: float
+
+
+def _begin(
+    secrets: Sequence[tuple[AnyKey, RGB]],
+    options: Options,
+    context: bytes,
+    at_once: int,
+    draw: Callable[[bytes], tuple[list[RGB], bytes]],
+) -> _Begun:
+    """Draw a run's randomness, or take that of its checkpoint, and bind its keys.
+
+    Args:
+        secrets: (key, picture) of each secret.
+        options: how the run is run.
+        context: a digest of pictures and settings.
+        at_once: tiles that are trained together, which depends on the device.
+        draw: makes the decoys and the private key of a run with some entropy.
+    """
+    keys, path, elapsed = [key for key, _ in secrets], options.checkpoint, 0.0
+    resumed = path is not None and options.resume
+    if path is not None and resumed:
+        nonce = read_nonce(path)
+    else:
+        entropy = _entropy(options.seed, keys, context)
+        drawn, private = draw(entropy)
+        nonce = public_key(private)
+    held = [key if isinstance(key, Recipient) else key.bind(nonce) for key in keys]
+    checkpoint = None
+    if path is not None:
+        sealing = (_sealing(key, picture) for key, (_, picture) in zip(held, secrets, strict=True))
+        checkpoint = Checkpoint(path, nonce, b"".join(sealing), context + at_once.to_bytes(4))
+        if resumed:
+            entropy, elapsed = checkpoint.resume()
+            drawn, private = draw(entropy)
+            if nonce != public_key(private):
+                raise _other_decoys(path)
+        else:
+            checkpoint.begin(entropy)
+    bound = [key.bind(private) if isinstance(key, Recipient) else key for key in held]
+    if len({key.secret for key in bound}) < len(bound):
+        raise SettingError(
+            "the same key is given twice", hint="each secret picture needs a key of its own"
+        )
+    own = tuple(Secret(key, picture) for key, (_, picture) in zip(bound, secrets, strict=True))
+    return _Begun(nonce, entropy, own, drawn, checkpoint, elapsed)
 
 
 def _entropy(seed: int | None, keys: Sequence[AnyKey], context: bytes) -> bytes:

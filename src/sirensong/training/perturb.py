@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sirensong.training.parameters import Parameters
-from sirensong.training.recipe import Phase
+from sirensong.training.phase import Phase
 
 
 def perturb(shared: Parameters, phase: Phase, rng: torch.Generator) -> Parameters:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
 from typing import Any
-
-import numpy as np
 
 from sirensong.carrier.slots import SLOTS
 from sirensong.errors import SettingError
@@ -15,6 +12,7 @@ from sirensong.network.siren import Architecture
 from sirensong.network.substitution import Selection, ratio_units
 from sirensong.network.tiles import Grid, grid_for
 from sirensong.pictures.decoys import KINDS
+from sirensong.training.phase import Phase
 from sirensong.training.quality import (
     QUALITIES,
     bits_for,
@@ -23,97 +21,9 @@ from sirensong.training.quality import (
     features_for,
 )
 
-_OVERHEAD = 1 / 8  # share of a tile's pixels whose evaluation takes as long as the rest of a step
 _WIDTH_STEP = 16  # hidden features come in multiples of this
 _LARGEST_WIDTH = 512  # and are not more than this, unless asked for
-_OMEGA = 0.5  # radians for each pixel of a tile's side
 _LARGEST_OMEGA = 60.0  # no tile is better with more
-
-
-@dataclass(frozen=True)
-class Phase:
-    """One stage of training. The cover's stage and the joint one differ by these values only.
-
-    Args:
-        steps: optimization steps.
-        batches: (progress from which on, share of a tile's pixels in a step), growing; a share
-            of 1 takes whole pictures.
-        hold: share of the stage at the full learning rate, which then falls linearly to zero;
-            1 for a constant rate.
-        keep_best: take the parameters of least error that were seen instead of the last.
-        pruning: largest share of each matrix's weights that is missing while a step looks at
-            it, in [0, 1).
-        noise: standard deviation of noise on the weights while a step looks at them, in
-            standard deviations of their matrix, in [0, 1).
-
-    Raises:
-        SettingError: a value is out of range.
-    """
-
-    steps: int
-    batches: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
-    hold: float = 1.0
-    keep_best: bool = False
-    pruning: float = 0.0
-    noise: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise SettingError(f"steps must be at least 1, got {self.steps}")
-        if not (0 <= self.pruning < 1 and 0 <= self.noise < 1):
-            got = f"{self.pruning:g} and {self.noise:g}"
-            raise SettingError(f"pruning and noise must be at least 0 and below 1, got {got}")
-        if not 0 <= self.hold <= 1:
-            raise SettingError(f"hold must be 0 to 1, got {self.hold:g}")
-        begins = [begin for begin, _ in self.batches]
-        if not begins or begins[0] != 0 or begins != sorted(set(begins)) or begins[-1] >= 1:
-            raise SettingError(f"batches must begin at 0 and grow below 1, got {begins}")
-        if not all(0 < share <= 1 for _, share in self.batches):
-            raise SettingError("shares of pixels in a batch must be above 0 and at most 1")
-
-    def share_at(self, progress: float) -> float:
-        """Share of a tile's pixels in a step when `progress`, in [0, 1], of the stage is done."""
-        return next(share for begin, share in reversed(self.batches) if progress >= begin)
-
-    def rate_at(self, progress: float) -> float:
-        """Factor on the learning rates when `progress`, in [0, 1], of the stage is done."""
-        if self.hold == 1 or progress < self.hold:
-            return 1.0
-        return (1 - progress) / (1 - self.hold)
-
-    def parts(self) -> list[tuple[float, float]]:
-        """(share of the stage's steps, share of a tile's pixels) of each size of batch."""
-        ends = [*(begin for begin, _ in self.batches[1:]), 1.0]
-        return [
-            (end - begin, share) for (begin, share), end in zip(self.batches, ends, strict=True)
-        ]
-
-    def epochs(self) -> list[float]:
-        """How often each pixel has been looked at after 0, 1, ... up to all steps, on average."""
-        shares = (self.share_at(step / self.steps) for step in range(self.steps))
-        return [0.0, *accumulate(shares)]
-
-    def time_share(self, progress: float) -> float:
-        """Share of the stage's time that is over at `progress`, in [0, 1], of its steps.
-
-        Steps on more pixels take longer, so it is not the same as the progress.
-        """
-        knots, shares = self._clock()
-        return float(np.interp(progress, knots, shares))
-
-    def progress_at(self, time_share: float) -> float:
-        """Share of the stage's steps that are done when `time_share`, in [0, 1], is over."""
-        knots, shares = self._clock()
-        return float(np.interp(time_share, shares, knots))
-
-    def _clock(self) -> tuple[list[float], list[float]]:
-        knots = [*(begin for begin, _ in self.batches), 1.0]
-        costs = [
-            (end - begin) * (share + _OVERHEAD)
-            for (begin, end), (_, share) in zip(pairwise(knots), self.batches, strict=True)
-        ]
-        total = sum(costs)
-        return knots, [0.0, *(cost / total for cost in accumulate(costs))]
 
 
 @dataclass(frozen=True)
@@ -167,7 +77,8 @@ class Recipe:
         features: hidden features for each pixel of a tile's side, if nothing else decides on them.
         hidden_features: exact width of each tile's network, None to go by `bits` or `features`.
         hidden_layers: depth of each tile's network.
-        omega: frequency of its first layer, None for what suits a tile's size.
+        omega: frequency of its first layer, None to go by `frequency`.
+        frequency: omega for each pixel of a tile's side, above 0, up to an omega of 60.
         selection: which weights a key replaces (section 3.3).
         ratio: S, the share of each matrix's weights that a key replaces, in (0, 1); None for what
             suits the selection, 0.2 if it is keyed, else 0.05.
@@ -179,7 +90,7 @@ class Recipe:
         stego_weight: lambda_st of Eq. 9, in (0, 1); None for `emphasis` times that of a secret.
         emphasis: weight of the stego image against that of one secret; 1 gives 1 / (N+1) each.
         coarseness: factor on the steps of the lattice that published weights lie on, above 0, if
-            `bits` do not decide on it: 0.05 is as good as floating point.
+            `bits` do not decide on it: 0.01 is as good as floating point.
         decay: share of its hidden matrices that a function loses in each joint step at the full
             rate, in [0, 1): smaller weights are fewer bits.
 
@@ -205,6 +116,7 @@ class Recipe:
     hidden_features: int | None = None
     hidden_layers: int = 5
     omega: float | None = None
+    frequency: float = 0.5
     selection: Selection = Selection.KEYED
     ratio: float | None = None
     lock: Lock | None = None
@@ -212,7 +124,7 @@ class Recipe:
     decoys: str = "photographs"
     stego_weight: float | None = None
     emphasis: float = 1.0
-    coarseness: float = 0.05
+    coarseness: float = 0.01
     decay: float = 0.0
 
     def __post_init__(self) -> None:
@@ -232,6 +144,8 @@ class Recipe:
             raise SettingError(f"coarseness must be above 0, got {self.coarseness:g}")
         if not 0 <= self.decay < 1:
             raise SettingError(f"decay must be at least 0 and below 1, got {self.decay:g}")
+        if not self.frequency > 0:
+            raise SettingError(f"frequency must be above 0, got {self.frequency:g}")
         if not 0 <= self.functions <= SLOTS:
             raise SettingError(f"functions must be 0 to {SLOTS}, got {self.functions}")
         if self.decoys not in KINDS:
@@ -276,7 +190,7 @@ class Recipe:
             grown = _WIDTH_STEP * round(self.features * side / _WIDTH_STEP)
             features = min(_LARGEST_WIDTH, max(_WIDTH_STEP, grown))
         if omega is None:
-            omega = min(_LARGEST_OMEGA, _OMEGA * side)
+            omega = min(_LARGEST_OMEGA, self.frequency * side)
         return Architecture(features, self.hidden_layers, omega)
 
     def coarseness_of(self, height: int, width: int) -> float:
@@ -356,13 +270,14 @@ evaluations (docs/performance.md).
 OPEN = replace(
     FAST,
     name="open",
+    joint=replace(FAST.joint, steps=620, hold=0.5),
     rate=0.035,
     adam_rate=3e-3,
     last_rate=4e-3,
     bits=None,
     features=1.5,
     hidden_layers=5,
-    omega=None,
+    frequency=0.625,
     emphasis=1.2,
     lock=None,
     decay=0.0,

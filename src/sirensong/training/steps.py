@@ -29,8 +29,9 @@ from sirensong.training.device import find_device, groups_of_tiles
 from sirensong.training.job import Job, Secret
 from sirensong.training.options import OnProgress, Progress
 from sirensong.training.parameters import Parameters
+from sirensong.training.phase import Phase
 from sirensong.training.problem import Problem, Tile, cover_problem, target_of
-from sirensong.training.recipe import Phase, Recipe
+from sirensong.training.recipe import Recipe
 from sirensong.training.rounding import Rounding
 from sirensong.training.train import Schedule, State, train
 

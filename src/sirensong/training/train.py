@@ -17,8 +17,9 @@ from sirensong.training.fused import pass_for
 from sirensong.training.optimizer import Optimizers
 from sirensong.training.parameters import Parameters
 from sirensong.training.perturb import perturb
+from sirensong.training.phase import Phase
 from sirensong.training.problem import Problem
-from sirensong.training.recipe import Phase, Recipe
+from sirensong.training.recipe import Recipe
 
 _REPORT_EVERY = 0.2  # seconds
 _EVEN = 16  # points of a batch come in multiples of this, so that threads can share them
