@@ -1,0 +1,1 @@
+"""ISN: several pictures in one, by one invertible network (Lu et al., CVPR 2021)."""

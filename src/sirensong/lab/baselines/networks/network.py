@@ -1,0 +1,86 @@
+"""What a trained scheme is to the training loop: a pair of functions, and a loss."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+
+class HidingNetwork(nn.Module, ABC):
+    """Two functions that are trained together: one hides pictures in a picture, one reveals them.
+
+    Pictures are (sets, channels, height, width) in [0, 1]; the secrets of a set lie one after
+    another along the channels.
+
+    Attributes:
+        rate: the training's highest step size.
+        secret_weight: of the secrets' squared error in the loss; the stego picture's has 1.
+    """
+
+    rate: float = 1e-3
+    secret_weight: float = 0.75
+
+    @abstractmethod
+    def hide(self, cover: Tensor, secrets: Tensor) -> Tensor:
+        """Make the stego picture, not yet clipped and rounded.
+
+        Args:
+            cover: (sets, 3, height, width).
+            secrets: (sets, 3 secrets, height, width).
+
+        Returns:
+            (sets, 3, height, width).
+        """
+
+    @abstractmethod
+    def reveal(self, stego: Tensor) -> Tensor:
+        """Recover the secrets from the stego picture as a file has it, rounded to 8 bits.
+
+        Args:
+            stego: (sets, 3, height, width).
+
+        Returns:
+            (sets, 3 secrets, height, width).
+        """
+
+    @abstractmethod
+    def decoder(self) -> Iterable[nn.Parameter]:
+        """The parameters that a receiver needs."""
+
+    def loss(self, cover: Tensor, secrets: Tensor) -> Tensor:
+        """What training makes small: mean squared errors, through the file's 8 bits."""
+        stego = self.hide(cover, secrets)
+        revealed = self.reveal(as_file(stego))
+        mse = nn.functional.mse_loss
+        errors = mse(stego, cover) + self.secret_weight * mse(revealed, secrets)
+        return errors + self.penalty(cover, stego)
+
+    def penalty(self, cover: Tensor, stego: Tensor) -> Tensor:  # noqa: ARG002
+        """A scheme's further terms of the loss; here that colours leave what a file can hold."""
+        return nn.functional.relu((stego - 0.5).abs() - 0.5).square().mean()
+
+
+def as_file(picture: Tensor) -> Tensor:
+    """Round a picture as its file does; gradients pass as if it did not.
+
+    Args:
+        picture: colours, in [0, 1] and clipped to it.
+
+    Returns:
+        Multiples of 1/255.
+    """
+    rounded = (picture.detach().clamp(0, 1) * 255).round() / 255
+    return picture + (rounded - picture).detach()
+
+
+def as_tensor(pictures: Iterable[object]) -> Tensor:
+    """Put pictures of (height, width, 3) in 8 bits one after another along the channels.
+
+    Returns:
+        (1, 3 pictures, height, width), in [0, 1].
+    """
+    parts = [torch.from_numpy(picture.copy()).permute(2, 0, 1) for picture in pictures]  # type: ignore[attr-defined]
+    return torch.cat(parts)[None].float() / 255
