@@ -8,6 +8,10 @@ from sirensong.errors import SettingError
 from sirensong.lab.baselines.method import Method
 
 _CLASSES = {
+    "hidden": "hidden.method.Hidden",
+    "baluja": "baluja.method.Baluja",
+    "weng": "weng.method.Weng",
+    "misdnn": "misdnn.method.MisDnn",
     "isn": "isn.method.Isn",
     "hinet": "hinet.method.HiNet",
     "deepmih": "deepmih.method.DeepMih",

@@ -1,0 +1,1 @@
+"""Deep steganography: the first pictures in pictures (Baluja, NeurIPS 2017)."""

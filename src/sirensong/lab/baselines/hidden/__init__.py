@@ -1,0 +1,1 @@
+"""HiDDeN, with pictures where its authors have bits (Zhu et al., ECCV 2018)."""

@@ -1,0 +1,1 @@
+"""MIS-DNN: several pictures in one, a network for each (Das et al., 2021)."""

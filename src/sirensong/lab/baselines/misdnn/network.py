@@ -1,0 +1,48 @@
+"""MIS-DNN's networks: each secret has one that prepares it and one that reveals it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from sirensong.lab.baselines.networks.blocks import Stego, Widths, parallel_blocks
+from sirensong.lab.baselines.networks.network import HidingNetwork
+
+
+class MisDnnNetwork(HidingNetwork):
+    """Baluja's networks, those of the secrets once a secret.
+
+    Args:
+        secrets: how many pictures.
+        widths: features of each block's kernels.
+        from_cover: see `Stego`.
+    """
+
+    def __init__(self, secrets: int, *, widths: Widths, from_cover: bool) -> None:
+        super().__init__()
+        features = sum(widths)
+        self.prepare = nn.ModuleList(
+            nn.Sequential(*parallel_blocks(3, 2, widths)) for _ in range(secrets)
+        )
+        self.hiding = nn.Sequential(*parallel_blocks(3 + secrets * features, 5, widths))
+        self.stego = Stego(features, 3, from_cover=from_cover)
+        self.revealing = nn.ModuleList(
+            nn.Sequential(*parallel_blocks(3, 5, widths), nn.Conv2d(features, 3, 3, padding=1))
+            for _ in range(secrets)
+        )
+
+    def hide(self, cover: Tensor, secrets: Tensor) -> Tensor:
+        """See `HidingNetwork.hide`."""
+        each = zip(self.prepare, secrets.split(3, 1), strict=True)
+        together = torch.cat([cover, *(prepare(secret) for prepare, secret in each)], 1)
+        return self.stego(self.hiding(together), cover)
+
+    def reveal(self, stego: Tensor) -> Tensor:
+        """See `HidingNetwork.reveal`."""
+        return torch.cat([network(stego) for network in self.revealing], 1)
+
+    def decoder(self) -> Iterable[nn.Parameter]:
+        """The revealing networks of all secrets."""
+        return self.revealing.parameters()

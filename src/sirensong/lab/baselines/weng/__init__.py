@@ -1,0 +1,1 @@
+"""Weng et al.'s networks for the frames of a video, on single pictures (ICMR 2019)."""
