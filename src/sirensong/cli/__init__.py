@@ -46,7 +46,7 @@ def make_app(first: str | None = None) -> typer.Typer:
     app.command(epilog=JSON_SHAPE)(measuring.measure)
     if first in RECEIVERS:
         return app
-    from sirensong.cli import attacking, decoys, reproducing, sending
+    from sirensong.cli import attacking, baselines, decoys, reproducing, sending
 
     app.command(epilog=JSON_SHAPE)(sending.hide)
     app.command(epilog=JSON_SHAPE)(sending.fit)
@@ -54,6 +54,7 @@ def make_app(first: str | None = None) -> typer.Typer:
     app.command()(reproducing.reproduce)
     app.add_typer(attacking.app, name="attack")
     app.add_typer(decoys.app, name="decoys")
+    app.add_typer(baselines.app, name="baseline")
     return app
 
 

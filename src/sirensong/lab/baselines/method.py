@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
-from sirensong.errors import SettingError
+from sirensong.errors import NoPictureError, SettingError
 from sirensong.keys.secret import SecretKey
 from sirensong.pictures.image import RGB, size_of, size_text
 from sirensong.pictures.opening import open_image
@@ -117,6 +117,27 @@ class Method(ABC):
             NoPictureError: there is no picture for this key.
             SettingError: there is no such secret, or a key is missing.
         """
+
+    def find(self, file: bytes, key: SecretKey) -> RGB:
+        """Recover the secret of a key, whichever it is.
+
+        Args:
+            file: as `hide` returned it.
+            key: of the receiver.
+
+        Returns:
+            The first picture that the key opens.
+
+        Raises:
+            FormatError: it is no file of this scheme.
+            NoPictureError: the key opens none.
+        """
+        for index in range(self.secrets):
+            try:
+                return self.reveal(file, index, key)
+            except NoPictureError:
+                continue
+        raise NoPictureError(f"there is no picture of {self.name} for this key")
 
     def check(
         self, cover: RGB, secrets: Sequence[RGB], keys: Sequence[SecretKey] | None = None

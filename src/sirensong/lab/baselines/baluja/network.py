@@ -33,11 +33,13 @@ class BalujaNetwork(HidingNetwork):
     def hide(self, cover: Tensor, secrets: Tensor) -> Tensor:
         """See `HidingNetwork.hide`."""
         together = torch.cat([cover, self.prepare(secrets)], 1)
-        return self.stego(self.hiding(together), cover)
+        picture: Tensor = self.stego(self.hiding(together), cover)
+        return picture
 
     def reveal(self, stego: Tensor) -> Tensor:
         """See `HidingNetwork.reveal`."""
-        return self.revealing(stego)
+        revealed: Tensor = self.revealing(stego)
+        return revealed
 
     def decoder(self) -> Iterable[nn.Parameter]:
         """The revealing network."""

@@ -53,7 +53,7 @@ class DeepMihNetwork(HidingNetwork):
         stegos: list[Tensor] = []
         before: tuple[Tensor, Tensor, Tensor] | None = None
         stego = cover
-        for place, secret in enumerate(secrets.split(3, 1)):
+        for place, secret in enumerate(secrets.chunk(len(self.hiding), 1)):
             host = haar(stego)
             if before is not None:
                 host = torch.cat([host, haar(self.maps[place - 1](*before))], 1)
@@ -84,10 +84,10 @@ class DeepMihNetwork(HidingNetwork):
         stegos = self.hide_each(cover, secrets)
         mse = nn.functional.mse_loss
         terms = [mse(stego, cover) + low_error(cover, stego) for stego in stegos]
-        revealed = self.reveal(as_file(stegos[-1])).split(3, 1)
+        revealed = self.reveal(as_file(stegos[-1])).chunk(len(stegos), 1)
         terms += [
             self.secret_weight * mse(one, secret)
-            for one, secret in zip(revealed, secrets.split(3, 1), strict=True)
+            for one, secret in zip(revealed, secrets.chunk(len(stegos), 1), strict=True)
         ]
         return torch.stack(terms).sum() + self.penalty(cover, stegos[-1])
 
@@ -114,7 +114,8 @@ class ImportanceMap(nn.Module):
         known = [part(one) for part, one in zip(self.prepare, pictures, strict=True)]
         for layer in self.grow:
             known.append(_active(layer(torch.cat(known, 1))))
-        return self.last(self.squeeze(torch.cat(known, 1)))
+        made: Tensor = self.last(self.squeeze(torch.cat(known, 1)))
+        return made
 
 
 class _Prepare(nn.Module):

@@ -35,9 +35,10 @@ class MisDnnNetwork(HidingNetwork):
 
     def hide(self, cover: Tensor, secrets: Tensor) -> Tensor:
         """See `HidingNetwork.hide`."""
-        each = zip(self.prepare, secrets.split(3, 1), strict=True)
+        each = zip(self.prepare, secrets.chunk(len(self.prepare), 1), strict=True)
         together = torch.cat([cover, *(prepare(secret) for prepare, secret in each)], 1)
-        return self.stego(self.hiding(together), cover)
+        picture: Tensor = self.stego(self.hiding(together), cover)
+        return picture
 
     def reveal(self, stego: Tensor) -> Tensor:
         """See `HidingNetwork.reveal`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -62,13 +64,18 @@ class Stego(nn.Module):
         self._from_cover = from_cover
         self.layer = nn.Conv2d(features, 3, size, padding=size // 2)
         if from_cover:
-            nn.init.zeros_(self.layer.weight)
-            nn.init.zeros_(self.layer.bias)
+            begin_at_zero(self.layer)
 
     def forward(self, features: Tensor, cover: Tensor) -> Tensor:
         """(sets, features, height, width) and the cover to (sets, 3, height, width)."""
         picture: Tensor = self.layer(features)
         return cover + picture if self._from_cover else picture
+
+
+def begin_at_zero(layer: nn.Module) -> None:
+    """Set a layer's parameters to zero: it gives nothing before it is trained."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
 
 
 def normalised(widths: list[int]) -> nn.Sequential:
@@ -78,7 +85,7 @@ def normalised(widths: list[int]) -> nn.Sequential:
         widths: channels of the input, then of each layer.
     """
     layers: list[nn.Module] = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in itertools.pairwise(widths):
         layers.append(nn.Conv2d(before, after, 3, padding=1, bias=False))
         layers += [nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)

@@ -1,4 +1,4 @@
-"""Invertible networks: what DeepMIH, HiNet and ISN are made of (coupling layers, Haar transform)."""
+"""Invertible networks, and the Haar transform: what ISN, HiNet and DeepMIH are made of."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+
+from sirensong.lab.baselines.networks.blocks import begin_at_zero
 
 _CLAMP = 2.0  # scales lie between exp(-2) and exp(2)
 
@@ -61,15 +63,15 @@ class DenseBlock(nn.Module):
         self.layers = nn.ModuleList(
             nn.Conv2d(width, out, 3, padding=1) for width, out in zip(widths, made, strict=True)
         )
-        nn.init.zeros_(self.layers[-1].weight)
-        nn.init.zeros_(self.layers[-1].bias)
+        begin_at_zero(self.layers[-1])
 
     def forward(self, features: Tensor) -> Tensor:
         """(sets, channels, height, width) to (sets, outputs, height, width)."""
         known = [features]
         for layer in self.layers[:-1]:
             known.append(nn.functional.leaky_relu(layer(torch.cat(known, 1)), 0.01, inplace=True))
-        return self.layers[-1](torch.cat(known, 1))
+        made: Tensor = self.layers[-1](torch.cat(known, 1))
+        return made
 
 
 class Coupling(nn.Module):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from torch import Tensor, nn
 
 from sirensong.lab.baselines.networks.invertible import InvertibleNetwork, haar, inverse_haar
 from sirensong.lab.baselines.networks.network import HidingNetwork
+
+_Transform = Callable[[Tensor], Tensor]
 
 
 class InvertibleHiding(HidingNetwork):
@@ -29,7 +31,8 @@ class InvertibleHiding(HidingNetwork):
     ) -> None:
         super().__init__()
         bands = 4 if wavelet else 1
-        self._to, self._back = (haar, inverse_haar) if wavelet else (_same, _same)
+        self._to: _Transform = haar if wavelet else _same
+        self._back: _Transform = inverse_haar if wavelet else _same
         self._low_weight = low_weight
         self.couplings = InvertibleNetwork(
             3 * bands, 3 * bands * secrets, blocks=blocks, growth=growth

@@ -17,7 +17,7 @@ class HidingNetwork(nn.Module, ABC):
 
     Attributes:
         rate: the training's highest step size.
-        secret_weight: of the secrets' squared error in the loss; the stego picture's has 1.
+        secret_weight: of each secret's squared error in the loss; the stego picture's has 1.
     """
 
     rate: float = 1e-3
@@ -55,8 +55,8 @@ class HidingNetwork(nn.Module, ABC):
         stego = self.hide(cover, secrets)
         revealed = self.reveal(as_file(stego))
         mse = nn.functional.mse_loss
-        errors = mse(stego, cover) + self.secret_weight * mse(revealed, secrets)
-        return errors + self.penalty(cover, stego)
+        weight = self.secret_weight * secrets.shape[1] / 3
+        return mse(stego, cover) + weight * mse(revealed, secrets) + self.penalty(cover, stego)
 
     def penalty(self, cover: Tensor, stego: Tensor) -> Tensor:  # noqa: ARG002
         """A scheme's further terms of the loss; here that colours leave what a file can hold."""

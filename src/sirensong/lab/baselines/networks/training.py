@@ -69,7 +69,7 @@ class Progress:
     _spikes: int = field(default=0, repr=False)
 
     def is_spike(self, loss: float) -> bool:
-        """Whether a loss is far above the usual one; the usual one learns from those that are not."""
+        """Whether a loss is far above the usual one, which learns from all others."""
         if not math.isfinite(loss) or loss > _SPIKE * self.loss:
             self._spikes += 1
             return True

@@ -71,9 +71,7 @@ def read_weights(path: Path, network: nn.Module, expected: Mapping[str, str]) ->
                 f"{path} has weights of another {name}: expected {value}, got {facts.get(name)}"
             )
     wanted = {
-        name: value
-        for name, value in network.state_dict().items()
-        if not name.endswith(_COUNTERS)
+        name: value for name, value in network.state_dict().items() if not name.endswith(_COUNTERS)
     }
     if {name: value.shape for name, value in tensors.items()} != {
         name: value.shape for name, value in wanted.items()

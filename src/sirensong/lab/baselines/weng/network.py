@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from sirensong.lab.baselines.networks.blocks import normalised
+from sirensong.lab.baselines.networks.blocks import begin_at_zero, normalised
 from sirensong.lab.baselines.networks.network import HidingNetwork
 
 
@@ -38,8 +38,7 @@ class WengNetwork(HidingNetwork):
         self.up = nn.ModuleList(_up(before, after) for before, after in ups)
         self.last = nn.ConvTranspose2d(2 * widths[0], 3, 4, stride=2, padding=1)
         if from_cover:
-            nn.init.zeros_(self.last.weight)
-            nn.init.zeros_(self.last.bias)
+            begin_at_zero(self.last)
         steps = [3] + [reveal_width * factor for factor in (1, 2, 4, 2, 1)]
         self.revealing = nn.Sequential(
             *normalised(steps), nn.Conv2d(reveal_width, 3 * secrets, 3, padding=1), nn.Sigmoid()
@@ -58,7 +57,8 @@ class WengNetwork(HidingNetwork):
 
     def reveal(self, stego: Tensor) -> Tensor:
         """See `HidingNetwork.reveal`."""
-        return self.revealing(stego)
+        revealed: Tensor = self.revealing(stego)
+        return revealed
 
     def decoder(self) -> Iterable[nn.Parameter]:
         """The revealing network."""
