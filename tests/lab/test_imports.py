@@ -12,7 +12,9 @@ names = [module.name for module in pkgutil.walk_packages(sirensong.lab.__path__,
 names.remove("sirensong.lab.steganalysis.siastegnet")
 for searching in ("prior", "objectives", "search", "supermask"):
     names.remove(f"sirensong.lab.secrecy.{searching}")
-for name in names:
+trained = ("networks", "hidden", "baluja", "weng", "misdnn", "isn", "hinet", "deepmih")
+starts = tuple(f"sirensong.lab.baselines.{name}." for name in trained)
+for name in [name for name in names if not name.startswith(starts)]:
     importlib.import_module(name)
 print(len(names))
 """

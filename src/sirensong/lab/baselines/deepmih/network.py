@@ -12,6 +12,7 @@ from sirensong.lab.baselines.networks.invertible_hiding import low_error
 from sirensong.lab.baselines.networks.network import HidingNetwork, as_file
 
 _BANDS = 12  # channels of a colour picture's Haar bands
+_LEAST_SQUEEZED = 4  # one or two units with ReLU may never be active
 
 
 class DeepMihNetwork(HidingNetwork):
@@ -139,8 +140,9 @@ class _Squeeze(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.down = nn.Linear(channels, max(1, channels // 16))
-        self.up = nn.Linear(max(1, channels // 16), channels)
+        squeezed = max(_LEAST_SQUEEZED, channels // 16)
+        self.down = nn.Linear(channels, squeezed)
+        self.up = nn.Linear(squeezed, channels)
 
     def forward(self, features: Tensor) -> Tensor:
         means = features.mean((2, 3))

@@ -27,12 +27,14 @@ class ParallelBlock(nn.Module):
         super().__init__()
         sizes = zip(widths, (3, 4, 5), strict=True)
         self.kernels = nn.ModuleList(
-            nn.Conv2d(channels, width, size, padding="same") for width, size in sizes
+            nn.Conv2d(channels, width, size, padding=(size - 1) // 2) for width, size in sizes
         )
 
     def forward(self, features: Tensor) -> Tensor:
         """(sets, channels, height, width) to (sets, sum of widths, height, width)."""
-        made = [kernel(features) for kernel in self.kernels]
+        longer = nn.functional.pad(features, (0, 1, 0, 1))  # an even kernel takes one away
+        three, four, five = self.kernels
+        made = [three(features), four(longer), five(features)]
         return nn.functional.relu(torch.cat(made, 1), inplace=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -67,8 +68,9 @@ def read_weights(path: Path, network: nn.Module, expected: Mapping[str, str]) ->
     tensors, facts = _read(path)
     for name, value in expected.items():
         if facts.get(name) != value:
+            what = "number of secrets" if name == "secrets" else name
             raise FormatError(
-                f"{path} has weights of another {name}: expected {value}, got {facts.get(name)}"
+                f"{path} has weights of another {what}: expected {value}, got {facts.get(name)}"
             )
     wanted = {
         name: value for name, value in network.state_dict().items() if not name.endswith(_COUNTERS)
@@ -99,7 +101,5 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _metadata(data: bytes) -> dict[str, str]:
     """The texts of a safetensors file's header, which the library has checked."""
-    import json
-
     length = int.from_bytes(data[:8], "little")
     return dict(json.loads(data[8 : 8 + length]).get("__metadata__", {}))
