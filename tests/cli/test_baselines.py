@@ -92,8 +92,8 @@ def test_an_interrupted_training_keeps_what_it_has(folder, tmp_path):
         "from sirensong.cli import main; main()"
     )
     command = [
-        sys.executable, "-c", script, "baseline", "train", "hinet", "--minutes", "5", "--photographs",
-        str(folder / "photographs"), "-o", str(output),
+        sys.executable, "-c", script, "baseline", "train", "hinet", "--minutes", "5",
+        "--photographs", str(folder / "photographs"), "-o", str(output),
     ]  # fmt: skip
     part = output.with_name("hinet.safetensors.part")
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
