@@ -106,7 +106,7 @@ class LowBits:
         sealed = np.packbits(bits[: 8 * self._sealed_bytes(index)]).tobytes()
         try:
             message = self._cipher(index, key).decrypt(_ONCE, sealed, None)
-        except (InvalidTag, ValueError):
+        except InvalidTag:
             raise NoPictureError(
                 f"the key opens no secret {index + 1}: it is another's, or the stego picture was "
                 "changed"
