@@ -267,6 +267,27 @@ class TestSealing:
                     with pytest.raises(NoPictureError, match=f"secret {index + 1}:"):
                         low.open(index, key)
 
+    def test_whatever_is_derived_serves_once(self, monkeypatch):
+        """One key for two recipients of two carriers: each message and order has its own."""
+        derived = []
+
+        def spy(name):
+            function = getattr(sealing, name)
+
+            def record(secret, nonce, purpose, *count):
+                derived.append((secret, nonce, purpose))
+                return function(secret, nonce, purpose, *count)
+
+            monkeypatch.setattr(sealing, name, record)
+
+        spy("derive")
+        spy("permutation")
+        for _ in range(2):
+            low = LowBits.random(np.full(1000, 2, np.uint8), 2)
+            low.seal(0, KEYS[0], b"")
+            low.seal(1, KEYS[0], b"")
+        assert len(derived) == len(set(derived)) == 2 * (1 + 2 * 2)
+
     def test_every_changed_bit_is_noticed(self):
         low = LowBits.random(np.full(300, 2, np.uint8), 1)  # 64 samples of nonce, 59 bytes
         low.seal(0, KEYS[0], b"file")
