@@ -287,6 +287,7 @@ class TestSealing:
             low.seal(0, KEYS[0], b"")
             low.seal(1, KEYS[0], b"")
         assert len(derived) == len(set(derived)) == 2 * (1 + 2 * 2)
+        assert sum(secret == KEYS[0].secret for secret, *_ in derived) == 2 * 2 * 2
 
     def test_every_changed_bit_is_noticed(self):
         low = LowBits.random(np.full(300, 2, np.uint8), 1)  # 64 samples of nonce, 59 bytes
