@@ -381,6 +381,9 @@ class TestSealedMethods:
             assert measure(secret, revealed).psnr > 22
         if variant != "tamimi":
             bits = int(variant[-1])
+            changes = lsb.view(stego).astype(int) - cover
+            even = (cover % (1 << bits) == 0) & (cover > 0)  # replacement would only add to these
+            assert {-(1 << bits >> 1), 1 << bits >> 1} <= set(changes[even].tolist())
             assert mse(lsb.view(stego), cover) == pytest.approx((4**bits + 2) / 12, rel=0.05)
             room = (80 * 80 * 3 * bits - 128) // 16 - 20
             assert room - 2 <= LowBits.random(np.full(80 * 80 * 3, bits, np.uint8), 2).room(0)
