@@ -1,4 +1,4 @@
-"""What is hidden is encrypted and authenticated: an altered carrier gives an error, no wrong file."""
+"""A file is encrypted and authenticated: an altered carrier gives an error, never a wrong file."""
 
 from __future__ import annotations
 

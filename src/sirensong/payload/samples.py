@@ -36,7 +36,8 @@ class Modulation:
     def values(self) -> npt.NDArray[np.float64]:
         """All 2^bits of them, around the middle of the range, 0 to 255."""
         count = 2**self.bits
-        return _MIDDLE + self.step * (np.arange(count) - (count - 1) / 2)
+        places = np.arange(count, dtype=np.float64)
+        return _MIDDLE + self.step * (places - (count - 1) / 2)
 
 
 MODULATIONS = tuple(
