@@ -94,8 +94,8 @@ def safe_name(name: str) -> str:
         Its last part without what file systems do not take, shortened before its ending.
     """
     last = re.split(r"[/\\]", name)[-1]
+    last = last.encode(errors="replace").decode()  # a lone surrogate has no bytes: "?" then
     clean = _FORBIDDEN.sub("_", last).strip(". ")
-    clean = clean.encode(errors="replace").decode()  # a lone surrogate has no bytes
     if _DEVICES.fullmatch(clean):
         clean = "_" + clean
     stem, dot, ending = clean.rpartition(".")
