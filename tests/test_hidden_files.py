@@ -136,6 +136,7 @@ def test_a_file_beyond_any_quality_needs_a_larger_cover():
     assert caught.value.hint == "a larger cover holds more"
 
 
-def test_robust_recipes_set_values_farther_apart():
-    assert modulation_for(ss.FAST) == Modulation(2, 16)
-    assert modulation_for(ss.FAST.robust()) == Modulation(1, 128)
+def test_values_are_as_far_apart_as_the_recipe_needs():
+    assert modulation_for(ss.FAST, (128, 128)) == Modulation(2, 16)
+    assert modulation_for(ss.FAST.at("archive"), (128, 128)) == Modulation(4, 12)
+    assert modulation_for(ss.FAST.robust(), (128, 128)) == Modulation(1, 128)

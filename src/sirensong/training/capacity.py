@@ -13,20 +13,28 @@ from sirensong.payload.samples import MODULATIONS, Modulation, Size
 from sirensong.training.quality import QUALITIES, estimated_bits
 from sirensong.training.recipe import Recipe
 
-_USUAL = Modulation(2, 16)
+_USUAL, _DENSE = Modulation(2, 16), Modulation(4, 12)
 _ROBUST = Modulation(1, 128)
+_PRECISE = 70.0  # bits a pixel from which on functions are exact enough for many values
 
-# Bits that a carrier's codes take for each pixel of the cover, and how many samples of a file can
-# then be told apart, for each sample of the cover, where one secret is a file
-# (benchmarks/payload.py, docs/performance.md).
-_DENSITIES = ((11.6, 0.11), (23.7, 0.33), (44.0, 0.6), (110.0, 0.9))
-_SHARED = 0.75  # for n secrets the density goes with n to minus this power
-_ROBUST_SHARE = 0.5  # of the usual density, where weights will be changed
+# Bits that a carrier's codes take for each pixel of the cover, and bits of a file's code for each
+# sample of the cover that are then read back well, where the one secret is a file. The cover has 2
+# to 3 dB less than with a photograph (docs/performance.md).
+_DENSITIES = ((11.6, 0.22), (23.7, 0.66), (44.0, 1.2), (110.0, 3.2))
+_SHARED = 0.75  # for n secrets each has n to minus this power of it
+_ROBUST_SHARE = 0.25  # of the usual, where weights will be changed
 
 
-def modulation_for(recipe: Recipe) -> Modulation:
-    """How files are written: with values far apart where the weights are to survive changes."""
-    return _ROBUST if _is_robust(recipe) else _USUAL
+def modulation_for(recipe: Recipe, cover: Size) -> Modulation:
+    """How files are written: with values far apart where the weights are to survive changes.
+
+    Args:
+        recipe: how functions are trained.
+        cover: (height, width) of the cover, in pixels.
+    """
+    if _is_robust(recipe):
+        return _ROBUST
+    return _USUAL if _bits(recipe, cover) < _PRECISE else _DENSE
 
 
 def largest_layout(recipe: Recipe, cover: Size, secrets: int) -> Layout:
@@ -40,15 +48,15 @@ def largest_layout(recipe: Recipe, cover: Size, secrets: int) -> Layout:
     Returns:
         Its layout; `room` says how many bytes of a file that is.
     """
-    grid, architecture = recipe.grid(*cover), recipe.architecture(*cover)
-    pixels = cover[0] * cover[1]
-    bits = grid.tiles * estimated_bits(architecture, recipe.coarseness_of(*cover)) / pixels
     known, densities = zip(*_DENSITIES, strict=True)
-    density = math.exp(np.interp(math.log(bits), np.log(known), np.log(densities)))
-    density *= secrets**-_SHARED * (_ROBUST_SHARE if _is_robust(recipe) else 1.0)
-    side = math.sqrt(density)
+    bits = math.log(_bits(recipe, cover))
+    density = math.exp(np.interp(bits, np.log(known), np.log(densities))) * secrets**-_SHARED
+    if _is_robust(recipe):
+        density *= _ROBUST_SHARE
+    grid, modulation = recipe.grid(*cover), modulation_for(recipe, cover)
+    side = math.sqrt(density / modulation.bits)
     size = max(grid.rows, int(side * cover[0])), max(grid.columns, int(side * cover[1]))
-    return Layout(MODULATIONS.index(modulation_for(recipe)) + 1, size)
+    return Layout(MODULATIONS.index(modulation) + 1, size)
 
 
 def payload_for(file: HiddenFile, recipe: Recipe, cover: Size, secrets: int) -> Payload:
@@ -76,8 +84,15 @@ def payload_for(file: HiddenFile, recipe: Recipe, cover: Size, secrets: int) -> 
             hint=f"--quality {name} would do" if name else "a larger cover holds more",
         )
     grid = recipe.grid(*cover)
-    layout = layout_for(need, modulation_for(recipe), cover, (grid.rows, grid.columns))
+    layout = layout_for(need, modulation_for(recipe, cover), cover, (grid.rows, grid.columns))
     return Payload(file, layout)
+
+
+def _bits(recipe: Recipe, cover: Size) -> float:
+    """Bits that codes take for each pixel of the cover."""
+    grid, architecture = recipe.grid(*cover), recipe.architecture(*cover)
+    own = estimated_bits(architecture, recipe.coarseness_of(*cover))
+    return grid.tiles * own / (cover[0] * cover[1])
 
 
 def _is_robust(recipe: Recipe) -> bool:
