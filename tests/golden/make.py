@@ -150,7 +150,7 @@ def note():
     """Trained: a gradient that hides a file."""
     y, x = np.mgrid[:24, :24] / 23
     cover = np.stack([x, y, 1 - x], axis=-1)
-    recipe = ss.FAST.at("high").with_steps(300, cover=40)
+    recipe = ss.FAST.at("high").with_steps(1200)
     secrets = {ss.SecretKey(K): ss.HiddenFile("note.txt", b"meet me at noon, " * 3)}
     return ss.hide(cover, secrets, recipe=recipe, options=ss.Options(seed=1, threads=1)).stego
 
