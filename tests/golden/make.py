@@ -1,11 +1,12 @@
 """Write the carriers, keys and pictures of tests/golden: python tests/golden/make.py
 
 What is here is what a release of format 2 wrote, so a later one must read it in the same way: run
-this only when the format has a new version. All files but the carriers that are trained (two-secrets, note)
-are the same on every machine. Needs the tests' folder and the library on the path.
+this only when the format has a new version. All files but the trained carriers (two-secrets,
+note) are the same on every machine. Needs the tests' folder and the library on the path.
 
 accept/   NAME.safetensors, and NAME.png, its cover; NAME.WHO.key or NAME.WHO.age, and NAME.WHO.png,
-          what they reveal; of a file (note.k) its samples. Where WHO is "wrong", the picture is what --force shows.
+          what they reveal; of a file (note.k) its samples. Where WHO is "wrong", the picture is
+          what --force shows.
 refuse/   files whose names say what is wrong with them; with NAME.key or NAME.age beside it the
           carrier opens and revealing is refused. messages.json: how each message begins, after the
           file's name.
