@@ -27,7 +27,7 @@ def code(page):
 
 COMMAND_LINES = [
     line
-    for page in ("README.md", "docs/tour.md")
+    for page in ("README.md", "docs/guide.md", "docs/tour.md")
     for line in code(page)
     if line.startswith("sirensong ")
 ]

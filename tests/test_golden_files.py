@@ -21,6 +21,7 @@ from golden import make
 from independent import picture
 from independent.carrier import read_carrier, start_codes
 from independent.codes import RefusedError, frequencies, read_codes, require, table_of
+from independent.files import read_file
 from independent.texts import bind, read_identities, read_key
 from sirensong.carrier import file as file_module
 from sirensong.carrier.coding import decode as decode_pieces
@@ -225,7 +226,7 @@ class TestSoundFiles:
                 stored.append(Image.open(key.with_suffix(".png")))
                 library.append(library_reveals(stego, key))
                 second.append(second_reader_reveals(carrier, key))
-        assert len(stored) == 17
+        assert len(stored) == 19
         assert_alike(zip(library, stored, strict=True))
         assert_alike(zip(second, stored, strict=True))
 
@@ -237,6 +238,18 @@ class TestSoundFiles:
     def test_the_trained_one_shows_what_was_hidden(self):
         stripes = as_numbers(Image.open(ACCEPT / "two-secrets.stripes.png"))
         assert stripes[:, 0, 0].mean() > 200 > 50 > stripes[:, 2, 0].mean()
+
+    def test_both_readers_find_the_file(self):
+        path = ACCEPT / "note.safetensors"
+        expected = "note.txt", b"meet me at noon, " * 3
+        found = ss.reveal_file(ss.load(path), ss.read_key(ACCEPT / "note.k.key"))
+        assert (found.name, found.content) == expected
+        assert read_file(read_carrier(path.read_bytes()), K) == expected
+
+    def test_a_picture_is_no_file_to_the_second_reader(self):
+        carrier = read_carrier((ACCEPT / "one-tile.safetensors").read_bytes())
+        with pytest.raises(RefusedError):
+            read_file(carrier, K)
 
     def test_several_lanes(self):
         stego = make.function(

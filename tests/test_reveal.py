@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -9,7 +10,6 @@ import pytest
 import derivation
 import sirensong
 from functions import NONCE, alone, digest_of, initial, on_lattice, stack, unstack
-from sirensong.carrier import slots
 from sirensong.carrier.file import load, save
 from sirensong.carrier.slots import Slot
 from sirensong.errors import FormatError, NoPictureError, SettingError
@@ -20,7 +20,10 @@ from sirensong.network.rendering import colours, render, render_uint8
 from sirensong.network.siren import Architecture, Layer, evaluate
 from sirensong.network.substitution import Selection, magnitude_positions
 from sirensong.network.tiles import Grid
-from sirensong.reveal import reveal, sample, unlock
+from sirensong.payload.content import HiddenFile
+from sirensong.payload.payload import Layout, Payload, layout_for
+from sirensong.payload.samples import Modulation
+from sirensong.reveal import reveal, reveal_file, sample, unlock
 
 RATIO = 0.1
 KEYED = (1, 2)  # of three hidden layers: the matrices that keys choose positions in
@@ -249,11 +252,10 @@ class TestWrongKey:
         with pytest.raises(NoPictureError):
             reveal(dataclasses.replace(stego, nonce=stego.nonce[::-1]), key)
 
-    def test_a_slot_of_a_later_release_is_told_apart(self, make_stego, weights, key, monkeypatch):
-        with monkeypatch.context() as patch:
-            patch.setattr(slots, "_PICTURE", 1)
-            stego = make_stego([(key, slot_for(weights, Selection.KEYED))])
-        with pytest.raises(FormatError, match="a slot of kind 1"):
+    def test_a_slot_of_a_later_release_is_told_apart(self, make_stego, weights, key):
+        slot = dataclasses.replace(slot_for(weights, Selection.KEYED), kind=15)
+        stego = make_stego([(key, slot)])
+        with pytest.raises(FormatError, match="a slot of kind 15"):
             reveal(stego, key, force=True)
 
 
@@ -414,3 +416,48 @@ class TestTiles:
 )
 def test_colours(output, colour):
     assert colours(np.array([output], np.float32)).tolist() == [colour]
+
+
+class TestFile:
+    """Keys whose slot is a file's."""
+
+    @pytest.fixture
+    def stego(self, make_stego, weights, key):
+        slot = dataclasses.replace(slot_for(weights, Selection.KEYED), kind=8, height=6, width=7)
+        return make_stego([(key, slot)])
+
+    def test_its_slot_says_how_its_samples_are_read(self, stego, key):
+        secret = unlock(stego, key)
+        assert secret.is_file
+        assert secret.layout == Layout(8, (6, 7))
+
+    def test_what_no_sender_has_hidden_is_no_file(self, stego, key):
+        with pytest.raises(FormatError, match="cannot be read"):
+            reveal_file(stego, key)
+
+    def test_it_is_no_picture(self, stego, key):
+        with pytest.raises(SettingError, match="opens a file, not a picture"):
+            reveal(stego, key)
+
+    def test_a_picture_is_no_file(self, hidden, key):
+        stego = hidden(Selection.KEYED)
+        assert not unlock(stego, key).is_file
+        with pytest.raises(SettingError, match="opens a picture, not a file"):
+            reveal_file(stego, key)
+
+    def test_a_file_is_read_at_its_own_size(self, stego, key, monkeypatch):
+        """What a function shows is taken for samples, and the key and the nonce arrive."""
+        file, seen = HiddenFile("a.txt", b"noon"), []
+        layout = layout_for(len(file.pack()), Modulation(2, 16), (1, 1), (1, 1))
+        picture = Payload(file, layout).picture(key, stego.nonce) / np.float32(255)
+
+        def shown(function, size):
+            seen.append(size)
+            return picture
+
+        monkeypatch.setattr(sys.modules["sirensong.reveal"], "render", shown)
+        slot = unlock(stego, key).rule
+        rule = dataclasses.replace(slot, height=layout.size[0], width=layout.size[1])
+        secret = dataclasses.replace(unlock(stego, key), rule=rule)
+        assert secret.read_file() == (file, 0)
+        assert seen == [layout.size]

@@ -36,10 +36,11 @@ from sirensong.network.mask import Mask, read_mask, write_mask
 from sirensong.network.rendering import render, render_uint8
 from sirensong.network.siren import Architecture
 from sirensong.network.tiles import Grid
+from sirensong.payload.content import HiddenFile
 from sirensong.pictures.image import to_pil
 from sirensong.pictures.metrics import Quality, measure
 from sirensong.pictures.pool import Pool, open_pool
-from sirensong.reveal import SecretFunction, reveal, sample, unlock
+from sirensong.reveal import SecretFunction, reveal, reveal_file, sample, unlock
 from sirensong.training.options import Options, Progress
 from sirensong.training.phase import Phase
 from sirensong.training.plan import Plan
@@ -54,6 +55,7 @@ __all__ = [
     "FormatError",
     "Grid",
     "Hidden",
+    "HiddenFile",
     "Identity",
     "Mask",
     "MissingDependencyError",
@@ -87,6 +89,7 @@ __all__ = [
     "render",
     "render_uint8",
     "reveal",
+    "reveal_file",
     "sample",
     "save",
     "to_pil",

@@ -22,7 +22,16 @@ from sirensong.network.mask import mask_path, read_mask
 from sirensong.pictures.pool import Pool
 from sirensong.training.options import Options
 from sirensong.training.recipe import Recipe
-from sirensong.verify import Expected, Measured, expect, measure_all, shortfalls
+from sirensong.verify import (
+    Expected,
+    ExpectedFile,
+    Measured,
+    ReadBack,
+    expect,
+    expect_secret,
+    measure_all,
+    shortfalls,
+)
 from sirensong.workers import spread
 
 _LARGEST_LIST = 16 * 1024 * 1024
@@ -58,7 +67,7 @@ class Outcome:
     """
 
     output: str
-    pictures: tuple[Measured, ...] = ()
+    pictures: tuple[Measured | ReadBack, ...] = ()
     error: str | None = None
     done_before: bool = False
     notes: tuple[str, ...] = ()
@@ -172,10 +181,10 @@ def _make(job: Job, order: Order) -> Outcome:
     started = time.monotonic()
     cover = expect(job.cover, job.cover.name, within=order.within)
     secrets = [
-        expect(path, path.name, within=order.secret_within, key=read_key(key))
+        expect_secret(path, path.name, within=order.secret_within, key=read_key(key))
         for key, path in job.secrets
     ]
-    pairs = [(secret.key, secret.rgb) for secret in secrets if secret.key is not None]
+    pairs = [(secret.key, secret.content) for secret in secrets if secret.key is not None]
     hidden = hide(
         cover.rgb,
         pairs,
@@ -186,8 +195,12 @@ def _make(job: Job, order: Order) -> Outcome:
     mask = hidden.save(job.output, overwrite=True)
     pictures = [cover, *secrets]
     known = None if mask is None else read_mask(mask)
-    measured = measure_all(load(job.output), pictures, known)
-    lost = shortfalls(measured, hidden.psnr)
+    measured: list[Measured | ReadBack] = []
+    try:
+        measured = measure_all(load(job.output), pictures, known)
+        lost = shortfalls(measured, hidden.psnr)
+    except FormatError as error:
+        lost = [error.message]
     if lost:  # the same list, run again, must not take it for done
         job.output.unlink()
         mask_path(job.output).unlink(missing_ok=True)
@@ -203,10 +216,12 @@ def _make(job: Job, order: Order) -> Outcome:
     )
 
 
-def _lacking_kinds(secrets: Sequence[Expected], decoys: Sequence[StrPath]) -> list[str]:
+def _lacking_kinds(
+    secrets: Sequence[Expected | ExpectedFile], decoys: Sequence[StrPath]
+) -> list[str]:
     if not isinstance(decoys, Pool):
         return []
-    notes = (decoys.lacking(secret.name, secret.rgb) for secret in secrets)
+    notes = (decoys.lacking(secret.name, secret.kind) for secret in secrets)
     return [note for note in notes if note is not None]
 
 

@@ -16,7 +16,7 @@ from sirensong.pictures.writing import write_picture
 from sirensong.reveal import reveal, sample
 from sirensong.training.options import OnProgress, Options
 from sirensong.training.recipe import FAST
-from sirensong.verify import Expected, Measured, measure_all
+from sirensong.verify import Expected, Measured, measure_picture
 
 SIDE = 128
 """Pixels of a side of each picture."""
@@ -70,7 +70,7 @@ def run_demo(
         Expected(name, rgb, rgb, key)
         for name, rgb, key in zip(names, originals, [None, *keys], strict=True)
     ]
-    measured = measure_all(song, expected)
+    measured = [measure_picture(song, picture) for picture in expected]
     renders = [sample(song), *(reveal(song, key) for key in keys)]
     wrong = reveal(song, SecretKey.generate(), force=True)
     drawn = _sheet(measured, originals, renders, wrong)

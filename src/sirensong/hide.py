@@ -21,9 +21,13 @@ from sirensong.keys.stream import derive
 from sirensong.network.mask import CARRIER_BYTES, Mask, mask_path, write_mask
 from sirensong.network.siren import Weights
 from sirensong.network.substitution import Positions, Selection
-from sirensong.pictures.image import size_of
+from sirensong.payload.content import HiddenFile
+from sirensong.payload.payload import Payload
+from sirensong.payload.samples import Size
+from sirensong.pictures.image import RGB, size_of
 from sirensong.pictures.metrics import psnr_of
 from sirensong.pictures.reading import ImageLike, read_picture
+from sirensong.training.capacity import payload_for
 from sirensong.training.loading import loading
 from sirensong.training.options import Options
 from sirensong.training.plan import Plan, plan_for
@@ -32,8 +36,11 @@ from sirensong.training.recipe import FAST, Recipe, find_recipe
 if TYPE_CHECKING:
     from sirensong.training.job import Job
 
-Secrets = Mapping[AnyKey | str, ImageLike] | Sequence[tuple[AnyKey | str, ImageLike]]
-"""Secret pictures by their keys, or (key, picture) pairs. A key may be given as its text."""
+Hideable = ImageLike | HiddenFile
+"""What can be hidden: a picture, or any file."""
+
+Secrets = Mapping[AnyKey | str, Hideable] | Sequence[tuple[AnyKey | str, Hideable]]
+"""Secrets by their keys, or (key, secret) pairs. A key may be given as its text."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +98,9 @@ def hide(
     Args:
         cover: the picture that anybody sees, of any size: a path, bytes, an open file, a PIL image
             or an array.
-        secrets: up to 64 pictures by their keys, or (key, picture) pairs; pictures of any sizes,
-            each with a key of its own: a SecretKey, a Passphrase, a Recipient, or the text of one.
+        secrets: up to 64 pictures and files by their keys, or (key, secret) pairs; pictures of any
+            sizes, a `HiddenFile` for what is to come back byte for byte; each with a key of its
+            own: a SecretKey, a Passphrase, a Recipient, or the text of one.
         recipe: FAST, PAPER, their names, or a recipe made from them with `dataclasses.replace`.
         options: how the training is run: time budget, checkpoint, progress and so on.
         decoys: pictures, or a `Pool`, of which some are trained for where there are fewer secrets
@@ -233,16 +241,24 @@ def _prepare(
 
     recipe = find_recipe(recipe)
     opened = read_picture(cover).rgb
-    read = [(key, read_picture(picture).rgb) for key, picture in _pairs(secrets)]
-    height, width = opened.shape[:2]
-    grid = recipe.grid(height, width)
-    for picture in (opened, *(picture for _, picture in read)):
-        grid.check((picture.shape[0], picture.shape[1]))
+    pairs = _pairs(secrets)
+    read = [(key, _content(secret, recipe, size_of(opened), len(pairs))) for key, secret in pairs]
+    grid = recipe.grid(*size_of(opened))
+    grid.check(size_of(opened))
+    for _, content in read:
+        grid.check(content.layout.size if isinstance(content, Payload) else size_of(content))
     return prepare(opened, read, recipe, options, decoys)
 
 
-def _pairs(secrets: Secrets) -> list[tuple[AnyKey, ImageLike]]:
-    """Each secret's key and picture. Raises SettingError for anything else, never quoting it."""
+def _content(secret: Hideable, recipe: Recipe, cover: Size, secrets: int) -> RGB | Payload:
+    """Read a picture, or lay out a file."""
+    if isinstance(secret, HiddenFile):
+        return payload_for(secret, recipe, cover, secrets)
+    return read_picture(secret).rgb
+
+
+def _pairs(secrets: Secrets) -> list[tuple[AnyKey, Hideable]]:
+    """Each secret and its key. Raises SettingError for anything else, never quoting it."""
     expected = "secrets must be a dictionary of pictures by their keys, or (key, picture) pairs"
     try:
         pairs = list(secrets.items() if isinstance(secrets, Mapping) else secrets)
@@ -284,9 +300,9 @@ class _Made:
         stego = StegoFunction(*form, bytes(SLOTS * SLOT_BYTES))
         digest, selection, ratio = stego.digest, job.recipe.selection, job.recipe.share
         entries = []
-        for key, picture in job.secrets:
-            height, width = size_of(picture)
-            entries.append((key, Slot(selection, ratio, height, width, digest[:DIGEST_BYTES])))
+        for key, picture, kind in job.secrets:
+            size = size_of(picture)
+            entries.append((key, Slot(selection, ratio, *size, digest[:DIGEST_BYTES], kind)))
         slots = seal_slots(job.nonce, entries, derive(job.entropy, digest, "slots"))
         stego = replace(stego, slots=slots)
         mask = None
@@ -294,4 +310,4 @@ class _Made:
             mask = Mask(job.architecture, ratio, tuple(self._mask), job.nonce[:CARRIER_BYTES])
         known = self._errors[: 1 + len(job.secrets)]
         psnr = tuple(psnr_of(float(error) / 4) for error in known)
-        return Hidden(stego, mask, psnr, tuple(key for key, _ in job.secrets))
+        return Hidden(stego, mask, psnr, tuple(secret.key for secret in job.secrets))

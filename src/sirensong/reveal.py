@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from sirensong.carrier.slots import DIGEST_BYTES, Slot, open_slots
+from sirensong.carrier.slots import DIGEST_BYTES, PICTURE, Slot, open_slots
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import FormatError, NoPictureError, SettingError
 from sirensong.keys.given import Key, as_key
@@ -27,6 +27,8 @@ from sirensong.network.substitution import (
     substitute,
 )
 from sirensong.network.tiles import Grid
+from sirensong.payload.content import HiddenFile
+from sirensong.payload.payload import Layout
 from sirensong.pictures.image import Pixels
 
 
@@ -57,6 +59,35 @@ class SecretFunction:
     def width(self) -> int:
         """Width of the secret picture in pixels."""
         return self.rule.width
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the key stands for a file; it is a picture's otherwise."""
+        return self.rule.kind != PICTURE
+
+    @property
+    def layout(self) -> Layout:
+        """How a file's bytes lie in the picture of samples.
+
+        Raises:
+            SettingError: the key stands for a picture.
+        """
+        if not self.is_file:
+            raise SettingError("the key opens a picture, not a file")
+        return Layout(self.rule.kind, (self.height, self.width))
+
+    def read_file(self) -> tuple[HiddenFile, int]:
+        """Read the file that the key stands for, byte for byte as it was hidden.
+
+        Returns:
+            Its name and content, and how many bytes of its code had to be put right.
+
+        Raises:
+            SettingError: the key stands for a picture.
+            FormatError: the carrier was altered, so that the file cannot be read.
+        """
+        layout = self.layout
+        return layout.read(render(self, layout.size), self.key, self.stego.nonce)
 
     @property
     def intact(self) -> bool:
@@ -148,8 +179,8 @@ def reveal(
 
     Raises:
         NoPictureError: the key opens no slot.
-        SettingError: the mask is missing or belongs to another carrier, the key is of another
-            type, or the size is out of range.
+        SettingError: the key opens a file, the mask is missing or belongs to another carrier, the
+            key is of another type, or the size is out of range.
 
     Example:
         >>> import numpy as np, sirensong as ss
@@ -160,7 +191,34 @@ def reveal(
         True
     """
     secret = unlock(stego, key, mask=mask, force=force)
+    if secret.is_file:
+        raise SettingError("the key opens a file, not a picture", hint="sirensong.reveal_file")
     return render(secret, size or (secret.height, secret.width))
+
+
+def reveal_file(
+    stego: StegoFunction, key: Key | str | Sequence[Key], *, mask: Mask | None = None
+) -> HiddenFile:
+    """Read the file that a key stands for, byte for byte as it was hidden.
+
+    Args:
+        stego: the stego function.
+        key: as in `unlock`.
+        mask: the carrier's mask, for carriers made with magnitude selection.
+
+    Raises:
+        NoPictureError: the key opens no slot.
+        SettingError: the key opens a picture; or as in `reveal`.
+        FormatError: the carrier was altered, so that the file cannot be read.
+
+    Example:
+        >>> import numpy as np, sirensong as ss
+        >>> key, note = ss.SecretKey.generate(), ss.HiddenFile("note.txt", b"noon")
+        >>> hidden = ss.hide(np.zeros((24, 24)), {key: note})
+        >>> ss.reveal_file(hidden.stego, key).content
+        b'noon'
+    """
+    return unlock(stego, key, mask=mask).read_file()[0]
 
 
 def unlock(

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sirensong.carrier.stego import StegoFunction
+from sirensong.errors import FormatError, SettingError
+from sirensong.files import StrPath, file_size, read_bytes
 from sirensong.keys.given import AnyKey, as_key
 from sirensong.network.mask import Mask
 from sirensong.network.rendering import render_uint8
+from sirensong.payload.content import LARGEST_CONTENT, HiddenFile
 from sirensong.pictures.image import RGB, fit_within, resize, size_text
+from sirensong.pictures.kinds import guess_kind
 from sirensong.pictures.metrics import Quality, measure
 from sirensong.pictures.reading import ImageLike, read_picture
+from sirensong.pictures.writing import PICTURE_ENDINGS
 from sirensong.reveal import SecretFunction, unlock
 
 TOLERANCE = 3.0
@@ -38,6 +44,64 @@ class Expected:
     original: RGB
     key: AnyKey | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def content(self) -> RGB:
+        """What is hidden."""
+        return self.rgb
+
+    @property
+    def kind(self) -> str:
+        """Which of the kinds of pictures it looks like."""
+        return guess_kind(self.rgb)
+
+
+@dataclass(frozen=True)
+class ExpectedFile:
+    """A file that a carrier is to hold byte for byte.
+
+    Args:
+        name: as the user wrote it.
+        file: what is to come back.
+        key: what hides or reveals it.
+        notes: what to know of it, a line each.
+    """
+
+    name: str
+    file: HiddenFile
+    key: AnyKey | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def content(self) -> HiddenFile:
+        """What is hidden."""
+        return self.file
+
+    @property
+    def kind(self) -> str:
+        """A file's samples look like noise."""
+        return "payload"
+
+
+@dataclass(frozen=True)
+class ReadBack:
+    """How a file has come back, which is to say exactly.
+
+    Args:
+        name: of the file, as the user wrote it.
+        size: of its content, in bytes.
+        mended: bytes of its code that were wrong, and that the code put right.
+        coded: bytes of its code.
+    """
+
+    name: str
+    size: int
+    mended: int
+    coded: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Name and numbers."""
+        return {"file": self.name, "bytes": self.size, "mended": self.mended, "coded": self.coded}
 
 
 @dataclass(frozen=True)
@@ -89,25 +153,66 @@ def expect(
     return Expected(name, resize(picture.rgb, *size), picture.rgb, key, notes)
 
 
+def expect_secret(
+    path: StrPath,
+    name: str,
+    *,
+    within: tuple[int, int] | None = None,
+    key: AnyKey | None = None,
+    exactly: bool = False,
+) -> Expected | ExpectedFile:
+    """Read what is to be hidden: a picture, or what is none as a file.
+
+    Args:
+        path: the file.
+        name: as the user wrote it.
+        within: (height, width) to make a picture smaller to, keeping its shape.
+        key: what hides or reveals it.
+        exactly: take a picture as a file too.
+
+    Raises:
+        FileError: the file cannot be read.
+        FormatError: it is named as a picture, and is none; or it is too large.
+    """
+    notes: tuple[str, ...] = ()
+    if not exactly:
+        try:
+            return expect(path, name, within=within, key=key)
+        except FormatError:
+            if Path(path).suffix.lower() in PICTURE_ENDINGS:
+                raise
+        notes = (f"{name} is no picture: it is hidden as a file, and comes back byte for byte",)
+    empty = file_size(path) == 0
+    content = b"" if empty else read_bytes(path, cap=LARGEST_CONTENT, what="a file to hide")
+    return ExpectedFile(name, HiddenFile(Path(path).name, content), key, notes)
+
+
 def measure_all(
-    stego: StegoFunction, pictures: Sequence[Expected], mask: Mask | None = None
-) -> list[Measured]:
-    """Measure each picture as those who may see it would render it.
+    stego: StegoFunction, expected: Sequence[Expected | ExpectedFile], mask: Mask | None = None
+) -> list[Measured | ReadBack]:
+    """Measure each picture as those who may see it would render it, and read each file back.
 
     Args:
         stego: the stego function, read back from its file.
-        pictures: what it is to show, with keys that reveal it.
+        expected: what it is to show, with keys that reveal it.
         mask: of the carrier, if it was made with magnitude selection.
 
     Raises:
         NoPictureError: a key opens no slot of the carrier.
-        SettingError: the mask is missing, or another carrier's.
+        SettingError: the mask is missing, or another carrier's; or a key opens a picture where a
+            file is expected, or the other way round.
+        FormatError: a file does not come back as it was.
         MissingDependencyError: scikit-image is not installed.
     """
-    return [_measure(stego, picture, mask) for picture in pictures]
+    return [
+        _read_back(stego, one, mask)
+        if isinstance(one, ExpectedFile)
+        else measure_picture(stego, one, mask)
+        for one in expected
+    ]
 
 
-def shortfalls(measured: Sequence[Measured], reported: Sequence[float]) -> list[str]:
+def shortfalls(measured: Sequence[Measured | ReadBack], reported: Sequence[float]) -> list[str]:
     """Find pictures that are much worse than training said, which would be a defect of ours.
 
     Args:
@@ -120,16 +225,29 @@ def shortfalls(measured: Sequence[Measured], reported: Sequence[float]) -> list[
     """
     lines = []
     for picture, promised in zip(measured, reported, strict=True):
+        if isinstance(picture, ReadBack):
+            continue
         psnr = picture.quality.psnr
         if psnr < min(promised - TOLERANCE, _ONE_LEVEL):
             lines.append(f"{picture.name} has {psnr:.1f} dB where training reported {promised:.1f}")
     return lines
 
 
-def _measure(stego: StegoFunction, picture: Expected, mask: Mask | None) -> Measured:
+def _read_back(stego: StegoFunction, expected: ExpectedFile, mask: Mask | None) -> ReadBack:
+    secret = unlock(stego, as_key(expected.key), mask=mask)
+    file, mended = secret.read_file()
+    if file != expected.file:
+        raise FormatError(f"{expected.name} is not the file that the carrier holds")
+    return ReadBack(expected.name, len(file.content), mended, secret.layout.coded)
+
+
+def measure_picture(stego: StegoFunction, picture: Expected, mask: Mask | None = None) -> Measured:
+    """Measure a picture as who may see it would render it; see `measure_all`."""
     function: StegoFunction | SecretFunction = stego
     if picture.key is not None:
         function = unlock(stego, as_key(picture.key), mask=mask)
+        if function.is_file:
+            raise SettingError(f"the key of {picture.name} opens a file, not a picture")
     height, width = function.height, function.width
     render = render_uint8(function, (height, width))
     wanted, original = picture.rgb, picture.original

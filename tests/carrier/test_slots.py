@@ -62,7 +62,7 @@ def test_each_key_finds_its_own(nonce, count):
 
 
 def test_there_is_room_for_64(nonce):
-    with pytest.raises(SettingError, match="at most 64 pictures, got 65"):
+    with pytest.raises(SettingError, match="at most 64 secrets, got 65"):
         seal_slots(nonce, [(key_of(number), slot_of(number)) for number in range(65)], ENTROPY)
 
 

@@ -242,7 +242,7 @@ def odd_secrets(sound, key):
     """Carriers that open, with keys that are refused: slots of later releases and of odd sizes."""
     found = {}
     cases = {
-        "slot-of-a-newer-release": (16, 2500, 1, 2),
+        "slot-of-a-newer-release": (15 * 16, 2500, 1, 2),
         "picture-too-large-for-its-grid": (0, 2500, 513, 512),
         "slot-without-units": (0, 0, 1, 2),
         "slot-of-10000-units": (0, 10_000, 1, 2),

@@ -1,11 +1,12 @@
 """Write the carriers, keys and pictures of tests/golden: python tests/golden/make.py
 
 What is here is what a release of format 2 wrote, so a later one must read it in the same way: run
-this only when the format has a new version. All files but the carrier that is trained (two-secrets)
-are the same on every machine. Needs the tests' folder and the library on the path.
+this only when the format has a new version. All files but the trained carriers (two-secrets,
+note) are the same on every machine. Needs the tests' folder and the library on the path.
 
 accept/   NAME.safetensors, and NAME.png, its cover; NAME.WHO.key or NAME.WHO.age, and NAME.WHO.png,
-          what they reveal. Where WHO is "wrong", the picture is what --force shows.
+          what they reveal; of a file (note.k) its samples. Where WHO is "wrong", the picture is
+          what --force shows.
 refuse/   files whose names say what is wrong with them; with NAME.key or NAME.age beside it the
           carrier opens and revealing is refused. messages.json: how each message begins, after the
           file's name.
@@ -146,8 +147,20 @@ def two_secrets():
     return ss.hide(cover, keys, recipe=recipe, options=ss.Options(seed=1, threads=1)).stego
 
 
+def note():
+    """Trained: a gradient that hides a file."""
+    y, x = np.mgrid[:24, :24] / 23
+    cover = np.stack([x, y, 1 - x], axis=-1)
+    recipe = ss.FAST.at("high").with_steps(1200)
+    secrets = {ss.SecretKey(K): ss.HiddenFile("note.txt", b"meet me at noon, " * 3)}
+    return ss.hide(cover, secrets, recipe=recipe, options=ss.Options(seed=1, threads=1)).stego
+
+
+TRAINED = {"two-secrets": two_secrets, "note": note}
+
+
 def carriers():
-    """All sound ones by name but the trained one."""
+    """All sound ones by name but the trained ones."""
     made = (one_tile, six_tiles, random_selection, age_identity, extreme_codes)
     made += (zeros, deepest, least_omega)
     return {maker.__name__.replace("_", "-"): maker() for maker in made}
@@ -166,6 +179,7 @@ def keys():
         "six-tiles.wrong.key": f"{ss.SecretKey(ENTROPY).to_text()}\n".encode(),
         "random-selection.k.key": f"\t {text.upper()} \t\n".encode(),
         "age-identity.me.age": pair.encode(),
+        "note.k.key": text.encode(),
         "two-secrets.disk.key": f"{ss.SecretKey(bytes([1]) * 32).to_text()}\n".encode(),
         "two-secrets.stripes.key": f"{ss.SecretKey(bytes([2]) * 32).to_text()}\n".encode(),
     }
@@ -202,7 +216,7 @@ def message(path):
 
 
 def main():
-    for name, stego in {**carriers(), "two-secrets": two_secrets()}.items():
+    for name, stego in {**carriers(), **{name: make() for name, make in TRAINED.items()}}.items():
         path = HERE / "accept" / f"{name}.safetensors"
         path.write_bytes(ss.dumps(stego))
         to_pil(ss.render_uint8(stego, (stego.height, stego.width))).save(path.with_suffix(".png"))

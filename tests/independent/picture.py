@@ -17,6 +17,7 @@ class NoPictureError(Exception):
 
 @dataclass
 class Slot:
+    kind: int
     selection: int
     units: int
     height: int
@@ -32,12 +33,13 @@ def open_slot(carrier, key):
         head, units, height, width, digest, zeros = struct.unpack("<BHHH5s4s", block)
         if zeros != bytes(4):
             continue
-        require(head < 16, "a slot of a newer release")
-        if head <= 2 and 1 <= units <= 9999 and height and width:
+        kind, selection = divmod(head, 16)
+        require(kind <= 14, "a slot of a newer release")
+        if selection <= 2 and 1 <= units <= 9999 and height and width:
             require(
                 suits(height, width, carrier.rows, carrier.columns), "the picture's size is wrong"
             )
-            return Slot(head, units, height, width, digest)
+            return Slot(kind, selection, units, height, width, digest)
     raise NoPictureError
 
 
@@ -53,7 +55,7 @@ def reveal(carrier, key, *, force=False):
     except NoPictureError:
         if not force:
             raise
-        slot = Slot(0, 2000, carrier.height, carrier.width, b"")
+        slot = Slot(0, 0, 2000, carrier.height, carrier.width, b"")
         order = list(range(carrier.tiles))
     if slot.selection == 1:
         raise RefusedError("the mask is missing")

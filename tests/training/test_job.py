@@ -160,7 +160,7 @@ def test_a_ratio_that_selects_too_little_is_refused_if_there_is_a_key():
 def test_sixty_four_keys_are_taken_and_no_more():
     pairs = [(key(number), picture(1, 2, 2)) for number in range(65)]
     assert len(job_of(pairs[:64]).secrets) == 64
-    with pytest.raises(SettingError, match="at most 64 pictures, got 65"):
+    with pytest.raises(SettingError, match="at most 64 secrets, got 65"):
         job_of(pairs)
 
 

@@ -89,7 +89,7 @@ def test_the_same_recipient_twice_is_refused():
 def test_too_many_pictures_are_refused_before_a_passphrase_is_stretched(monkeypatch):
     monkeypatch.setattr(ss.Passphrase, "bind", None)
     words = [ss.Passphrase(f"words {number}") for number in range(65)]
-    with pytest.raises(SettingError, match="at most 64 pictures, got 65"):
+    with pytest.raises(SettingError, match="at most 64 secrets, got 65"):
         job_of([(own, picture(1)) for own in words])
 
 

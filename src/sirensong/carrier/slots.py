@@ -16,12 +16,15 @@ from sirensong.errors import FormatError, SettingError
 from sirensong.keys.secret import SecretKey
 from sirensong.keys.stream import derive, keystream, permutation
 from sirensong.network.substitution import RATIO_STEPS, Selection, ratio_units
+from sirensong.payload.samples import MODULATIONS
 
 SLOTS = 64
 SLOT_BYTES = 16
 DIGEST_BYTES = 5
 
-_PICTURE = 0  # of the kinds of content, 0 to 15; the others are for later releases
+PICTURE = 0
+"""The kind of a slot for a picture; those from 1 on are modulations of a file's samples."""
+
 _KINDS = 16  # so kind * 16 + selection is one byte
 _ZEROS = bytes(4)
 # Kind and selection, ratio, height, width, digest, zeros: 16 bytes.
@@ -39,6 +42,8 @@ class Slot:
         height: of the secret picture, in pixels, 1 to 65,535.
         width: of the secret picture, in pixels, 1 to 65,535.
         digest: the first 5 bytes of the digest of the weights as they were published.
+        kind: of what is hidden: 0 for a picture, else `payload.Layout.kind` of a file, whose
+            height and width are those of its picture of samples.
     """
 
     selection: Selection
@@ -46,9 +51,10 @@ class Slot:
     height: int
     width: int
     digest: bytes
+    kind: int = PICTURE
 
     def _pack(self) -> bytes:
-        head = _PICTURE * _KINDS + _SELECTIONS.index(self.selection)
+        head = self.kind * _KINDS + _SELECTIONS.index(self.selection)
         units = ratio_units(self.ratio)
         return _LAYOUT.pack(head, units, self.height, self.width, self.digest, _ZEROS)
 
@@ -59,14 +65,14 @@ class Slot:
         kind, selection = divmod(head, _KINDS)
         if zeros != _ZEROS:
             return None
-        if kind != _PICTURE:
+        if kind > len(MODULATIONS):
             raise FormatError(
                 f"the key opens a slot of kind {kind}, which this release cannot read",
                 hint="a newer Sirensong may read it",
             )
         if not (selection < len(_SELECTIONS) and 0 < units < RATIO_STEPS and height and width):
             return None
-        return cls(_SELECTIONS[selection], units / RATIO_STEPS, height, width, digest)
+        return cls(_SELECTIONS[selection], units / RATIO_STEPS, height, width, digest, kind)
 
 
 def seal_slots(nonce: bytes, entries: Sequence[tuple[SecretKey, Slot]], entropy: bytes) -> bytes:
@@ -84,7 +90,7 @@ def seal_slots(nonce: bytes, entries: Sequence[tuple[SecretKey, Slot]], entropy:
         SettingError: there are more entries than slots.
     """
     if len(entries) > SLOTS:
-        raise SettingError(f"a carrier holds at most {SLOTS} pictures, got {len(entries)}")
+        raise SettingError(f"a carrier holds at most {SLOTS} secrets, got {len(entries)}")
     filling = keystream(entropy, nonce, "slots/filling", SLOTS * SLOT_BYTES)[0].tobytes()
     slots = [filling[start : start + SLOT_BYTES] for start in range(0, len(filling), SLOT_BYTES)]
     places = permutation(entropy, nonce, "slots/places", SLOTS)

@@ -50,6 +50,7 @@ def make_app(first: str | None = None) -> typer.Typer:
 
     app.command(epilog=JSON_SHAPE)(sending.hide)
     app.command(epilog=JSON_SHAPE)(sending.fit)
+    app.command()(sending.capacity)
     app.command(epilog=JSON_SHAPE)(sending.demo)
     app.command()(reproducing.reproduce)
     app.add_typer(attacking.app, name="attack")

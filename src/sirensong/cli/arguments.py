@@ -17,7 +17,7 @@ from sirensong.files import STANDARD, refuse_existing, write_output
 from sirensong.keys.given import AnyKey
 from sirensong.pictures.image import RGB
 from sirensong.pictures.writing import check_ending, encode_picture
-from sirensong.verify import Expected, expect
+from sirensong.verify import Expected, ExpectedFile, expect, expect_secret
 
 RUNNING = "Running"
 """The group of options that say how a command runs, whatever it makes."""
@@ -135,6 +135,33 @@ def open_picture(path: Path, *, within: str | None = None, key: AnyKey | None = 
     for note in picture.notes:
         print_note(note)
     return picture
+
+
+def open_secret(
+    path: Path, *, within: str | None, key: AnyKey, exactly: bool
+) -> Expected | ExpectedFile:
+    """Read what is to be hidden: a picture, or what is none as a file.
+
+    Args:
+        path: of a file, or "-" for standard input, which has a picture.
+        within: a size to make a picture smaller to, such as "512x384".
+        key: what hides or reveals it.
+        exactly: take a picture as a file too.
+
+    Raises:
+        SettingError: the size has another form, or standard input is to be hidden as a file.
+        FileError: the file cannot be read.
+        FormatError: it is named as a picture, and is none; or it is too large.
+    """
+    if str(path) == STANDARD:
+        if exactly:
+            raise SettingError("standard input has no name to be hidden under", hint="name a file")
+        return open_picture(path, within=within, key=key)
+    bounds = None if within is None else parse_size(within)
+    secret = expect_secret(path, str(path), within=bounds, key=key, exactly=exactly)
+    for note in secret.notes:
+        print_note(note)
+    return secret
 
 
 def check_picture_output(path: Path, *, overwrite: bool) -> None:

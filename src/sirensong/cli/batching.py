@@ -16,6 +16,7 @@ from sirensong.cli.console import counting, err, out, print_note
 from sirensong.cli.keys import WHAT
 from sirensong.cli.reporting import carrier_facts, print_result
 from sirensong.errors import FileError, SettingError, SirensongError
+from sirensong.verify import Measured, ReadBack
 
 Workers = Annotated[
     int | None,
@@ -145,5 +146,10 @@ def _print(outcomes: list[Outcome]) -> None:
         elif outcome.done_before:
             out.print(f"{outcome.output}: done before", markup=False)
         else:
-            psnr = " / ".join(f"{picture.quality.psnr:.2f}" for picture in outcome.pictures)
+            psnr = " / ".join(map(_short, outcome.pictures))
             out.print(f"{outcome.output}: PSNR {psnr} dB", markup=False)
+
+
+def _short(found: Measured | ReadBack) -> str:
+    """PSNR of a picture; of a file that it came back."""
+    return f"{found.quality.psnr:.2f}" if isinstance(found, Measured) else "exact"

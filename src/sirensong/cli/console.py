@@ -7,7 +7,7 @@ import math
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ from rich.table import Table
 
 from sirensong.keys.pair import IDENTITY_PREFIX
 from sirensong.keys.secret import PREFIX
-from sirensong.verify import Measured
+from sirensong.verify import Measured, ReadBack
 
 LINE_EVERY = 10.0
 """Seconds between two lines of progress where no terminal shows a bar."""
@@ -81,8 +81,9 @@ def print_facts(title: str, facts: dict[str, Any], *, json: bool) -> None:
     out.print(table)
 
 
-def quality_table(pictures: Iterable[Measured], title: str) -> None:
-    """Print PSNR, SSIM, RMSE and MAE, a row a picture; two where it was made smaller."""
+def quality_table(measured: Sequence[Measured | ReadBack], title: str) -> None:
+    """Print PSNR, SSIM, RMSE and MAE, a row a picture; two where it was made smaller; and files."""
+    pictures = [one for one in measured if isinstance(one, Measured)]
     table = Table(title=escape(title), title_justify="left", title_style="bold")
     table.add_column("picture", overflow="fold")
     for column in ("PSNR dB", "SSIM", "RMSE", "MAE"):
@@ -95,7 +96,15 @@ def quality_table(pictures: Iterable[Measured], title: str) -> None:
             ssim = "-" if math.isnan(quality.ssim) else f"{quality.ssim:.4f}"
             numbers = (f"{value:.2f}" for value in (quality.rmse, quality.mae))
             table.add_row(escape(name), f"{quality.psnr:.2f}", ssim, *numbers)
-    out.print(table)
+    if pictures:
+        out.print(table)
+    for file in measured:
+        if isinstance(file, ReadBack):
+            out.print(
+                f"{file.name}: {file.size} bytes, read back exactly; "
+                f"{file.mended} of {file.coded} bytes of its code were mended",
+                markup=False,
+            )
 
 
 _Thing = TypeVar("_Thing")

@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from sirensong.cli.arguments import Output, open_picture
+from sirensong.cli.arguments import Output, open_secret
 from sirensong.cli.console import out
 from sirensong.cli.passphrases import (
     PassphraseMemory,
@@ -19,6 +19,7 @@ from sirensong.cli.passphrases import (
     warn_of_weakness,
 )
 from sirensong.errors import SettingError
+from sirensong.files import STANDARD, read_input
 from sirensong.keys.given import AnyKey, Key
 from sirensong.keys.lines import is_key_text
 from sirensong.keys.pair import (
@@ -36,11 +37,14 @@ from sirensong.keys.secret import (
     read_key,
     write_key,
 )
+from sirensong.payload.content import LARGEST_CONTENT, HiddenFile
 from sirensong.pictures.writing import PICTURE_ENDINGS
-from sirensong.verify import Expected
+from sirensong.verify import Expected, ExpectedFile
 
 WHAT = "What to hide"
 """The group of options that name the pictures and their keys."""
+
+_MESSAGE = "message.txt"  # what a text is called when it is revealed
 
 _Read = TypeVar("_Read")
 
@@ -68,17 +72,33 @@ def keygen(
 
 @dataclass(frozen=True)
 class Locked:
-    """A secret picture and what locks it, by name: nothing is read yet.
+    """A secret and what locks it, by name: nothing is read yet.
 
     Args:
-        picture: the picture's file.
+        picture: the file of a picture, or any file.
         read: reads the key, or asks for it, twice where that is true and it is a passphrase.
         file: the key's file, with what it is; None where there is none.
+        exactly: whether a picture too is hidden byte for byte.
+        text: what is hidden in place of a file, or "-" for standard input; None for a file.
     """
 
     picture: Path
     read: Callable[[bool], AnyKey]
     file: tuple[str, Path] | None = None
+    exactly: bool = False
+    text: str | None = None
+
+    def open(self, *, within: str | None, twice: bool) -> Expected | ExpectedFile:
+        """Read what is hidden, and its key.
+
+        Args:
+            within: a size to make a picture smaller to, such as "512x384".
+            twice: ask for a passphrase twice.
+        """
+        key = self.key(twice=twice)
+        if self.text is not None:
+            return ExpectedFile(str(self.picture), _message(self.text), key)
+        return open_secret(self.picture, within=within, key=key, exactly=self.exactly)
 
     def key(self, *, twice: bool) -> AnyKey:
         """Read the key, or ask for the passphrase, twice if it is a new one, which is judged.
@@ -96,7 +116,8 @@ class Locked:
 
     def files(self) -> list[tuple[str, Path]]:
         """The files that are read, each with what it is."""
-        return [("a secret picture", self.picture), *([self.file] if self.file else [])]
+        own = [] if self.text is not None else [("a secret", self.picture)]
+        return [*own, *([self.file] if self.file else [])]
 
 
 @dataclass(frozen=True)
@@ -134,10 +155,31 @@ class SecretOptions:
             rich_help_panel=WHAT,
         ),
     ] = None
+    as_file: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--as-file",
+            metavar="KEYFILE=FILE",
+            help="a file to hide byte for byte, a picture too, and its key file; may be repeated",
+            show_default=False,
+            rich_help_panel=WHAT,
+        ),
+    ] = None
+    text: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--text",
+            metavar="KEYFILE=TEXT",
+            help="a text, or - for standard input, and its key file; may be repeated; others can "
+            "see a command line",
+            show_default=False,
+            rich_help_panel=WHAT,
+        ),
+    ] = None
     passphrase_memory: PassphraseMemory = LEAST_MEMORY
 
     def locked(self) -> list[Locked]:
-        """Every secret picture, in the order of the three options.
+        """Every secret, in the order of the options.
 
         Raises:
             SettingError: a pair is not one, or it is swapped.
@@ -160,6 +202,13 @@ class SecretOptions:
                 "a passphrase file",
                 read,
             ),
+            *(
+                replace(one, exactly=True)
+                for one in _from_files(
+                    self.as_file, "--as-file", "KEYFILE=FILE", "a key file", read_key_file
+                )
+            ),
+            *(_text(given) for given in self.text or ()),
         ]
 
 
@@ -190,11 +239,11 @@ class RecipientOptions:
 
 def open_secrets(
     locked: Iterable[Locked], *, within: str | None = None, twice: bool
-) -> list[Expected]:
-    """Read secret pictures and their keys.
+) -> list[Expected | ExpectedFile]:
+    """Read secrets and their keys.
 
     Args:
-        locked: pictures and what locks them, by name.
+        locked: secrets and what locks them, by name.
         within: a size to make pictures smaller to, such as "512x384".
         twice: ask for passphrases twice.
 
@@ -203,7 +252,7 @@ def open_secrets(
         FormatError: a file is of another kind.
         SettingError: there is nobody to ask for a passphrase.
     """
-    return [open_picture(one.picture, within=within, key=one.key(twice=twice)) for one in locked]
+    return [one.open(within=within, twice=twice) for one in locked]
 
 
 def _from_files(
@@ -213,6 +262,22 @@ def _from_files(
     for text in texts or ():
         file, picture = _pair(text, option, form)
         yield Locked(picture, _reader(read, file), (what, file))
+
+
+def _text(given: str) -> Locked:
+    """Take a key's file and a text."""
+    file, equals, text = given.partition("=")
+    if not (file and equals):
+        raise SettingError("--text takes KEYFILE=TEXT", hint="--text alice.key='meet me at noon'")
+    read = _reader(read_key_file, Path(file))
+    return Locked(Path("the text"), read, ("a key file", Path(file)), text=text)
+
+
+def _message(text: str) -> HiddenFile:
+    """A text as a file; that of standard input where it is "-"."""
+    if text != STANDARD:
+        return HiddenFile(_MESSAGE, text.encode())
+    return HiddenFile(_MESSAGE, read_input(Path(STANDARD), cap=LARGEST_CONTENT, what="a text"))
 
 
 def _for_recipient(recipient: Path, picture: Path) -> Locked:

@@ -15,7 +15,7 @@ from sirensong.cli.parsing import with_options
 from sirensong.cli.reporting import report
 from sirensong.errors import SettingError
 from sirensong.network.mask import read_mask
-from sirensong.verify import measure_all
+from sirensong.verify import Expected, ExpectedFile, Measured, measure_all
 
 
 @with_options
@@ -32,19 +32,21 @@ def measure(
 ) -> None:
     """Measure PSNR, SSIM, RMSE and MAE of a carrier's pictures against the originals.
 
+    Files are read back and compared byte for byte.
+
     A picture that was made smaller for the carrier is measured at that size, and once more
     enlarged back, against the original.
     """
     started = time.monotonic()
-    pictures = [] if cover is None else [open_picture(cover)]
-    pictures += open_secrets(secrets.locked(), twice=False)
-    if not pictures:
+    expected: list[Expected | ExpectedFile] = [] if cover is None else [open_picture(cover)]
+    expected += open_secrets(secrets.locked(), twice=False)
+    if not expected:
         raise SettingError(
             "nothing to measure", hint="give --cover, --secret, --passphrase or --passphrase-file"
         )
     stego = open_carrier(carrier)
-    measured = measure_all(stego, pictures, None if mask is None else read_mask(mask))
+    measured = measure_all(stego, expected, None if mask is None else read_mask(mask))
     for picture in measured:
-        if picture.original is not None:
+        if isinstance(picture, Measured) and picture.original is not None:
             print_note(f"{picture.name} is of another size in the carrier, and measured at both")
     report("measure", carrier, stego, measured, json=json, seconds=time.monotonic() - started)

@@ -21,7 +21,7 @@ from sirensong.training.options import Options
 from sirensong.training.plan import Plan, carrier_bytes
 from sirensong.training.quality import expected_psnr, quality_above
 from sirensong.training.recipe import Recipe
-from sirensong.verify import Expected, Measured
+from sirensong.verify import Expected, ExpectedFile, Measured, ReadBack
 
 LARGE = 100 * 10**6
 """Bytes of a carrier above which the user is asked."""
@@ -41,7 +41,7 @@ class Request:
     Args:
         command: "hide" or "fit".
         cover: the cover picture.
-        secrets: secret pictures with their keys.
+        secrets: secret pictures and files with their keys.
         recipe: how functions are trained.
         decoys: pictures to take decoys from, or a pool.
         options: how the run is run.
@@ -49,19 +49,24 @@ class Request:
 
     command: str
     cover: Expected
-    secrets: list[Expected]
+    secrets: list[Expected | ExpectedFile]
     recipe: Recipe
     decoys: Sequence[Path]
     options: Options
 
     @property
-    def pictures(self) -> list[Expected]:
+    def expected(self) -> list[Expected | ExpectedFile]:
         """The cover, then the secrets."""
         return [self.cover, *self.secrets]
 
+    @property
+    def pictures(self) -> list[Expected]:
+        """Those of them that are pictures."""
+        return [one for one in self.expected if isinstance(one, Expected)]
+
     def arguments(self) -> dict[str, Any]:
         """What the library's `hide` and `plan` take, without options."""
-        pairs = [(secret.key, secret.rgb) for secret in self.secrets]
+        pairs = [(secret.key, secret.content) for secret in self.secrets]
         return {
             "cover": self.cover.rgb,
             "secrets": pairs,
@@ -108,13 +113,15 @@ def announce(request: Request, output: Path, *, ask: bool) -> float:
     return time.monotonic() - begun
 
 
-def note_quality(request: Request, measured: Sequence[Measured]) -> None:
+def note_quality(request: Request, measured: Sequence[Measured | ReadBack]) -> None:
     """Say which pictures are much worse than the quality promises, and what would mend it."""
     bits = request.recipe.coded_bits(*size_of(request.cover.rgb))
     if bits is None:
         return
     stego, secret = expected_psnr(bits)
     for index, picture in enumerate(measured):
+        if isinstance(picture, ReadBack):
+            continue
         promised = secret if index else stego
         short = promised - picture.quality.psnr
         if short < _SHORT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -25,12 +26,14 @@ from sirensong.cli.keys import KeyOptions
 from sirensong.cli.parsing import with_options
 from sirensong.cli.paths import refuse_same
 from sirensong.errors import FormatError, NoPictureError, SettingError
-from sirensong.files import STANDARD
+from sirensong.files import STANDARD, file_errors, refuse_existing, write_output
 from sirensong.keys.secret import Passphrase
 from sirensong.network.mask import read_mask
 from sirensong.network.rendering import render_uint8
 from sirensong.pictures.image import RGB
-from sirensong.reveal import unlock
+from sirensong.reveal import SecretFunction, unlock
+
+_PICTURE = "secret.png"  # what a picture is called in a folder: it has no name of its own
 
 
 def sample(
@@ -52,7 +55,15 @@ def sample(
 @with_options
 def reveal(
     carrier: Carrier,
-    output: PictureOutput,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            help="picture or file to write, a folder for it, or - for standard output",
+            show_default=False,
+        ),
+    ],
     unlocking: KeyOptions,
     mask: MaskFile = None,
     size: SizeOption = None,
@@ -63,12 +74,12 @@ def reveal(
     overwrite: Overwrite = False,
     quiet: Quiet = False,  # noqa: ARG001
 ) -> None:
-    """Render the secret picture that a key stands for, at its own size or any other."""
+    """Reveal what a key stands for: a picture, at its own size or any other, or a file."""
     read = [("the carrier", carrier), *unlocking.files()]
     if mask is not None:
         read.append(("the mask", mask))
-    refuse_same([("the output", output)], read)
-    check_picture_output(output, overwrite=overwrite)
+    target = Path(output)
+    refuse_same([("the output", target)], read)
     keys = unlocking.read()
     stego = open_carrier(carrier)
     known = None if mask is None else read_mask(mask)
@@ -91,8 +102,37 @@ def reveal(
             f"the weights of {carrier} have changed since it was made; "
             "the picture may have suffered"
         )
+    folder = target if output.endswith(("/", os.sep)) or target.is_dir() else None
+    if secret.is_file:
+        if size is not None or scale is not None:
+            raise SettingError(f"{carrier}: the key opens a file, which has no --size or --scale")
+        _write_file(secret, target, folder, overwrite=overwrite)
+        return
+    if folder is not None:
+        target = _make(folder) / _PICTURE
+    check_picture_output(target, overwrite=overwrite)
     picture = render_uint8(secret, render_size((secret.height, secret.width), size, scale))
-    _write(output, picture, overwrite=overwrite, secret=True)
+    _write(target, picture, overwrite=overwrite, secret=True)
+
+
+def _write_file(
+    secret: SecretFunction, target: Path, folder: Path | None, *, overwrite: bool
+) -> None:
+    """Write a hidden file, in a folder under the name that its sender gave it."""
+    if folder is None and str(target) != STANDARD:
+        refuse_existing(target, overwrite=overwrite)
+    file, _ = secret.read_file()
+    if folder is not None:
+        target = _make(folder) / file.name
+    write_output(target, file.content, overwrite=overwrite, secret=True)
+    if str(target) != STANDARD:
+        out.print(f"{target}: {len(file.content)} bytes", markup=False)
+
+
+def _make(folder: Path) -> Path:
+    with file_errors("make", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _write(output: Path, picture: RGB, *, overwrite: bool, secret: bool) -> None:

@@ -12,14 +12,15 @@ from sirensong.cli.console import print_json, quality_table
 from sirensong.files import STANDARD, file_errors
 from sirensong.network.siren import Architecture
 from sirensong.network.tiles import Grid
-from sirensong.verify import Measured
+from sirensong.verify import Measured, ReadBack
 from sirensong.version import __version__
 
 JSON_SHAPE = (
     "--json prints an object with name (of the command), version, file, bytes, width, height, "
     "tiles, fingerprint, seconds, and pictures: a list of objects with picture, psnr, ssim, rmse "
     "and mae, and with original, the same numbers against the original, where a picture was made "
-    "smaller. What a command does not know is left out, and what has no number is null."
+    "smaller. Where files are hidden it has files too: file, bytes, coded (bytes with parity) and "
+    "mended (of these). What a command does not know is left out, and what has no number is null."
 )
 """What the help of commands that print JSON ends with."""
 
@@ -40,7 +41,7 @@ def report(
     command: str,
     path: Path,
     stego: StegoFunction,
-    pictures: Sequence[Measured],
+    pictures: Sequence[Measured | ReadBack],
     *,
     json: bool,
     **facts: Any,
@@ -58,8 +59,10 @@ def report(
     if not json:
         quality_table(pictures, str(path))
         return
-    measured = [picture.as_json() for picture in pictures]
-    print_result(command, carrier_facts(path, stego) | facts | {"pictures": measured})
+    measured = [one.as_json() for one in pictures if isinstance(one, Measured)]
+    files = [one.as_json() for one in pictures if isinstance(one, ReadBack)]
+    found = {"pictures": measured} | ({"files": files} if files else {})
+    print_result(command, carrier_facts(path, stego) | facts | found)
 
 
 def carrier_facts(path: Path, stego: StegoFunction) -> dict[str, Any]:

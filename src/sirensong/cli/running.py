@@ -15,7 +15,7 @@ from sirensong.cli.outputs import Files
 from sirensong.cli.planning import Request, note_quality
 from sirensong.cli.progress import training_bar
 from sirensong.cli.reporting import report
-from sirensong.errors import SirensongError, StoppedError
+from sirensong.errors import FormatError, SirensongError, StoppedError
 from sirensong.hide import Hidden, discard_checkpoint
 from sirensong.hide import hide as train
 from sirensong.network.mask import Mask, read_mask
@@ -42,9 +42,17 @@ def make(request: Request, files: Files, started: float, *, json: bool) -> None:
     mask = _save(hidden, files)
     stego = open_carrier(files.output)
     keys = [None, *hidden.keys]
-    pairs = zip(request.pictures, keys, strict=True)
+    pairs = zip(request.expected, keys, strict=True)
     bound = [replace(picture, key=key) for picture, key in pairs]
-    measured = measure_all(stego, bound, mask)
+    try:
+        measured = measure_all(stego, bound, mask)
+    except FormatError as error:
+        files.output.unlink()
+        discard_checkpoint(files.checkpoint)
+        raise SirensongError(
+            f"{error.message}: {files.output} was not kept",
+            hint="a higher --quality, more --steps or a larger cover holds the file",
+        ) from None
     report(
         request.command,
         files.output,

@@ -13,7 +13,7 @@ from sirensong.batch import Order
 from sirensong.carrier.file import load
 from sirensong.cli.arguments import Json, Overwrite, Quiet, open_picture, parse_size
 from sirensong.cli.batching import BatchOptions, refuse_single, run_batch
-from sirensong.cli.console import out, print_note
+from sirensong.cli.console import out, print_facts, print_note
 from sirensong.cli.keys import WHAT, Locked, RecipientOptions, SecretOptions, open_secrets
 from sirensong.cli.options import (
     DecoyOptions,
@@ -27,14 +27,17 @@ from sirensong.cli.outputs import Files
 from sirensong.cli.parsing import with_options
 from sirensong.cli.planning import Request, announce, print_plan
 from sirensong.cli.progress import training_bar
-from sirensong.cli.reporting import report
+from sirensong.cli.reporting import print_result, report
 from sirensong.cli.running import make
 from sirensong.demo import run_demo
 from sirensong.errors import FileError, SettingError
 from sirensong.keys.secret import LEAST_MEMORY
 from sirensong.network.substitution import Selection
+from sirensong.pictures.image import size_of
 from sirensong.pictures.pool import Pool
+from sirensong.training.capacity import largest_layout
 from sirensong.training.options import Options
+from sirensong.training.plan import carrier_bytes
 from sirensong.training.recipe import FAST
 
 _COVER = typer.Argument(help="the cover picture, or - for standard input", show_default=False)
@@ -116,6 +119,28 @@ def fit(
     _hide("fit", cover, [], output, quality, SelectionOptions(), decoys, run)
 
 
+@with_options
+def capacity(
+    cover: Annotated[Path, _COVER],
+    quality: QualityOptions,
+    quiet: Quiet = False,  # noqa: ARG001
+    json: Json = False,
+) -> None:
+    """Say how large hidden files may be, for 1, 2, 4 and 8 secrets of which each is a file."""
+    recipe = build_recipe(quality, DecoyOptions(), SelectionOptions())
+    opened = open_picture(cover, within=quality.size)
+    recipe, size = within_bytes(recipe, quality, opened.rgb), size_of(opened.rgb)
+    rooms = {count: largest_layout(recipe, size, count).room for count in (1, 2, 4, 8)}
+    if json:
+        facts = {"file": str(cover), "bytes": carrier_bytes(recipe, *size)}
+        each = [{"secrets": count, "bytes_each": room} for count, room in rooms.items()]
+        print_result("capacity", facts | {"capacity": each})
+        return
+    shown = {f"{count} secrets" if count > 1 else "1 secret": room for count, room in rooms.items()}
+    title = f"bytes of each file, in a carrier of about {carrier_bytes(recipe, *size):,} bytes"
+    print_facts(title, shown, json=False)
+
+
 def _size(text: str | None) -> tuple[int, int] | None:
     return None if text is None else parse_size(text)
 
@@ -163,7 +188,7 @@ def _hide(
 def _note_larger_secrets(request: Request) -> None:
     if request.recipe.hidden_features is not None:
         return
-    for secret in request.secrets:
+    for secret in request.pictures[1:]:
         if secret.rgb.size > 1.5 * request.cover.rgb.size:
             print_note(
                 f"{secret.name} has more pixels than the cover, for which the network is sized; "
@@ -175,7 +200,7 @@ def _note_lacking_kinds(request: Request) -> None:
     if not isinstance(request.decoys, Pool):
         return
     for secret in request.secrets:
-        note = request.decoys.lacking(secret.name, secret.rgb)
+        note = request.decoys.lacking(secret.name, secret.kind)
         if note is not None:
             print_note(note)
 

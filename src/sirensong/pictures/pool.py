@@ -69,14 +69,13 @@ class Pool(Sequence[Path]):
         drawn = rng.choice(len(kinds), size=count, p=shares)
         return [next(orders[kinds[index]]) for index in drawn]
 
-    def lacking(self, name: str, rgb: RGB) -> str | None:
+    def lacking(self, name: str, kind: str) -> str | None:
         """What to tell a user whose secret is of a kind that the pool has not; None for nothing.
 
         Args:
             name: of the secret, for the text.
-            rgb: (height, width, 3).
+            kind: of the secret, as `guess_kind` or the user has it.
         """
-        kind = guess_kind(rgb)
         if kind in self.pictures:
             return None
         return (

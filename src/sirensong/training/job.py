@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from sirensong.carrier.slots import SLOTS
+from sirensong.carrier.slots import PICTURE, SLOTS
 from sirensong.errors import FormatError, SettingError
 from sirensong.files import StrPath
 from sirensong.keys.given import AnyKey
@@ -23,6 +24,7 @@ from sirensong.network.lattice import Steps, check_steps
 from sirensong.network.siren import Architecture
 from sirensong.network.substitution import Selection, check_selects
 from sirensong.network.tiles import Grid
+from sirensong.payload.payload import Payload
 from sirensong.pictures.decoys import decoy
 from sirensong.pictures.image import RGB, digest, fill, size_of
 from sirensong.pictures.pool import Pool
@@ -34,17 +36,38 @@ from sirensong.training.options import Options
 from sirensong.training.quality import steps_for
 from sirensong.training.recipe import Lock, Recipe
 
+Content = RGB | Payload
+"""What is hidden: a picture, or a file."""
+
 
 class Secret(NamedTuple):
     """A secret picture and the key that reveals it.
 
     Args:
         key: bound to the carrier.
-        picture: of any size.
+        picture: of any size; of a file, its samples.
+        kind: of its slot.
     """
 
     key: SecretKey
     picture: RGB
+    kind: int = PICTURE
+
+
+def _secret(key: SecretKey, content: Content, nonce: bytes) -> Secret:
+    """What is trained for, once key and carrier are known."""
+    if isinstance(content, Payload):
+        return Secret(key, content.picture(key, nonce), content.layout.kind)
+    return Secret(key, content)
+
+
+def _raw(content: Content) -> npt.NDArray[np.uint8]:
+    """All that a content is made of, for digests."""
+    if not isinstance(content, Payload):
+        return content
+    layout = [content.layout.kind, *content.layout.size]
+    data = np.array(layout, "<u4").tobytes() + content.file.pack()
+    return np.frombuffer(data, np.uint8)[None]
 
 
 @dataclass(frozen=True)
@@ -140,7 +163,7 @@ class Job:
 
 def prepare(
     cover: RGB,
-    secrets: Sequence[tuple[AnyKey, RGB]],
+    secrets: Sequence[tuple[AnyKey, Content]],
     recipe: Recipe,
     options: Options,
     decoys: Sequence[ImageLike] = (),
@@ -149,7 +172,7 @@ def prepare(
 
     Args:
         cover: the cover picture.
-        secrets: (key, picture) of each secret.
+        secrets: the key of each secret, and its picture or file.
         recipe: how functions are trained.
         options: how the run is run.
         decoys: pictures to take decoys from, or a `Pool`; none to make them.
@@ -170,9 +193,9 @@ def prepare(
     groups = groups_of_tiles(grid, architecture, 1 + functions, device)
 
     if len(secrets) > SLOTS:
-        raise SettingError(f"a carrier holds at most {SLOTS} pictures, got {len(secrets)}")
+        raise SettingError(f"a carrier holds at most {SLOTS} secrets, got {len(secrets)}")
     context = digest(
-        [cover, *(picture for _, picture in secrets)], (recipe, options.seconds, len(decoys))
+        [cover, *(_raw(content) for _, content in secrets)], (recipe, options.seconds, len(decoys))
     )
 
     def draw(entropy: bytes) -> tuple[list[RGB], bytes]:
@@ -222,7 +245,7 @@ class _Begun(NamedTuple):
 
 
 def _begin(
-    secrets: Sequence[tuple[AnyKey, RGB]],
+    secrets: Sequence[tuple[AnyKey, Content]],
     options: Options,
     context: bytes,
     at_once: int,
@@ -231,7 +254,7 @@ def _begin(
     """Draw a run's randomness, or take that of its checkpoint, and bind its keys.
 
     Args:
-        secrets: (key, picture) of each secret.
+        secrets: the key of each secret, and its picture or file.
         options: how the run is run.
         context: a digest of pictures and settings.
         at_once: tiles that are trained together, which depends on the device.
@@ -248,7 +271,7 @@ def _begin(
     held = [key if isinstance(key, Recipient) else key.bind(nonce) for key in keys]
     checkpoint = None
     if path is not None:
-        sealing = (_sealing(key, picture) for key, (_, picture) in zip(held, secrets, strict=True))
+        sealing = (_sealing(key, content) for key, (_, content) in zip(held, secrets, strict=True))
         checkpoint = Checkpoint(path, nonce, b"".join(sealing), context + at_once.to_bytes(4))
         if resumed:
             entropy, elapsed = checkpoint.resume()
@@ -259,10 +282,9 @@ def _begin(
             checkpoint.begin(entropy)
     bound = [key.bind(private) if isinstance(key, Recipient) else key for key in held]
     if len({key.secret for key in bound}) < len(bound):
-        raise SettingError(
-            "the same key is given twice", hint="each secret picture needs a key of its own"
-        )
-    own = tuple(Secret(key, picture) for key, (_, picture) in zip(bound, secrets, strict=True))
+        raise SettingError("the same key is given twice", hint="each secret needs a key of its own")
+    pairs = zip(bound, secrets, strict=True)
+    own = tuple(_secret(key, content, nonce) for key, (_, content) in pairs)
     return _Begun(nonce, entropy, own, drawn, checkpoint, elapsed)
 
 
@@ -280,12 +302,12 @@ def _entropy(seed: int | None, keys: Sequence[AnyKey], context: bytes) -> bytes:
     return derive(material + b"".join(parts), context, "seeded entropy")
 
 
-def _sealing(key: SecretKey | Recipient, picture: RGB) -> bytes:
+def _sealing(key: SecretKey | Recipient, content: Content) -> bytes:
     """What a checkpoint is sealed with for one secret: bytes that only those have who may resume.
 
-    For a recipient, who is public, that is the picture (docs/adr/0003-sealed-checkpoints.md).
+    For a recipient, who is public, that is the content (docs/adr/0003-sealed-checkpoints.md).
     """
-    return digest([picture], key) if isinstance(key, Recipient) else key.secret
+    return digest([_raw(content)], key) if isinstance(key, Recipient) else key.secret
 
 
 def _decoys(

@@ -62,7 +62,8 @@ def select_weights(job: Job, tiles: range, cover_functions: Parameters) -> Selec
     recipe, architecture, nonce = job.recipe, job.architecture, job.nonce
     if recipe.selection is Selection.KEYED:
         return [
-            keyed_positions(key, nonce, architecture, recipe.share, tiles) for key, _ in job.trained
+            keyed_positions(own.key, nonce, architecture, recipe.share, tiles)
+            for own in job.trained
         ]
     if recipe.selection is Selection.RANDOM:
         mask = random_positions(nonce, architecture, recipe.share, tiles)
@@ -75,13 +76,13 @@ def secret_weights(job: Job, tiles: range, selected: Selected) -> KeyWeights:
     """Draw the key weights of each secret function (section 3.4, Eq. 6)."""
     return [
         key_weights(
-            key,
+            own.key,
             job.nonce,
             job.architecture,
             dict(zip(tiles, positions, strict=True)),
             job.recipe.selection.gain,
         )
-        for (key, _), positions in zip(job.trained, selected, strict=True)
+        for own, positions in zip(job.trained, selected, strict=True)
     ]
 
 
