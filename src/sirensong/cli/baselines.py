@@ -48,15 +48,14 @@ Keys = Annotated[
 def show() -> None:
     """List the methods and their variants."""
     table = Table(box=None, pad_edge=False)
-    for column in ("method", "scheme", "variants", "file", "secrets", "trained", "keys"):
+    for column in ("method", "scheme", "variants", "file", "secrets", "trained"):
         table.add_column(column, overflow="fold")
     for name in NAMES:
         kind = find_class(name)
-        yes = {True: "yes", False: "no"}
         secrets = f"1 to {kind.most}" if kind.most > 1 else "1"
         variants = ", ".join(kind.variants)
-        facts = (kind.title, variants, kind.ending, secrets, yes[kind.trained], yes[kind.keyed])
-        table.add_row(name, *(escape(fact) for fact in facts))
+        trained = "yes" if kind.trained else "no"
+        table.add_row(name, *map(escape, (kind.title, variants, kind.ending, secrets, trained)))
     out.print(table)
 
 

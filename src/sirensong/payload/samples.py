@@ -37,7 +37,8 @@ class Modulation:
         """All 2^bits of them, around the middle of the range, 0 to 255."""
         count = 2**self.bits
         places = np.arange(count, dtype=np.float64)
-        return _MIDDLE + self.step * (places - (count - 1) / 2)
+        values: npt.NDArray[np.float64] = _MIDDLE + self.step * (places - (count - 1) / 2)
+        return values
 
 
 MODULATIONS = tuple(

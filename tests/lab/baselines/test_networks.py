@@ -478,7 +478,7 @@ def test_methods_variants_and_numbers_that_there_are_not():
         find_class("none")
     with pytest.raises(SettingError, match="variants of isn are small, full, got 'tiny'"):
         open_method("isn", "tiny")
-    with pytest.raises(SettingError, match="isn hides 1 to 5 pictures, got 6"):
+    with pytest.raises(SettingError, match="isn small hides 1 to 5 pictures, got 6"):
         open_method("isn", "small", 6)
 
 

@@ -9,6 +9,7 @@ from sirensong.errors import SettingError, needing
 from sirensong.lab.baselines.method import Method
 
 _CLASSES = {
+    "lsb": "lsb.method.Lsb",
     "hidden": "hidden.method.Hidden",
     "baluja": "baluja.method.Baluja",
     "weng": "weng.method.Weng",

@@ -59,7 +59,9 @@ class Method(ABC):
             known = ", ".join(self.variants)
             raise SettingError(f"variants of {self.name} are {known}, got {self.variant!r}")
         if not 1 <= secrets <= self.most:
-            raise SettingError(f"{self.name} hides 1 to {self.most} pictures, got {secrets}")
+            raise SettingError(
+                f"{self.name} {self.variant} hides 1 to {self.most} pictures, got {secrets}"
+            )
 
     @property
     def decoder_bytes(self) -> int:
