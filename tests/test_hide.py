@@ -542,7 +542,7 @@ def test_decoys_from_ones_own_pictures(pictures, keys, monkeypatch):
         dataclasses.replace(QUICK, functions=3).with_steps(1, cover=1),
         decoys=own,
     )
-    first, second, third = (picture for _, picture in seen[0]["decoys"])
+    first, second, third = (own.picture for own in seen[0]["decoys"])
     assert first.shape == second.shape == pictures[0].shape
     assert np.abs(first - second.astype(float)).mean() > 2
     middles = [resize(picture[:, 15:45], 24, 24) for picture in map(to_uint8, own)]

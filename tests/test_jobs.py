@@ -205,9 +205,9 @@ def test_bad_rows_are_told_by_name_or_by_number(tmp_path):
         ("x.safetensors", "row 3: x.safetensors is the output of an earlier row too"),
         ("row 4", "row 4: expected a file name for the output, got ''"),
         ("y.safetensors", "row 5: the cover is missing"),
-        ("z.safetensors", "row 6: expected at least one secret, each KEYFILE=PICTURE"),
+        ("z.safetensors", "row 6: expected at least one secret, each KEYFILE=SECRET"),
         ("v.safetensors", "row 7: the cover is missing"),
-        ("w.safetensors", "row 8: expected at least one secret, each KEYFILE=PICTURE"),
+        ("w.safetensors", "row 8: expected at least one secret, each KEYFILE=SECRET"),
         ("u.png", "row 9: expected an output that ends in .safetensors, got 'u.png'"),
         (
             "../t.safetensors",

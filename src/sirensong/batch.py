@@ -101,7 +101,7 @@ def read_jobs(path: StrPath, folder: StrPath) -> tuple[list[Job], list[Outcome]]
     Args:
         path: a CSV file with the header output,cover,secrets. The output is a file name that ends
             in .safetensors, the cover a picture; secrets, and as many further columns as a row
-            needs, KEYFILE=PICTURE. Paths are seen from the list's own folder.
+            needs, KEYFILE=SECRET. Paths are seen from the list's own folder.
         folder: for the outputs.
 
     Raises:
@@ -149,7 +149,7 @@ def _job(cells: list[str], base: Path, folder: Path) -> Job:
         raise FormatError("the cover is missing")
     pairs = [cell.partition("=") for cell in secrets if cell]
     if not pairs or not all(key and picture for key, _, picture in pairs):
-        raise FormatError("expected at least one secret, each KEYFILE=PICTURE")
+        raise FormatError("expected at least one secret, each KEYFILE=SECRET")
     return Job(
         folder / output,
         base / cover,

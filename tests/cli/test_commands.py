@@ -482,7 +482,7 @@ BAD_COMMANDS = {
     "no secret": (["hide", "cover.png", "-o", "x.safetensors"], "no secret picture"),
     "secret without key": (
         ["hide", "cover.png", "--secret", "map.png", "-o", "x.safetensors"],
-        "KEYFILE=PICTURE",
+        "KEYFILE=SECRET",
     ),
     "same key twice": ([*HIDE, "--secret", "alice.key=holiday.png"], "same key"),
     "no picture": (

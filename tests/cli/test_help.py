@@ -12,12 +12,14 @@ import typer
 import sirensong as ss
 from sirensong import cli
 
-COMMANDS = ["keygen", "hide", "fit", "sample", "reveal", "inspect", "measure", "demo"]
+COMMANDS = ["keygen", "hide", "fit", "capacity", "sample", "reveal", "inspect", "measure", "demo"]
 NO_DEFAULT = {
     "--output",
     "--secret",
     "--passphrase",
     "--passphrase-file",
+    "--as-file",
+    "--text",
     "--to",
     "--batch",
     "--key",

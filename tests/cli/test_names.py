@@ -49,7 +49,7 @@ SAME = {
     ),
     "checkpoint is a secret picture": (
         ["hide", "cover.png", *SECRET, *NEW, "--checkpoint", "decoys/../map.png"],
-        "the checkpoint is a secret picture too: decoys/../map.png",
+        "the checkpoint is a secret too: decoys/../map.png",
     ),
     "checkpoint is the cover": (
         ["fit", "cover.png", *NEW, "--checkpoint", "cover.png"],
@@ -77,7 +77,7 @@ SAME = {
     ),
     "output is a secret picture": (
         ["hide", "cover.png", "--secret", "alice.key=map.safetensors", "-o", "map.safetensors"],
-        "the output is a secret picture too: map.safetensors",
+        "the output is a secret too: map.safetensors",
     ),
 }
 
@@ -221,9 +221,9 @@ def test_a_keys_text_in_place_of_its_file_has_a_hint(text, capsys):
 @pytest.mark.parametrize(
     ("option", "pair", "form"),
     [
-        ("--secret", "map.png=alice.key", "KEYFILE=PICTURE"),
-        ("--secret", "MAP.JPG=alice.key", "KEYFILE=PICTURE"),
-        ("--passphrase-file", "map.png=words", "FILE=PICTURE"),
+        ("--secret", "map.png=alice.key", "KEYFILE=SECRET"),
+        ("--secret", "MAP.JPG=alice.key", "KEYFILE=SECRET"),
+        ("--passphrase-file", "map.png=words", "FILE=SECRET"),
     ],
 )
 def test_a_swapped_pair_has_a_hint(option, pair, form, own, capsys):

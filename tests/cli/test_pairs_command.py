@@ -103,9 +103,9 @@ NOT_SUCH = {
     "a file that is missing": ("nobody=map.png", "cannot read nobody"),
     "a key file": ("alice.key=map.png", "alice.key: a recipient begins with age1"),
     "a picture": ("map.png=map.png", "map.png is not a recipient's file"),
-    "no pair": ("{}", "--to takes RECIPIENT=PICTURE"),
-    "no picture": ("{}=", "--to takes RECIPIENT=PICTURE"),
-    "swapped": ("map.png={}", "--to takes RECIPIENT=PICTURE"),
+    "no pair": ("{}", "--to takes RECIPIENT=SECRET"),
+    "no picture": ("{}=", "--to takes RECIPIENT=SECRET"),
+    "swapped": ("map.png={}", "--to takes RECIPIENT=SECRET"),
     "a missing picture": ("{}=none.png", "cannot read none.png"),
 }
 

@@ -531,7 +531,10 @@ def test_what_locks_a_picture_is_read_or_asked_for(twice, tmp_path, monkeypatch)
     (tmp_path / "phrase").write_text("one two\n")
     picture = tmp_path / "a.png"
     options = keys.SecretOptions(
-        [f"{tmp_path}/alice.key={picture}"], [picture], [f"{tmp_path}/phrase={picture}"], 65
+        [f"{tmp_path}/alice.key={picture}"],
+        [picture],
+        [f"{tmp_path}/phrase={picture}"],
+        passphrase_memory=65,
     )
     by_key, by_asking, by_file = options.locked()
     assert [one.picture for one in options.locked()] == [picture] * 3
@@ -540,13 +543,13 @@ def test_what_locks_a_picture_is_read_or_asked_for(twice, tmp_path, monkeypatch)
     assert asked == []
     assert by_asking.key(twice=twice) == ss.Passphrase("three words", memory=65)
     assert asked == [(f"passphrase for {picture}", twice)]
-    assert by_asking.files() == [("a secret picture", picture)]
+    assert by_asking.files() == [("a secret", picture)]
     assert by_key.files() == [
-        ("a secret picture", picture),
+        ("a secret", picture),
         ("a key file", tmp_path / "alice.key"),
     ]
     assert by_file.files() == [
-        ("a secret picture", picture),
+        ("a secret", picture),
         ("a passphrase file", tmp_path / "phrase"),
     ]
 
@@ -565,7 +568,7 @@ def test_a_recipient_is_named_or_read(file, tmp_path):
     (locked,) = keys.RecipientOptions([f"{named}={picture}"]).locked()
     assert locked.key(twice=True) == RECIPIENT
     files = [] if file is None else [("a recipient's file", tmp_path / file)]
-    assert locked.files() == [("a secret picture", picture), *files]
+    assert locked.files() == [("a secret", picture), *files]
 
 
 def test_recipients_are_in_the_order_given(tmp_path, monkeypatch):
@@ -717,14 +720,15 @@ def test_secrets_are_opened_with_their_keys(monkeypatch):
         def key(self, *, twice):
             return f"key of {self.picture}, twice {twice}"
 
-    monkeypatch.setattr(
-        keys, "open_picture", lambda path, *, within, key: opened.append((path, within, key))
-    )
+    def open_secret(path, *, within, key, exactly):
+        opened.append((path, within, key, exactly))
+
+    monkeypatch.setattr(keys, "open_secret", open_secret)
     for twice in (True, False):
         keys.open_secrets([Named(Path("a.png"), None)], within="5x5", twice=twice)
     assert opened == [
-        (Path("a.png"), "5x5", "key of a.png, twice True"),
-        (Path("a.png"), "5x5", "key of a.png, twice False"),
+        (Path("a.png"), "5x5", "key of a.png, twice True", False),
+        (Path("a.png"), "5x5", "key of a.png, twice False", False),
     ]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from sirensong.errors import FileError, SettingError
 from sirensong.pictures import pool as pools
+from sirensong.pictures.kinds import guess_kind
 from sirensong.pictures.pool import Pool, add_picture, open_pool, remove_pictures
 from sirensong.pictures.reading import read_picture
 
@@ -142,6 +143,8 @@ def test_pictures_that_would_be_enlarged_are_left_out_where_others_are_there():
 def test_a_secret_of_a_kind_that_is_missing_is_told(tmp_path):
     add_picture(tmp_path, noise(1), "drawing")
     pool = open_pool(tmp_path)
-    assert pool.lacking("a.png", noise(3)).startswith("a.png looks like a payload, of which")
+    assert pool.lacking("a.png", guess_kind(noise(3))).startswith(
+        "a.png looks like a payload, of which"
+    )
     add_picture(tmp_path, noise(2), "payload")
-    assert open_pool(tmp_path).lacking("a.png", noise(3)) is None
+    assert open_pool(tmp_path).lacking("a.png", guess_kind(noise(3))) is None

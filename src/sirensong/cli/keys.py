@@ -128,8 +128,8 @@ class SecretOptions:
         list[str] | None,
         typer.Option(
             "--secret",
-            metavar="KEYFILE=PICTURE",
-            help="a secret picture and its key file; may be repeated",
+            metavar="KEYFILE=SECRET",
+            help="a secret picture, or a file of any kind, and its key file; may be repeated",
             show_default=False,
             rich_help_panel=WHAT,
         ),
@@ -138,8 +138,8 @@ class SecretOptions:
         list[Path] | None,
         typer.Option(
             "--passphrase",
-            metavar="PICTURE",
-            help="a secret picture under a passphrase, which is asked for; may be repeated",
+            metavar="SECRET",
+            help="a secret under a passphrase, which is asked for; may be repeated",
             show_default=False,
             rich_help_panel=WHAT,
         ),
@@ -148,8 +148,8 @@ class SecretOptions:
         list[str] | None,
         typer.Option(
             "--passphrase-file",
-            metavar="FILE=PICTURE",
-            help="a secret picture under the passphrase in a file, or - for standard "
+            metavar="FILE=SECRET",
+            help="a secret under the passphrase in a file, or - for standard "
             "input; may be repeated",
             show_default=False,
             rich_help_panel=WHAT,
@@ -193,12 +193,12 @@ class SecretOptions:
             return replace(read_passphrase(file), memory=memory)
 
         return [
-            *_from_files(self.secret, "--secret", "KEYFILE=PICTURE", "a key file", read_key_file),
+            *_from_files(self.secret, "--secret", "KEYFILE=SECRET", "a key file", read_key_file),
             *(Locked(picture, partial(asked, picture)) for picture in self.passphrase or []),
             *_from_files(
                 self.passphrase_file,
                 "--passphrase-file",
-                "FILE=PICTURE",
+                "FILE=SECRET",
                 "a passphrase file",
                 read,
             ),
@@ -220,8 +220,8 @@ class RecipientOptions:
         list[str] | None,
         typer.Option(
             "--to",
-            metavar="RECIPIENT=PICTURE",
-            help="a secret picture for the owner of a key pair of age's: age1..., or a file with "
+            metavar="RECIPIENT=SECRET",
+            help="a secret for the owner of a key pair of age's: age1..., or a file with "
             "it; may be repeated",
             show_default=False,
             rich_help_panel=WHAT,
@@ -234,7 +234,7 @@ class RecipientOptions:
         Raises:
             SettingError: a pair is not one, or it is swapped.
         """
-        return [_for_recipient(*_pair(text, "--to", "RECIPIENT=PICTURE")) for text in self.to or []]
+        return [_for_recipient(*_pair(text, "--to", "RECIPIENT=SECRET")) for text in self.to or []]
 
 
 def open_secrets(

@@ -96,12 +96,12 @@ def hide(
     if cover is None:
         raise SettingError(
             "no cover picture is given",
-            hint="sirensong hide COVER --secret KEYFILE=PICTURE -o OUTPUT",
+            hint="sirensong hide COVER --secret KEYFILE=SECRET -o OUTPUT",
         )
     if not locked:
         raise SettingError(
             "no secret picture is given",
-            hint="--secret KEYFILE=PICTURE or --to RECIPIENT=PICTURE; for a carrier without any "
+            hint="--secret KEYFILE=SECRET or --to RECIPIENT=SECRET; for a carrier without any "
             "there is sirensong fit",
         )
     _hide("hide", cover, locked, output, quality, selection, decoys, run)
