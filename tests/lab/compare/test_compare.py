@@ -108,19 +108,22 @@ def test_a_whole_run(data, tmp_path, capsys, fakes):
         assert np.array_equal(np.asarray(strip)[:, :32], originals(data, "coco")[0])
 
 
-def test_what_is_done_is_not_done_again(data, tmp_path, monkeypatch, fakes):
-    command = (data, tmp_path / "results", "--methods", "lsb:plain")
-    compare(*command, "--sets", "1")
-    report = (tmp_path / "results" / "report.md").read_text()
-    before = (tmp_path / "results" / "compare.jsonl").read_text()
+def test_what_is_done_is_not_done_again(tmp_path, monkeypatch, fakes):
+    """On scikit-image's photographs, for which no folder is needed."""
+    output = tmp_path / "results"
+    command = ["compare", "--size", "32", "--methods", "lsb:plain", "-o", str(output)]
+    assert cli.run([*command, "--sets", "1"]) == 0
+    report = (output / "report.md").read_text()
+    before = (output / "compare.jsonl").read_text()
     with monkeypatch.context() as patch:
         patch.setattr(Processes, "run", pytest.fail)
-        compare(*command, "--sets", "1")
-    assert (tmp_path / "results" / "report.md").read_text() == report
-    compare(*command, "--sets", "2")
-    after = (tmp_path / "results" / "compare.jsonl").read_text()
-    assert after.startswith(before.splitlines()[0])
-    assert len(after.splitlines()) == 4
+        assert cli.run([*command, "--sets", "1"]) == 0
+    assert (output / "report.md").read_text() == report
+    assert cli.run([*command, "--sets", "9"]) == 0
+    after = (output / "compare.jsonl").read_text()
+    assert after.startswith(before)
+    assert [line["key"]["index"] for line in read_lines(output / "compare.jsonl")] == [*range(8)]
+    assert {line["data set"] for line in read_csv(output / "pictures.csv")} == {"scikit-image"}
 
 
 def test_a_process_that_dies_is_a_row_that_was_not_run(data, tmp_path, fakes):
@@ -160,18 +163,12 @@ def test_a_trained_scheme(data, tmp_path, capsys):
     assert "| 0.0 of one cpu |" in report
     assert "isn-small-5.safetensors" in report
 
+    entries = [Entry("isn", "small", 2)]
+    before = contenders.prepare(entries, path.parent, 32)[0][0].digest
+    assert before == read_lines(output / "compare.jsonl")[0]["key"]["weights"]
     weights = path.read_bytes()
     path.write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
-    compare(data / "coco", output, *options)
-    assert len(read_lines(output / "compare.jsonl")) == 2  # other weights are another item
-
-
-def test_photographs_without_data(tmp_path, capsys, fakes):
-    command = ["compare", "--size", "32", "--sets", "9", "--methods", "lsb:plain"]
-    assert cli.run([*command, "-o", str(tmp_path / "results")]) == 0
-    lines = read_csv(tmp_path / "results" / "pictures.csv")
-    assert {line["data set"] for line in lines} == {"scikit-image"}
-    assert {line["set"] for line in lines} == {str(index) for index in range(8)}
+    assert contenders.prepare(entries, path.parent, 32)[0][0].digest != before
 
 
 def test_each_scheme_has_a_process_of_its_own():
