@@ -14,6 +14,10 @@ from sirensong.errors import SirensongError, needing
 _Result = TypeVar("_Result")
 
 
+class ProcessDiedError(SirensongError):
+    """A process ended before it had a result, such as for want of memory."""
+
+
 class Processes:
     """Runs functions in one process after another, as a context."""
 
@@ -33,7 +37,7 @@ class Processes:
             What it returns. Whatever it raises is passed on.
 
         Raises:
-            SirensongError: the process died.
+            ProcessDiedError: the process died.
             MissingDependencyError: joblib is not installed.
         """
         with needing("processes need joblib", "lab"):
@@ -46,7 +50,7 @@ class Processes:
             result: _Result = self._pool.submit(work, *given).result()
         except BrokenProcessPool as error:
             self.close()
-            raise SirensongError("its process died, perhaps for want of memory") from error
+            raise ProcessDiedError("its process died, perhaps for want of memory") from error
         return result
 
     def close(self) -> None:

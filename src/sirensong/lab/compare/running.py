@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from sirensong.errors import SirensongError
 from sirensong.files import write_bytes
 from sirensong.lab.compare.contenders import Absence, Contender
 from sirensong.lab.compare.contest import Contest
 from sirensong.lab.compare.measures import measure_set
-from sirensong.lab.compare.processes import Processes
+from sirensong.lab.compare.processes import ProcessDiedError, Processes
 from sirensong.lab.compare.published import cited_table, printed_tables
 from sirensong.lab.compare.tables import (
     absence_table,
@@ -78,7 +77,7 @@ def _measure(
     keep = contest.make_path("pictures", f"{name}-{entry.name}.png") if index == 0 else None
     try:
         found = processes.run(contender, measure_set, contender, pictures, index, keep)
-    except SirensongError as error:
+    except ProcessDiedError as error:
         return {"failed": error.message}
     if keep is not None and "failed" not in found:
         found["pictures"] = contest.relative(keep)
