@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow check docs format bench rate kill-test fuzz mutants clean
+.PHONY: demo test test-slow check docs format bench rate compare kill-test fuzz mutants clean
 
 demo: $(INSTALLED)
 	$(BIN)/sirensong demo -o demo --overwrite
@@ -46,6 +46,12 @@ bench: $(INSTALLED)
 # Bits a pixel against PSNR, beside JPEG and AVIF: make rate RATE="--data DIR".
 rate: $(INSTALLED)
 	$(BIN)/python benchmarks/rate.py $(RATE)
+
+# Every scheme on the same pictures: make compare COMPARE="--sets 10 --methods lsb,deepmih". Without
+# SIRENSONG_DATA they are scikit-image's photographs.
+compare: $(INSTALLED)
+	$(BIN)/sirensong compare --sets 2 $(if $(SIRENSONG_DATA),--data $(SIRENSONG_DATA)) \
+		-o benchmarks/results/compare $(COMPARE)
 
 # pip reads dependency groups from 25.1 on. On Linux PyPI's torch brings CUDA; for the CPU build set
 # PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu.

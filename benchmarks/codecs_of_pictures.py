@@ -9,19 +9,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from sirensong.pictures.metrics import psnr_of
+
 QUALITIES = {"JPEG": range(20, 101), "AVIF": range(30, 101, 3)}
-_LUMA = np.array([65.481, 128.553, 24.966]) / 255  # of BT.601, with 16 for black and 235 for white
 
 RGB = npt.NDArray[np.uint8]
 
 
-def psnr(picture: RGB, other: RGB, *, luma: bool = False) -> float:
-    """PSNR in dB of 8-bit pictures, peak 255; of their luma (16 to 235) as DeepMIH has it."""
-    difference = picture.astype(np.float64) - other
-    if luma:
-        difference = difference @ _LUMA
-    error = np.square(difference).mean()
-    return float(10 * np.log10(255**2 / error)) if error else float("inf")
+def psnr(picture: RGB, other: RGB) -> float:
+    """PSNR in dB of 8-bit pictures, as `measure` has it, without the rest that it measures."""
+    return psnr_of(float(np.square(picture.astype(np.float64) - other).mean()) / 255**2)
 
 
 def curve(picture: RGB, codec: str) -> tuple[list[float], list[int]]:

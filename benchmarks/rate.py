@@ -28,6 +28,7 @@ from codecs_of_pictures import bytes_at, psnr
 from paper_step import paper_step_seconds
 from pictures import PictureSet, neighbours, triples
 from sirensong import load, read_key, render_uint8, unlock
+from sirensong.pictures.metrics import luma_psnr
 
 HERE = Path(__file__).parent
 
@@ -63,7 +64,7 @@ def measure(pictures: PictureSet, folder: Path, options: list[str]) -> dict[str,
     renders += [render_uint8(unlock(stego, key), (height, width)) for key in keys]
     pairs = list(zip(originals, renders, strict=True))
     row["psnr"] = [psnr(*pair) for pair in pairs]
-    row["luma"] = [psnr(*pair, luma=True) for pair in pairs]
+    row["luma"] = [luma_psnr(*pair) for pair in pairs]
     row["bytes"] = song.stat().st_size
     row["bits"] = 8 * row["bytes"] / (height * width)
     for codec in ("JPEG", "AVIF"):

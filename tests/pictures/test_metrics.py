@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from skimage.color import rgb2ycbcr
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
 from sirensong.errors import MissingDependencyError, SettingError, SirensongError
 from sirensong.pictures.image import to_pil, to_uint8
-from sirensong.pictures.metrics import Quality, measure, psnr_of
+from sirensong.pictures.metrics import Quality, luma_psnr, measure, psnr_of
 
 
 def flat(value, size=(16, 16)):
@@ -162,3 +163,24 @@ def test_bands_do_not_show(height):
     )
     assert quality.ssim == pytest.approx(expected, abs=1e-12)
     assert quality.psnr == pytest.approx(peak_signal_noise_ratio(x, y), abs=1e-9)
+
+
+@given(st.integers(0, 2**32 - 1), st.tuples(st.integers(1, 30), st.integers(1, 30)))
+def test_luma_is_scikit_images(seed, size):
+    """The first of YCbCr's channels there, 16 for black and 235 for white."""
+    rng = np.random.default_rng(seed)
+    one, other = rng.integers(0, 256, (2, *size, 3), np.uint8)
+    luma, render = (rgb2ycbcr(picture)[..., 0] for picture in (one, other))
+    expected = peak_signal_noise_ratio(luma, render, data_range=255)
+    assert luma_psnr(one, other) == pytest.approx(expected, abs=1e-9)
+
+
+def test_luma_of_equal_pictures_and_of_large_ones():
+    rng = np.random.default_rng(5)
+    one, other = rng.integers(0, 256, (2, 700, 500, 3), np.uint8)
+    assert luma_psnr(one, one) == math.inf
+    luma, render = (rgb2ycbcr(picture)[..., 0] for picture in (one, other))
+    expected = peak_signal_noise_ratio(luma, render, data_range=255)
+    assert luma_psnr(one, other) == pytest.approx(expected, abs=1e-9)
+    with pytest.raises(SettingError, match="cannot compare pictures of different sizes"):
+        luma_psnr(one, other[:, :499])

@@ -46,13 +46,14 @@ def make_app(first: str | None = None) -> typer.Typer:
     app.command(epilog=JSON_SHAPE)(measuring.measure)
     if first in RECEIVERS:
         return app
-    from sirensong.cli import attacking, baselines, decoys, reproducing, sending
+    from sirensong.cli import attacking, baselines, comparison, decoys, reproducing, sending
 
     app.command(epilog=JSON_SHAPE)(sending.hide)
     app.command(epilog=JSON_SHAPE)(sending.fit)
     app.command()(sending.capacity)
     app.command(epilog=JSON_SHAPE)(sending.demo)
     app.command()(reproducing.reproduce)
+    app.command()(comparison.compare)
     app.add_typer(attacking.app, name="attack")
     app.add_typer(decoys.app, name="decoys")
     app.add_typer(baselines.app, name="baseline")

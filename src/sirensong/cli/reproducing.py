@@ -87,7 +87,7 @@ def reproduce(
     err.print(f"{report}, {page} ({seconds:.0f} s)", markup=False)
 
 
-def _experiments(name: str) -> list[Experiment]:
+def _experiments(name: str) -> list[Experiment[Study]]:
     """The experiments of a name, in the paper's order."""
     every = [experiment for module in _MODULES for experiment in module.EXPERIMENTS]
     every.sort(key=lambda experiment: experiment.place)

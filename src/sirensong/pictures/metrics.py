@@ -17,6 +17,7 @@ from sirensong.pictures.reading import ImageLike, read_picture
 
 SSIM_WINDOW = 11  # pixels a side: a Gaussian of sigma 1.5 cut at 3.5 sigma, as Wang et al. have it
 _BAND = 2**18  # pixels, about
+_LUMA = np.array([65.481, 128.553, 24.966]) / 255  # of BT.601, with 16 for black and 235 for white
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,7 @@ def measure(picture: ImageLike, render: ImageLike) -> Quality:
         >>> round(quality.psnr, 2), quality.rmse, quality.mae
         (13.98, 51.0, 51.0)
     """
-    one, other = read_picture(picture).rgb, read_picture(render).rgb
-    if one.shape != other.shape:
-        sizes = " and ".join(f"{image.shape[1]}x{image.shape[0]}" for image in (one, other))
-        raise SettingError(f"cannot compare pictures of different sizes: {sizes}")
+    one, other = _read_both(picture, render)
     squares, absolutes = 0, 0
     for rows in _bands(0, len(one), one.shape[1]):
         difference = one[rows].astype(np.int64) - other[rows]
@@ -86,6 +84,46 @@ def measure(picture: ImageLike, render: ImageLike) -> Quality:
         rmse=math.sqrt(mse),
         mae=absolutes / one.size,
     )
+
+
+def luma_psnr(picture: ImageLike, render: ImageLike) -> float:
+    """PSNR of luma as DeepMIH's tables have it (Guan et al. 2022): levels 16 to 235, peak 255.
+
+    That is 1.3 dB above what luma of 0 to 255 gives, and more above PSNR of RGB.
+
+    Args:
+        picture: in any form that `measure` takes.
+        render: a picture of the same size.
+
+    Returns:
+        PSNR in dB, infinite for equal luma.
+
+    Raises:
+        SettingError: the sizes differ, or an argument is not an image.
+        FileError: a file cannot be read.
+        FormatError: a file is not an image.
+
+    Example:
+        >>> import numpy as np
+        >>> black = np.zeros((16, 16, 3), np.uint8)
+        >>> round(luma_psnr(black, black + np.uint8(51)), 2)
+        15.3
+    """
+    one, other = _read_both(picture, render)
+    squares = 0.0
+    for rows in _bands(0, len(one), one.shape[1]):
+        difference = (one[rows].astype(np.float64) - other[rows]) @ _LUMA
+        squares += float(np.square(difference).sum())
+    return psnr_of(squares / (one.size // 3) / 255**2)
+
+
+def _read_both(picture: ImageLike, render: ImageLike) -> tuple[RGB, RGB]:
+    """Two pictures of one size."""
+    one, other = read_picture(picture).rgb, read_picture(render).rgb
+    if one.shape != other.shape:
+        sizes = " and ".join(f"{image.shape[1]}x{image.shape[0]}" for image in (one, other))
+        raise SettingError(f"cannot compare pictures of different sizes: {sizes}")
+    return one, other
 
 
 def _ssim(picture: RGB, render: RGB) -> float:

@@ -7,11 +7,12 @@ import json
 import platform
 import re
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sirensong.errors import FormatError
 from sirensong.files import file_errors, read_bytes, write_bytes
@@ -127,8 +128,47 @@ class PictureGrid:
 Shown = Table | Figure | PictureGrid
 
 
+class Kept(ABC):
+    """Settings under which results are kept in a folder.
+
+    Attributes:
+        output: the folder.
+    """
+
+    output: Path
+
+    @property
+    @abstractmethod
+    def settings(self) -> Record:
+        """What a result depends on besides its item's key, as JSON reads it back."""
+
+    def make_path(self, folder: str, name: str) -> Path:
+        """Where a file that belongs to a result is kept, apart from those of other settings.
+
+        Args:
+            folder: for files of its kind, in the folder of results; made if it is not there.
+            name: of the file.
+
+        Raises:
+            FileError: the folder cannot be made.
+        """
+        settings = json.dumps(self.settings, sort_keys=True)
+        digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
+        path = self.output / folder / digest / name
+        with file_errors("make", path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def relative(self, path: Path) -> str:
+        """A path as results name it: from their folder on."""
+        return path.relative_to(self.output).as_posix()
+
+
+Setting = TypeVar("Setting", bound=Kept)
+
+
 @dataclass(frozen=True)
-class Experiment:
+class Experiment(Generic[Setting]):
     """One of the paper's experiments.
 
     Args:
@@ -141,7 +181,7 @@ class Experiment:
 
     name: str
     section: str
-    items: Callable[[Study], Sequence[Item]]
+    items: Callable[[Setting], Sequence[Item]]
     show: Callable[[Results], Sequence[Shown]]
     alike: tuple[str, ...] = ()
 
@@ -152,7 +192,7 @@ class Experiment:
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(Kept):
     """Settings that all experiments share.
 
     Args:
@@ -215,8 +255,7 @@ class Study:
 
     def _original(self, data_set: str, index: int) -> RGB:
         if self.data is None:
-            picture = photograph(NAMES[index % len(NAMES)])
-            return picture[:, ::-1] if index // len(NAMES) % 2 else picture
+            return own_photograph(index)
         paths = _picture_files(self.data / data_set)
         return read_picture(paths[index % len(paths)]).rgb
 
@@ -224,26 +263,15 @@ class Study:
         """How many pictures a data set has; a mirrored one is not another."""
         return len(NAMES) if self.data is None else len(_picture_files(self.data / data_set))
 
-    def make_path(self, folder: str, name: str) -> Path:
-        """Where a file that belongs to a result is kept, apart from those of other settings.
 
-        Args:
-            folder: for files of its kind, in the folder of results; made if it is not there.
-            name: of the file.
+def own_photograph(index: int) -> RGB:
+    """One of scikit-image's photographs; once they end they begin again, mirrored.
 
-        Raises:
-            FileError: the folder cannot be made.
-        """
-        settings = json.dumps(self.settings, sort_keys=True)
-        digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
-        path = self.output / folder / digest / name
-        with file_errors("make", path.parent):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        return path
-
-    def relative(self, path: Path) -> str:
-        """A path as results name it: from their folder on."""
-        return path.relative_to(self.output).as_posix()
+    Args:
+        index: of the photograph.
+    """
+    picture = photograph(NAMES[index % len(NAMES)])
+    return picture[:, ::-1] if index // len(NAMES) % 2 else picture
 
 
 def _picture_files(folder: Path) -> list[Path]:
@@ -254,8 +282,8 @@ def _picture_files(folder: Path) -> list[Path]:
 
 
 def run_items(
-    experiment: Experiment,
-    study: Study,
+    experiment: Experiment[Setting],
+    study: Setting,
     *,
     workers: int | None = 1,
     cluster: str | None = None,
@@ -308,7 +336,7 @@ def _timed(item: Item) -> tuple[Record, float]:
     return item.work(), time.perf_counter() - begun
 
 
-def _line_of(item: Item, study: Study, found: Record, seconds: float) -> Record:
+def _line_of(item: Item, study: Kept, found: Record, seconds: float) -> Record:
     versions = {name: version(name) for name in ("numpy", "torch")}
     return {
         "key": item.key,
