@@ -1,0 +1,1 @@
+"""What schemes share whose carrier is a neural function: its file, its training, its parts."""
