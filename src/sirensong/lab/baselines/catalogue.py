@@ -17,6 +17,9 @@ _CLASSES = {
     "isn": "isn.method.Isn",
     "hinet": "hinet.method.HiNet",
     "deepmih": "deepmih.method.DeepMih",
+    "stegainr": "stegainr.method.StegaInr",
+    "inrsteg": "inrsteg.method.InrSteg",
+    "stegainr4mih": "stegainr4mih.method.StegaInr4Mih",
 }
 
 NAMES = tuple(_CLASSES)
