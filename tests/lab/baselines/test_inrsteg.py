@@ -1,4 +1,3 @@
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -6,41 +5,18 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from small_functions import KEYS, NONCE, pictures, shortened, watched
 
 from sirensong.errors import FormatError, NoPictureError
-from sirensong.keys.secret import SecretKey
 from sirensong.lab.baselines.functions.function import render
 from sirensong.lab.baselines.inrsteg.method import InrSteg
 from sirensong.pictures.metrics import measure
-
-KEYS = [SecretKey(bytes([number]) * 32) for number in range(5)]
-NONCE = bytes(range(32))
-
-
-def tiny(secrets=2, steps=20):
-    method = InrSteg(secrets=secrets)
-    method.stages = replace(
-        method.stages,
-        secret=replace(method.stages.secret, steps=steps),
-        stego=replace(method.stages.stego, steps=steps),
-    )
-    return method
-
-
-def pictures(count):
-    """Smooth ones, each with a colour and a direction of its own."""
-    y, x = np.mgrid[:16, :16] / 15
-    made = []
-    for number in range(count):
-        slope = x if number % 2 else y
-        made.append(np.stack([slope, 1 - slope, 0 * x + number / count], -1) * 255)
-    return [np.rint(picture).astype(np.uint8) for picture in made]
 
 
 @pytest.fixture(scope="module")
 def hidden():
     cover, *secrets = pictures(3)
-    method = tiny(steps=80)
+    method = shortened(InrSteg(), 80)
     return method, method.hide(cover, secrets, KEYS[:2]), cover, secrets
 
 
@@ -88,11 +64,8 @@ def test_every_recipients_key_opens_every_secret_and_no_other_key_any(hidden):
 
 @pytest.mark.parametrize("secrets", [1, 4])
 def test_what_is_revealed_is_exactly_the_secrets_own_function(secrets, monkeypatch):
-    method, made = tiny(secrets, 3), []
-    represent = method.represent
-    monkeypatch.setattr(
-        method, "represent", lambda *given: made.append(represent(*given)) or made[-1]
-    )
+    method = shortened(InrSteg(secrets=secrets), 3)
+    made = watched(method, monkeypatch)
     cover, *others = pictures(secrets + 1)
     file = method.hide(cover, others, KEYS[:secrets])
     found, public = method._read(file)

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -6,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from small_functions import KEYS, NONCE, pictures, shortened, watched
 
 from sirensong.errors import FormatError, SettingError
 from sirensong.keys.secret import SecretKey
@@ -15,35 +15,13 @@ from sirensong.lab.baselines.stegainr.function import FourierFunction, draw_freq
 from sirensong.lab.baselines.stegainr.method import StegaInr
 from sirensong.pictures.metrics import measure
 
-KEYS = [SecretKey(bytes([number]) * 32) for number in range(5)]
-NONCE = bytes(range(32))
 keys = st.binary(min_size=32, max_size=32).map(SecretKey)
-
-
-def tiny(variant="tuned", secrets=2, steps=40):
-    method = StegaInr(variant, secrets)
-    method.stages = replace(
-        method.stages,
-        secret=replace(method.stages.secret, steps=steps),
-        stego=replace(method.stages.stego, steps=steps),
-    )
-    return method
-
-
-def pictures(count):
-    """Smooth ones, each with a colour and a direction of its own."""
-    y, x = np.mgrid[:16, :16] / 15
-    made = []
-    for number in range(count):
-        slope = x if number % 2 else y
-        made.append(np.stack([slope, 1 - slope, 0 * x + number / count], -1) * 255)
-    return [np.rint(picture).astype(np.uint8) for picture in made]
 
 
 @pytest.fixture(scope="module")
 def hidden():
     cover, *secrets = pictures(3)
-    method = tiny(steps=150)
+    method = shortened(StegaInr(), 150)
     return method, method.hide(cover, secrets, KEYS[:2]), cover, secrets
 
 
@@ -132,11 +110,8 @@ def test_a_wrong_key_shows_nothing_of_the_secret(hidden):
 
 @pytest.mark.parametrize(("variant", "secrets"), [("tuned", 3), ("literal", 1)])
 def test_what_is_revealed_is_exactly_the_secrets_own_function(variant, secrets, monkeypatch):
-    method, made = tiny(variant, secrets), []
-    represent = method.represent
-    monkeypatch.setattr(
-        method, "represent", lambda *given: made.append(represent(*given)) or made[-1]
-    )
+    method = shortened(StegaInr(variant, secrets), 40)
+    made = watched(method, monkeypatch)
     cover, *others = pictures(secrets + 1)
     file = method.hide(cover, others, KEYS[:secrets])
     found, public = method._read(file)
@@ -164,7 +139,7 @@ def test_literal_gives_the_secret_the_biases_of_colours_and_trains_as_published(
 
 
 def test_the_same_call_gives_the_same_file_and_another_picture_another_nonce():
-    method = tiny(secrets=1, steps=2)
+    method = shortened(StegaInr(secrets=1), 2)
     cover, secret, other = pictures(3)
     file = method.hide(cover, [secret], KEYS[:1])
     assert method.hide(cover, [secret], KEYS[:1]) == file

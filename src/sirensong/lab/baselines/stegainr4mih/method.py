@@ -40,8 +40,7 @@ def _of_size(bits: float) -> Recipe:
 class StegaInr4Mih(Method):
     """Steganography by implicit neural representation for multi-image hiding, on our engine.
 
-    A key that is no recipient's is refused, and so is one for another secret of the same file: a
-    key opens its own.
+    A key opens its own picture, whatever number is asked for; any other key is refused.
 
     Attributes:
         recipe: how functions are trained.
