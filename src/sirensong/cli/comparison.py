@@ -51,6 +51,15 @@ def compare(
         Path,
         typer.Option("--weights", help="folder with METHOD-VARIANT-SECRETS.safetensors files"),
     ] = _WEIGHTS,
+    detect: Annotated[
+        int,
+        typer.Option(
+            "--detect",
+            min=0,
+            help="pairs of a cover and its stego picture from which a detector learns to tell "
+            "them, a second or two each; 0 for none",
+        ),
+    ] = 0,
     quiet: Quiet = False,  # noqa: ARG001
 ) -> None:
     """Let every scheme hide the same pictures, and report all of them side by side.
@@ -65,7 +74,7 @@ def compare(
     contenders, absent = prepare(chosen, weights, size)
     absent += [Absence(entry, _LONG.format(**vars(entry))) for entry in left]
     with counting() as advance, Processes() as processes:
-        experiment = comparison(contenders, absent, processes)
+        experiment = comparison(contenders, absent, processes, detect)
         results = run_items(experiment, contest, advance=partial(advance, experiment.name))
     names = ", ".join(contest.data_sets())
     heading = f"Sirensong: schemes compared (N = {sets} of {names}; {size}x{size})"

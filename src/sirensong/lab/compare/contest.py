@@ -58,9 +58,13 @@ class Contest(Kept):
         folders = [self.data / name for name in FOLDERS if (self.data / name).is_dir()]
         return {folder.name: picture_files(folder) for folder in folders or [self.data.resolve()]}
 
+    def distinct(self, files: Sequence[Path]) -> int:
+        """How many covers a data set has."""
+        return len(files) or 2 * len(NAMES)
+
     def sets_of(self, files: Sequence[Path]) -> int:
         """How many sets a data set is good for: one a cover."""
-        return min(self.sets, len(files) or 2 * len(NAMES))
+        return min(self.sets, self.distinct(files))
 
     def pictures(self, files: Sequence[Path], index: int, secrets: int) -> list[RGB]:
         """A cover and its secrets: the pictures that follow it, the first ones after the last.

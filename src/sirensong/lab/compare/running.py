@@ -9,6 +9,7 @@ from pathlib import Path
 from sirensong.files import write_bytes
 from sirensong.lab.compare.contenders import Absence, Contender
 from sirensong.lab.compare.contest import Contest
+from sirensong.lab.compare.detecting import DETECTION, detect_items, detect_table
 from sirensong.lab.compare.measures import measure_set
 from sirensong.lab.compare.processes import ProcessDiedError, Processes
 from sirensong.lab.compare.published import cited_table, printed_tables
@@ -29,7 +30,10 @@ PICTURES = "pictures"
 
 
 def comparison(
-    contenders: Sequence[Contender], absent: Sequence[Absence], processes: Processes
+    contenders: Sequence[Contender],
+    absent: Sequence[Absence],
+    processes: Processes,
+    pairs: int = 0,
 ) -> Experiment[Contest]:
     """Make an experiment of the contenders.
 
@@ -37,13 +41,14 @@ def comparison(
         contenders: that are run, one after another.
         absent: that are not, for the report.
         processes: in which they are run.
+        pairs: of a cover and its stego picture, for a detector; 0 for none.
     """
-    return Experiment(
-        NAME,
-        "4.11",
-        lambda contest: picture_items(contest, contenders, processes),
-        lambda results: _show(results, absent),
-    )
+
+    def items(contest: Contest) -> list[Item]:
+        own = picture_items(contest, contenders, processes)
+        return own + (detect_items(contest, contenders, pairs, processes) if pairs else [])
+
+    return Experiment(NAME, "4.11", items, lambda results: _show(results, absent))
 
 
 def picture_items(
@@ -88,6 +93,9 @@ def _show(results: Results, absent: Sequence[Absence]) -> list[Shown]:
     records = [record for record in results.records if record["kind"] == PICTURES]
     shown: list[Shown] = [*quality_tables(records), *grids(results)]
     shown += [*equal_bits_tables(records), *capacity_tables(records)]
+    judged = [record for record in results.records if record["kind"] == DETECTION]
+    if judged:
+        shown.append(detect_table(judged))
     missing = absence_table(absent, records)
     if missing.rows:
         shown.append(missing)
