@@ -147,3 +147,34 @@ def test_a_trained_method_without_weights_says_how_to_get_them(folder, tmp_path,
     arguments += ["--secret", str(folder / "one.png"), "-o", str(tmp_path / "stego.png")]
     _, hint = failed(capsys, arguments)
     assert "baseline train isn" in hint
+
+
+def test_each_key_of_a_keyed_method_reveals_its_own_picture(folder, tmp_path, capsys):
+    stego = tmp_path / "stego.png"
+    keys = [tmp_path / f"{name}.key" for name in ("alice", "bob", "eve")]
+    for key in keys:
+        assert cli.run(["keygen", "-o", str(key)]) == 0
+    capsys.readouterr()
+    for place in (0, 1, 2):
+        photograph(place, 64, 64).save(tmp_path / f"{place}.png")
+    flat = tmp_path / "0.png"
+    secrets = [part for place in (1, 2) for part in ("--secret", str(tmp_path / f"{place}.png"))]
+    given = [part for key in keys[:2] for part in ("--key", str(key))]
+    hide = ["baseline", "hide", "lsb", str(flat), *secrets, "--variant", "codec3", "-o", str(stego)]
+    assert "takes 2 keys, got 0" in failure(capsys, hide)
+    assert cli.run([*hide, *given]) == 0
+    reveal = ["baseline", "reveal", "lsb", str(stego), "--variant", "codec3", "-o"]
+    capsys.readouterr()
+    assert "reveals with a key" in failure(capsys, [*reveal, str(tmp_path / "none")])
+    both, one = tmp_path / "both", tmp_path / "one"
+    assert cli.run([*reveal, str(both), *given]) == 0
+    assert cli.run([*reveal, str(one), "--key", str(keys[1])]) == 0
+    shown = {path.name: read_picture(path).rgb for path in both.iterdir()}
+    assert sorted(shown) == ["alice.png", "bob.png", "cover.png"]
+    np.testing.assert_array_equal(read_picture(one / "bob.png").rgb, shown["bob.png"])
+    for name, place in (("alice.png", 1), ("bob.png", 2)):
+        original = np.asarray(photograph(place, 64, 64)).astype(float)
+        assert np.abs(original - shown[name]).mean() < 4
+    capsys.readouterr()
+    wrong = [*reveal, str(tmp_path / "wrong"), "--key", str(keys[2])]
+    assert "no picture" in failure(capsys, wrong, code=3)

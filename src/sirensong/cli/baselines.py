@@ -14,10 +14,12 @@ from sirensong.cli.arguments import RUNNING, Output, Overwrite, Quiet, open_pict
 from sirensong.cli.console import counting, err, out
 from sirensong.cli.paths import refuse_same
 from sirensong.cli.running import stoppable
-from sirensong.errors import SettingError, StoppedError
+from sirensong.errors import NoPictureError, SettingError, StoppedError
 from sirensong.files import file_errors, read_bytes, refuse_existing, write_bytes
 from sirensong.keys.secret import read_key
 from sirensong.lab.baselines.catalogue import NAMES, find_class, open_method
+from sirensong.lab.baselines.method import Method
+from sirensong.pictures.image import RGB
 from sirensong.pictures.writing import encode_picture
 
 if TYPE_CHECKING:
@@ -40,7 +42,10 @@ Weights = Annotated[
 ]
 Keys = Annotated[
     list[Path] | None,
-    typer.Option("--key", help="key file of `sirensong keygen`, for methods with keys"),
+    typer.Option(
+        "--key",
+        help="key file of `sirensong keygen`, for methods with keys, a secret each in order",
+    ),
 ]
 
 
@@ -194,10 +199,21 @@ def reveal(
         refuse_existing(output / name_, overwrite=overwrite)
     found = [method.view(file)]
     if method.keyed:
-        found += [method.find(file, read_key(path)) for path in key or ()]
+        found += [_found(method, file, place, path) for place, path in enumerate(key or ())]
     else:
         found += [method.reveal(file, index) for index in range(method.secrets)]
     for place, (name_, picture) in enumerate(zip(names, found, strict=True)):
         path = output / name_
         write_bytes(path, encode_picture(picture, path), overwrite=overwrite, secret=place > 0)
         out.print(f"{path}: {picture.shape[1]}x{picture.shape[0]}", markup=False)
+
+
+def _found(method: Method, file: bytes, place: int, path: Path) -> RGB:
+    """What a key reveals: the secret of its place among the keys given, or another if not that."""
+    key = read_key(path)
+    try:
+        if place < method.secrets:
+            return method.reveal(file, place, key)
+    except NoPictureError:
+        pass
+    return method.find(file, key)
