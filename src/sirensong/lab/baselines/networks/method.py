@@ -101,6 +101,7 @@ class NetworkMethod(PictureMethod):
             "sirensong": __version__,
         }
         write_weights(output, self.network, self.facts, overwrite=overwrite)
+        part.unlink(missing_ok=True)
         return progress
 
     def hide(self, cover: RGB, secrets: Sequence[RGB], keys: Sequence[SecretKey] = ()) -> bytes:

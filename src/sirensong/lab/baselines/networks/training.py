@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from sirensong.errors import FormatError, TrainingDivergedError
 from sirensong.files import read_bytes, write_bytes
 from sirensong.lab.baselines.networks.crops import Crops
 from sirensong.lab.baselines.networks.network import HidingNetwork
+from sirensong.training.device import use_threads
 
 _WARM_UP = 100  # steps
 _CLIP = 1.0  # of all gradients' norm
@@ -60,28 +61,29 @@ class Progress:
         minutes: that were used up, as `Budget` counts them.
         loss: running mean of the loss.
         scale: of the step size: halved whenever training had to go back.
+        spikes: steps on end that were not taken, since their loss was far above the usual.
     """
 
     steps: int = 0
     minutes: float = 0.0
     loss: float = math.nan
     scale: float = 1.0
-    _spikes: int = field(default=0, repr=False)
+    spikes: int = 0
 
-    def is_spike(self, loss: float) -> bool:
-        """Whether a loss is far above the usual one, which learns from all others."""
+    def accept(self, loss: float) -> bool:
+        """Say whether to take the step that has this loss: not if it is far above the usual."""
         if not math.isfinite(loss) or loss > _SPIKE * self.loss:
-            self._spikes += 1
-            return True
-        self._spikes = 0
+            self.spikes += 1
+            return False
+        self.spikes = 0
         usual = loss if math.isnan(self.loss) else self.loss
         self.loss = _MEMORY * usual + (1 - _MEMORY) * loss
-        return False
+        return True
 
     @property
     def must_go_back(self) -> bool:
         """Whether the loss does not come down any more."""
-        return self._spikes >= _PATIENCE
+        return self.spikes >= _PATIENCE
 
 
 Tell = Callable[[Progress], None]
@@ -103,7 +105,8 @@ def train(
         crops: the training pictures.
         secrets: how many pictures each stego picture hides.
         budget: how long, and with what.
-        snapshot: a file from which a stopped run goes on; it is deleted at the end.
+        snapshot: a file from which a stopped run goes on. It is left for the caller to delete, once
+            the result is safe.
         tell: is called after each step.
 
     Returns:
@@ -114,26 +117,24 @@ def train(
         FileError: the snapshot cannot be written.
         FormatError: the snapshot is of another network.
     """
-    torch.set_num_threads(budget.threads)
     network.to(budget.device).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=network.rate)
     run = _Run(network, optimizer, Progress(), snapshot)
     run.resume()
     clock = _Clock(budget.device, run.progress.minutes)
     kept = clock.minutes
-    while (minutes := clock.minutes) < budget.minutes or run.progress.steps == 0:
-        run.progress.minutes = minutes
-        batch = _batch(crops, secrets, budget, run.progress.steps)
-        run.step(batch, _rate(run.progress, minutes / budget.minutes))
-        if tell is not None:
-            tell(run.progress)
-        if (minutes - kept) * 60 >= _SNAPSHOT and not run.progress._spikes:
-            run.keep()
-            kept = minutes
+    with use_threads(budget.threads):
+        while (minutes := clock.minutes) < budget.minutes or run.progress.steps == 0:
+            run.progress.minutes = minutes
+            batch = _batch(crops, secrets, budget, run.progress.steps)
+            run.step(batch, _rate(run.progress, minutes / budget.minutes))
+            if tell is not None:
+                tell(run.progress)
+            if (minutes - kept) * 60 >= _SNAPSHOT and not run.progress.spikes:
+                run.keep()
+                kept = minutes
     run.progress.minutes = clock.minutes
     network.cpu().eval()
-    if snapshot is not None:
-        snapshot.unlink(missing_ok=True)
     return run.progress
 
 
@@ -184,7 +185,7 @@ class _Run:
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.network.loss(*batch)
         self.progress.steps += 1
-        if self.progress.is_spike(float(loss.detach())):
+        if not self.progress.accept(float(loss.detach())):
             if self.progress.must_go_back:
                 self._go_back()
             return
@@ -229,7 +230,7 @@ class _Run:
     def _go_back(self) -> None:
         """To the last good state, with half the step size."""
         self.progress.scale /= 2
-        self.progress._spikes = 0
+        self.progress.spikes = 0
         if self.progress.scale < 1e-3:
             raise TrainingDivergedError("the loss stays far above what it was")
         self._restore(self._good)
