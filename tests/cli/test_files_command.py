@@ -203,3 +203,25 @@ def test_capacity_says_what_hide_takes(folder, tmp_path, capsys):
     capsys.readouterr()
     assert cli.run(["capacity", str(folder / "cover.png")]) == 0
     assert f"{rooms[8]}" in capsys.readouterr().out
+
+
+def test_a_carrier_whose_file_is_damaged_says_so_and_writes_nothing(
+    folder, song, tmp_path, capsys, monkeypatch
+):
+    def fails(self):
+        raise FormatError("the hidden file cannot be read: the carrier was altered")
+
+    monkeypatch.setattr(SecretFunction, "read_file", fails)
+    error = failure(capsys, reveal(folder, song, "alice", f"{tmp_path}/out/"))
+    assert f"{song}: the hidden file cannot be read" in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_goes_into_a_folder_too(folder, tmp_path, capsys):
+    song = tmp_path / "song.safetensors"
+    secret = given(folder, "--secret", "alice", folder / "holiday.png")
+    assert cli.run(hide(folder, song, *secret)) == 0
+    assert cli.run(reveal(folder, song, "alice", tmp_path)) == 0
+    assert (tmp_path / "secret.png").stat().st_mode & 0o777 == 0o600
+    capsys.readouterr()
+    assert "secret.png exists" in failure(capsys, reveal(folder, song, "alice", tmp_path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,7 @@ from sirensong.cli.parsing import with_options
 from sirensong.cli.paths import refuse_same
 from sirensong.errors import FormatError, NoPictureError, SettingError
 from sirensong.files import STANDARD, file_errors, refuse_existing, write_output
+from sirensong.keys.given import Key
 from sirensong.keys.secret import Passphrase
 from sirensong.network.mask import read_mask
 from sirensong.network.rendering import render_uint8
@@ -80,7 +82,26 @@ def reveal(
         read.append(("the mask", mask))
     target = Path(output)
     refuse_same([("the output", target)], read)
-    keys = unlocking.read()
+    folder = target if output.endswith(("/", os.sep)) or target.is_dir() else None
+    if folder is None and output != STANDARD:
+        refuse_existing(target, overwrite=overwrite)
+    secret = _unlocked(carrier, unlocking.read(), mask, force=force)
+    if secret.is_file:
+        if size is not None or scale is not None:
+            raise SettingError(f"{carrier}: the key opens a file, which has no --size or --scale")
+        _write_file(secret, carrier, target, folder, overwrite=overwrite)
+        return
+    if folder is not None:
+        target = _made(folder) / _PICTURE
+    check_picture_output(target, overwrite=overwrite)
+    picture = render_uint8(secret, render_size((secret.height, secret.width), size, scale))
+    _write(target, picture, overwrite=overwrite, secret=True)
+
+
+def _unlocked(
+    carrier: Path, keys: Sequence[Key], mask: Path | None, *, force: bool
+) -> SecretFunction:
+    """What the first key that opens a slot makes of a carrier, and a note if all is not well."""
     stego = open_carrier(carrier)
     known = None if mask is None else read_mask(mask)
     try:
@@ -102,34 +123,25 @@ def reveal(
             f"the weights of {carrier} have changed since it was made; "
             "the picture may have suffered"
         )
-    folder = target if output.endswith(("/", os.sep)) or target.is_dir() else None
-    if secret.is_file:
-        if size is not None or scale is not None:
-            raise SettingError(f"{carrier}: the key opens a file, which has no --size or --scale")
-        _write_file(secret, target, folder, overwrite=overwrite)
-        return
-    if folder is not None:
-        target = _make(folder) / _PICTURE
-    check_picture_output(target, overwrite=overwrite)
-    picture = render_uint8(secret, render_size((secret.height, secret.width), size, scale))
-    _write(target, picture, overwrite=overwrite, secret=True)
+    return secret
 
 
 def _write_file(
-    secret: SecretFunction, target: Path, folder: Path | None, *, overwrite: bool
+    secret: SecretFunction, carrier: Path, target: Path, folder: Path | None, *, overwrite: bool
 ) -> None:
     """Write a hidden file, in a folder under the name that its sender gave it."""
-    if folder is None and str(target) != STANDARD:
-        refuse_existing(target, overwrite=overwrite)
-    file, _ = secret.read_file()
+    try:
+        file, _ = secret.read_file()
+    except FormatError as error:
+        raise FormatError(f"{carrier}: {error.message}", hint=error.hint) from None
     if folder is not None:
-        target = _make(folder) / file.name
+        target = _made(folder) / file.name
     write_output(target, file.content, overwrite=overwrite, secret=True)
     if str(target) != STANDARD:
         out.print(f"{target}: {len(file.content)} bytes", markup=False)
 
 
-def _make(folder: Path) -> Path:
+def _made(folder: Path) -> Path:
     with file_errors("make", folder):
         folder.mkdir(parents=True, exist_ok=True)
     return folder
