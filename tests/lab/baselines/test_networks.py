@@ -121,11 +121,13 @@ def test_rounding_is_the_files_and_lets_gradients_pass():
     assert picture.grad.tolist() == [1.0] * 5
 
 
-def test_a_stego_layer_begins_with_the_cover_only_if_it_is_told_to():
+def test_a_stego_layer_adds_to_the_cover_only_if_it_is_told_to():
     features, cover = torch.rand(1, 8, 6, 6), torch.rand(1, 3, 6, 6)
-    torch.testing.assert_close(Stego(8, 3, from_cover=True)(features, cover), cover)
-    published = Stego(8, 3, from_cover=False)
-    torch.testing.assert_close(published(features, cover), published.layer(features))
+    for from_cover in (True, False):
+        layer = Stego(8, 3, from_cover=from_cover)
+        expected = layer.layer(features) + from_cover * cover
+        torch.testing.assert_close(layer(features, cover), expected)
+        assert layer.layer.weight.abs().min() > 0
 
 
 # ----- sizes: what the authors' networks have

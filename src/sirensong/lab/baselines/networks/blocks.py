@@ -56,17 +56,15 @@ class Stego(nn.Module):
     Args:
         features: channels of the input.
         size: of its kernel, in pixels.
-        from_cover: whether the picture is the cover and what this layer adds, which is nothing
-            before training. The cover is then never lost, and training only has to make room for
-            the secrets. No scheme was published so.
+        from_cover: whether the picture is the cover and what this layer adds. Training then need
+            not learn to copy the cover. What it adds must not begin at zero, or the revealing
+            network learns first that there is nothing to see. No scheme was published so.
     """
 
     def __init__(self, features: int, size: int, *, from_cover: bool) -> None:
         super().__init__()
         self._from_cover = from_cover
         self.layer = nn.Conv2d(features, 3, size, padding=size // 2)
-        if from_cover:
-            begin_at_zero(self.layer)
 
     def forward(self, features: Tensor, cover: Tensor) -> Tensor:
         """(sets, features, height, width) and the cover to (sets, 3, height, width)."""

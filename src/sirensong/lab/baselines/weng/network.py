@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from sirensong.lab.baselines.networks.blocks import begin_at_zero, normalised
+from sirensong.lab.baselines.networks.blocks import normalised
 from sirensong.lab.baselines.networks.network import HidingNetwork
 
 
@@ -18,8 +18,8 @@ class WengNetwork(HidingNetwork):
         secrets: how many pictures, side by side.
         widths: features at each half of the size; their number is the U-Net's depth.
         reveal_width: features of the revealing network's first layer.
-        from_cover: whether the U-Net's result is added to the cover, and begins at zero; see
-            `networks.blocks.Stego`. Else it goes through a sigmoid.
+        from_cover: whether the U-Net's result is added to the cover; see `networks.blocks.Stego`.
+            Else it goes through a sigmoid.
     """
 
     def __init__(
@@ -37,8 +37,6 @@ class WengNetwork(HidingNetwork):
         ups += [(2 * widths[p], widths[p - 1]) for p in range(len(widths) - 2, 0, -1)]
         self.up = nn.ModuleList(_up(before, after) for before, after in ups)
         self.last = nn.ConvTranspose2d(2 * widths[0], 3, 4, stride=2, padding=1)
-        if from_cover:
-            begin_at_zero(self.last)
         steps = [3] + [reveal_width * factor for factor in (1, 2, 4, 2, 1)]
         self.revealing = nn.Sequential(
             *normalised(steps), nn.Conv2d(reveal_width, 3 * secrets, 3, padding=1), nn.Sigmoid()
