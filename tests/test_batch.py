@@ -287,6 +287,7 @@ def many_jobs():
     return [*NETWORK, "--steps", "1500"]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_has_its_job_redone(folder):
     options = many_jobs()
     command = [
@@ -312,6 +313,7 @@ def test_a_killed_worker_has_its_job_redone(folder):
     assert len(list(Path("out").glob("*.safetensors"))) == 6
 
 
+@pytest.mark.slow
 def test_a_cluster_does_the_same_though_a_worker_dies(folder):
     options = many_jobs()
     scheduler = start(

@@ -13,6 +13,7 @@ names.remove("sirensong.lab.steganalysis.siastegnet")
 for searching in ("prior", "objectives", "search", "supermask"):
     names.remove(f"sirensong.lab.secrecy.{searching}")
 trained = ("networks", "hidden", "baluja", "weng", "misdnn", "isn", "hinet", "deepmih")
+trained += ("functions", "stegainr", "inrsteg")
 starts = tuple(f"sirensong.lab.baselines.{name}." for name in trained)
 for name in [name for name in names if not name.startswith(starts)]:
     importlib.import_module(name)

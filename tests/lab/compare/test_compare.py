@@ -62,7 +62,9 @@ def originals(data, name):
 def test_a_whole_run(data, tmp_path, capsys, fakes):
     output = tmp_path / "results"
     methods = "lsb:plain,lsb:codec2,weng:small,hidden:small,hinet:small"
-    compare(data, output, "--sets", "2", "--methods", methods)
+    (tmp_path / "no weights").mkdir()
+    given = ["--methods", methods, "--weights", str(tmp_path / "no weights")]
+    compare(data, output, "--sets", "2", *given)
     printed = capsys.readouterr()
     assert printed.out.strip() == f"{output / 'report.md'}, report.html, pictures.csv"
     assert "4 rows were not run, the report says why; " in printed.err
@@ -97,7 +99,7 @@ def test_a_whole_run(data, tmp_path, capsys, fakes):
     assert "| codec2  | 2       | coco 0, coco 1, div2k 0, div2k 1 | these pictures" in report
     died = "| hidden | small | 2 | coco 0, coco 1, div2k 0, div2k 1 | its process died"
     assert " ".join(died.split()) in " ".join(report.split())
-    assert "no weights benchmarks/weights/hinet-small-1.safetensors" in report
+    assert f"no weights {tmp_path}/no weights/hinet-small-1.safetensors" in report
     assert "![Pictures of coco](compare-pictures-of-coco.png)" in report
     assert (output / "compare-pictures-of-coco.png").is_file()
     assert "cannot be: MAE above RMSE" in (output / "report.html").read_text()
@@ -225,6 +227,6 @@ def test_what_cannot_be_run_says_why(tmp_path, fakes):
     assert reasons[0].endswith("isn-full-2.safetensors is no file of trained weights")
     assert reasons[1] == f"no weights {tmp_path / 'deepmih-small-2.safetensors'}"
     assert reasons[2] == "variants of lsb are plain, codec2, got 'published'"
-    assert reasons[3] == "lsb hides 1 to 4 pictures, got 25"
+    assert reasons[3] == "lsb plain hides 1 to 4 pictures, got 25"
     _, absent = contenders.prepare(entries[4:], tmp_path, 4)
     assert absent[0].reason == "lsb needs sides of at least 8 pixels, got 4x4"
