@@ -21,6 +21,7 @@ import numpy as np
 
 import sirensong as ss
 from pictures import neighbours
+from sirensong.lab.finetuning import finetune
 from sirensong.lab.robustness import perturb, prune, quantise
 from sirensong.payload.payload import Layout
 from sirensong.training.capacity import largest_layout
@@ -37,12 +38,18 @@ def noisy(stego: ss.StegoFunction, strength: float) -> ss.StegoFunction:
     return perturb(stego, strength, np.random.default_rng(0))
 
 
+def tuned(stego: ss.StegoFunction, steps: int) -> ss.StegoFunction:
+    """Trained on, towards the cover that it shows."""
+    return finetune(stego, ss.sample(stego), steps=steps)
+
+
 CHANGES: dict[str, Change] = {
     "none": lambda stego: stego,
     "8 bits": partial(quantise, bits=8),
     "6 bits": partial(quantise, bits=6),
     "noise 1 %": partial(noisy, strength=0.01),
     "noise 5 %": partial(noisy, strength=0.05),
+    "tuned 50 steps": partial(tuned, steps=50),
     "pruned 5 %": partial(prune, rate=0.05),
     "pruned 10 %": partial(prune, rate=0.1),
     "pruned 20 %": partial(prune, rate=0.2),

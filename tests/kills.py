@@ -1,6 +1,7 @@
 """Kill the command at chosen or random moments, resume it, and compare with an undisturbed run.
 
-    python tests/kills.py FOLDER              # every group of tiles, both stages, three signals
+    python tests/kills.py FOLDER              # every group of tiles and both stages, a signal each
+    python tests/kills.py FOLDER --all        # three signals each
     python tests/kills.py FOLDER --random 100 # at random moments (make kill-test)
 
 Each run is a process of its own, forked from this one so that PyTorch is imported once. The
@@ -119,10 +120,19 @@ def compare(folder, name, log, codes):
     return found
 
 
-def chosen(folder):
-    """Kill in every group, in both stages, by each signal; then resume."""
-    moments = itertools.product(("cover", "joint"), GROUPS, SIGNALS)
-    for stage, first, number in moments:
+def moments(*, every):
+    """(stage, first tile, signal) of each kill: every signal, or one after the other in turn."""
+    places = list(itertools.product(("cover", "joint"), GROUPS))
+    if every:
+        return [(*place, number) for place in places for number in SIGNALS]
+    # shifted in the second stage, so that no group has one signal twice
+    turns = [(index + index // len(GROUPS)) % len(SIGNALS) for index in range(len(places))]
+    return [(*place, SIGNALS[turn]) for place, turn in zip(places, turns, strict=True)]
+
+
+def chosen(folder, *, every):
+    """Kill in every group, in both stages; then resume."""
+    for stage, first, number in moments(every=every):
         name = f"{stage}-{first}-{number.name}.safetensors"
         log = folder / f"log-{name}"
         step = COVER_STEPS // 2 if stage == "cover" else JOINT_STEPS // 2
@@ -160,6 +170,7 @@ def at_random(folder, count):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--all", action="store_true")
     parser.add_argument("--random", type=int, default=0)
     arguments = parser.parse_args()
     folder = arguments.folder
@@ -169,7 +180,10 @@ def main():
     code = finish(start(command(folder, "whole.safetensors"), folder / "log"))
     if code:
         sys.exit((folder / "log").read_text())
-    found = at_random(folder, arguments.random) if arguments.random else chosen(folder)
+    if arguments.random:
+        found = at_random(folder, arguments.random)
+    else:
+        found = chosen(folder, every=arguments.all)
     bad = 0
     for result in found:
         sys.stdout.write(json.dumps(result) + "\n")

@@ -121,7 +121,7 @@ def test_what_fits_by_its_capacity_is_taken_and_a_byte_more_is_not():
     room = largest_layout(ss.FAST, (64, 64), 1).room
     noise = np.random.default_rng(0).bytes(room)
     fitting = ss.HiddenFile("a", noise[: room - 7])  # its head and its name
-    assert len(fitting.pack()) == room
+    assert len(fitting.packed) == room
     layout = payload_for(fitting, ss.FAST, (64, 64), 1).layout
     assert np.prod(layout.size) <= np.prod(largest_layout(ss.FAST, (64, 64), 1).size)
     with pytest.raises(SettingError, match=rf"a takes {room + 1} bytes, and {room} fit") as caught:

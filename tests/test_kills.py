@@ -8,21 +8,25 @@ from pathlib import Path
 
 import pytest
 
+from kills import moments
+
 KILLS = Path(__file__).parent / "kills.py"
-RUNS = [
-    f"{stage}-{first}-{number}.safetensors"
-    for stage in ("cover", "joint")
-    for first in (0, 16, 32)
-    for number in ("SIGKILL", "SIGTERM", "SIGINT")
-]
 
 
-@pytest.fixture(scope="module")
-def killed(tmp_path_factory):
+def runs(*, every):
+    return [
+        f"{stage}-{first}-{number.name}.safetensors"
+        for stage, first, number in moments(every=every)
+    ]
+
+
+FEW = runs(every=False)
+
+
+def killed_and_resumed(folder, *options):
     """What became of each run: killed in one group of tiles and stage by one signal, resumed."""
-    folder = tmp_path_factory.mktemp("kills")
     done = subprocess.run(
-        [sys.executable, str(KILLS), str(folder)],
+        [sys.executable, str(KILLS), str(folder), *options],
         capture_output=True,
         text=True,
         check=False,
@@ -34,9 +38,37 @@ def killed(tmp_path_factory):
     return {result["run"]: result for result in found}
 
 
-@pytest.mark.parametrize("run", RUNS)
-def test_a_killed_run_that_is_resumed_publishes_what_an_undisturbed_one_does(killed, run):
-    result = killed[run]
+def assert_undisturbed(run, result):
+    """Killed, resumed, and then as if nothing had been."""
     first, second = result["codes"]
-    assert first in ({"SIGKILL": (-9,)}.get(run.split("-")[2].partition(".")[0], (-15, 130)))
+    assert first in ((-9,) if "SIGKILL" in run else (-15, 130))
     assert (second, result["same"], result["left"]) == (0, True, []), result.get("log")
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    return killed_and_resumed(tmp_path_factory.mktemp("kills"))
+
+
+def test_every_stage_group_and_signal_is_among_the_few():
+    parts = [run.removesuffix(".safetensors").split("-") for run in FEW]
+    assert {(stage, first) for stage, first, _ in parts} == {
+        (stage, first) for stage in ("cover", "joint") for first in ("0", "16", "32")
+    }
+    assert sorted(number for *_, number in parts) == [
+        name for name in ("SIGINT", "SIGKILL", "SIGTERM") for _ in range(2)
+    ]
+    assert len({(first, number) for _, first, number in parts}) == 6
+
+
+@pytest.mark.parametrize("run", FEW)
+def test_a_killed_run_that_is_resumed_publishes_what_an_undisturbed_one_does(killed, run):
+    assert_undisturbed(run, killed[run])
+
+
+@pytest.mark.slow
+def test_so_does_every_run_whatever_kills_it(tmp_path):
+    found = killed_and_resumed(tmp_path, "--all")
+    assert sorted(found) == sorted(runs(every=True))
+    for run, result in found.items():
+        assert_undisturbed(run, result)

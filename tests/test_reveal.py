@@ -448,7 +448,7 @@ class TestFile:
     def test_a_file_is_read_at_its_own_size(self, stego, key, monkeypatch):
         """What a function shows is taken for samples, and the key and the nonce arrive."""
         file, seen = HiddenFile("a.txt", b"noon"), []
-        layout = layout_for(len(file.pack()), Modulation(2, 16), (1, 1), (1, 1))
+        layout = layout_for(len(file.packed), Modulation(2, 16), (1, 1), (1, 1))
         picture = Payload(file, layout).picture(key, stego.nonce) / np.float32(255)
 
         def shown(function, size):

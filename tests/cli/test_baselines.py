@@ -178,3 +178,15 @@ def test_each_key_of_a_keyed_method_reveals_its_own_picture(folder, tmp_path, ca
     capsys.readouterr()
     wrong = [*reveal, str(tmp_path / "wrong"), "--key", str(keys[2])]
     assert "no picture" in failure(capsys, wrong, code=3)
+
+
+def test_pictures_that_would_replace_what_is_read_are_refused(folder, weights, tmp_path, capsys):
+    stego = tmp_path / "cover.png"
+    assert cli.run(hide(folder, weights, stego)) == 0
+    before = stego.read_bytes()
+    reveal = ["baseline", "reveal", "isn", str(stego), "--weights", str(weights), "--overwrite"]
+    capsys.readouterr()
+    error = failure(capsys, [*reveal, "-o", str(tmp_path)])
+    assert f"a picture is the stego file too: {stego}" in error
+    assert stego.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cover.png"]

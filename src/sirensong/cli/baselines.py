@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +18,7 @@ from sirensong.cli.paths import refuse_same
 from sirensong.cli.running import stoppable
 from sirensong.errors import NoPictureError, SettingError, StoppedError
 from sirensong.files import file_errors, read_bytes, refuse_existing, write_bytes
-from sirensong.keys.secret import read_key
+from sirensong.keys.secret import SecretKey, read_key
 from sirensong.lab.baselines.catalogue import NAMES, find_class, open_method
 from sirensong.lab.baselines.method import Method
 from sirensong.pictures.image import RGB
@@ -112,10 +114,21 @@ def train(
     crops = Crops(photographs)
     budget = Budget(minutes, batch, seed, threads, find_device(device).type)
     started = time.monotonic()
+    with _watched(f"{name} {method.variant}: minutes", minutes, output) as tell:
+        progress = method.train(crops, budget, output, overwrite=overwrite, tell=tell)
+    err.print(
+        f"{output}: {output.stat().st_size / 1e6:.2f} MB, {progress.steps} steps of {batch} sets "
+        f"({time.monotonic() - started:.0f} s)",
+        markup=False,
+    )
+
+
+@contextmanager
+def _watched(what: str, minutes: float, output: Path) -> Iterator[Callable[[Progress], None]]:
+    """Show how far a training is, and end it if the user wants that."""
     with counting() as advance, stoppable() as stopped:
 
         def tell(progress: Progress) -> None:
-            what = f"{name} {method.variant}: minutes"
             advance(what, min(int(progress.minutes), int(minutes)), int(minutes))
             if stopped():
                 raise StoppedError(
@@ -124,12 +137,7 @@ def train(
                     hint="the same command goes on from there",
                 )
 
-        progress = method.train(crops, budget, output, overwrite=overwrite, tell=tell)
-    err.print(
-        f"{output}: {output.stat().st_size / 1e6:.2f} MB, {progress.steps} steps of {batch} sets "
-        f"({time.monotonic() - started:.0f} s)",
-        markup=False,
-    )
+        yield tell
 
 
 @app.command()
@@ -180,40 +188,37 @@ def reveal(
     quiet: Quiet = False,  # noqa: ARG001
 ) -> None:
     """Reveal what a file hides: cover.png, and secret-1.png and so on, or one a key."""
-    method = open_method(name, variant, secrets, weights)
+    method, keys = open_method(name, variant, secrets, weights), key or []
+    if method.keyed and not keys:
+        raise SettingError(f"{name} reveals with a key", hint="--key KEY, once for each key")
+    if keys and not method.keyed:
+        raise SettingError(f"{name} has no keys")
+    own = [path.stem for path in keys] or [f"secret-{n + 1}" for n in range(method.secrets)]
+    paths = [output / f"{stem}.png" for stem in ("cover", *own)]
+    if len(set(paths)) < len(paths):
+        raise SettingError(f"two pictures would be {max(paths, key=paths.count)}")
+    read = [("the stego file", stego), *(("a key", path) for path in keys)]
+    refuse_same([("a picture", path) for path in paths], read)
     file = read_bytes(stego, cap=_LARGEST_FILE, what=f"a file of {name}")
-    names = ["cover.png"]
-    if method.keyed:
-        if not key:
-            raise SettingError(f"{name} reveals with a key", hint="--key KEY, once for each key")
-        names += [f"{path.stem}.png" for path in key]
-    else:
-        if key:
-            raise SettingError(f"{name} has no keys")
-        names += [f"secret-{place}.png" for place in range(1, method.secrets + 1)]
-    if len(set(names)) < len(names):
-        raise SettingError(f"two pictures would be {max(names, key=names.count)}")
     with file_errors("make", output):
         output.mkdir(parents=True, exist_ok=True)
-    for name_ in names:
-        refuse_existing(output / name_, overwrite=overwrite)
+    for path in paths:
+        refuse_existing(path, overwrite=overwrite)
     found = [method.view(file)]
-    if method.keyed:
-        found += [_found(method, file, place, path) for place, path in enumerate(key or ())]
-    else:
+    found += [_found(method, file, place, read_key(path)) for place, path in enumerate(keys)]
+    if not method.keyed:
         found += [method.reveal(file, index) for index in range(method.secrets)]
-    for place, (name_, picture) in enumerate(zip(names, found, strict=True)):
-        path = output / name_
-        write_bytes(path, encode_picture(picture, path), overwrite=overwrite, secret=place > 0)
+    for path, picture in zip(paths, found, strict=True):
+        data = encode_picture(picture, path)
+        write_bytes(path, data, overwrite=overwrite, secret=path != paths[0])
         out.print(f"{path}: {picture.shape[1]}x{picture.shape[0]}", markup=False)
 
 
-def _found(method: Method, file: bytes, place: int, path: Path) -> RGB:
+def _found(method: Method, file: bytes, place: int, key: SecretKey) -> RGB:
     """What a key reveals: the secret of its place among the keys given, or another if not that."""
-    key = read_key(path)
+    if place >= method.secrets:
+        return method.find(file, key)
     try:
-        if place < method.secrets:
-            return method.reveal(file, place, key)
+        return method.reveal(file, place, key)
     except NoPictureError:
-        pass
-    return method.find(file, key)
+        return method.find(file, key)

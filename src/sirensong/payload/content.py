@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from sirensong.errors import FormatError, SettingError
 
@@ -50,8 +51,9 @@ class HiddenFile:
             )
         object.__setattr__(self, "name", safe_name(self.name))
 
-    def pack(self) -> bytes:
-        """Put name and content into one string of bytes, as short as it gets."""
+    @cached_property
+    def packed(self) -> bytes:
+        """Name and content in one string of bytes, as short as it gets."""
         squeezed = zlib.compress(self.content, 9)
         shorter = len(squeezed) < len(self.content)
         name = self.name.encode()
@@ -61,13 +63,13 @@ class HiddenFile:
 
     @classmethod
     def unpack(cls, data: bytes) -> HiddenFile:
-        """Undo `pack`.
+        """Undo `packed`.
 
         Args:
             data: which nobody but a holder of the key has written.
 
         Raises:
-            FormatError: it was not made by `pack`.
+            FormatError: it was not made by `packed`.
         """
         method, letters = data[:2] if len(data) >= _HEAD else (-1, 0)
         length = int.from_bytes(data[2:_HEAD], "little")

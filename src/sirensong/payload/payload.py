@@ -47,7 +47,7 @@ class Layout:
         """Make the picture.
 
         Args:
-            packed: of `HiddenFile.pack`.
+            packed: of `HiddenFile.packed`.
             key: bound to the carrier.
             nonce: of the carrier, 32 bytes.
 
@@ -114,10 +114,10 @@ class Payload:
     layout: Layout
 
     def __post_init__(self) -> None:
-        need = len(self.file.pack())
+        need = len(self.file.packed)
         if need > self.layout.room:
             raise SettingError(f"{self.file.name} takes {need} bytes, where {self.layout.room} fit")
 
     def picture(self, key: SecretKey, nonce: bytes) -> RGB:
         """Make the picture that a key of a carrier is to show; see `Layout.picture`."""
-        return self.layout.picture(self.file.pack(), key, nonce)
+        return self.layout.picture(self.file.packed, key, nonce)

@@ -71,7 +71,7 @@ def payload_for(file: HiddenFile, recipe: Recipe, cover: Size, secrets: int) -> 
     Raises:
         SettingError: it does not fit.
     """
-    need, most = len(file.pack()), largest_layout(recipe, cover, secrets).room
+    need, most = len(file.packed), largest_layout(recipe, cover, secrets).room
     if need > most:
         better = (
             name

@@ -66,7 +66,7 @@ def _raw(content: Content) -> npt.NDArray[np.uint8]:
     if not isinstance(content, Payload):
         return content
     layout = [content.layout.kind, *content.layout.size]
-    data = np.array(layout, "<u4").tobytes() + content.file.pack()
+    data = np.array(layout, "<u4").tobytes() + content.file.packed
     return np.frombuffer(data, np.uint8)[None]
 
 

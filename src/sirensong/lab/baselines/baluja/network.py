@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor, nn
 
 from sirensong.lab.baselines.networks.blocks import Stego, Widths, parallel_blocks
-from sirensong.lab.baselines.networks.network import HidingNetwork
+from sirensong.lab.baselines.networks.network import SeparateNetwork
 
 
-class BalujaNetwork(HidingNetwork):
+class BalujaNetwork(SeparateNetwork):
     """Blocks of parallel convolutions, at the picture's size throughout.
 
     Args:
@@ -35,12 +33,3 @@ class BalujaNetwork(HidingNetwork):
         together = torch.cat([cover, self.prepare(secrets)], 1)
         picture: Tensor = self.stego(self.hiding(together), cover)
         return picture
-
-    def reveal(self, stego: Tensor) -> Tensor:
-        """See `HidingNetwork.reveal`."""
-        revealed: Tensor = self.revealing(stego)
-        return revealed
-
-    def decoder(self) -> Iterable[nn.Parameter]:
-        """The revealing network."""
-        return self.revealing.parameters()

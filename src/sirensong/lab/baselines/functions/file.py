@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -10,11 +9,13 @@ import torch
 from torch import Tensor
 
 from sirensong.errors import FormatError, SettingError
+from sirensong.lab.baselines.tensors import read_tensors
 from sirensong.pictures.image import size_text
 
 LARGEST_PICTURE = 2**22
 """Pixels: one function shows the whole of it, and what rendering costs is in proportion."""
 
+_WHAT = "file of a function"
 _FIELD = "function"  # of the header's texts: several would be written in any order
 
 
@@ -63,13 +64,11 @@ def read_function(
             another shape, has numbers that are not finite, or shows a picture of no size or of
             more than 2^22 pixels.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
+    tensors, texts = read_tensors(file, "the data", _WHAT)
     try:
-        tensors, facts = load(file), _facts(file)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise FormatError("the data is no file of a function") from error
+        facts = dict(fact.split("=") for fact in texts.get(_FIELD, "").split(" "))
+    except ValueError:
+        raise FormatError(f"the data is no {_WHAT}") from None
     for name, value in identity.items():
         if facts.get(name) != value:
             raise FormatError(
@@ -92,13 +91,6 @@ def check_size(size: tuple[int, int]) -> None:
         raise SettingError(
             f"one function shows at most {LARGEST_PICTURE} pixels, got {size_text(size)}"
         )
-
-
-def _facts(file: bytes) -> dict[str, str]:
-    """What the file says of itself; safetensors, which has checked its header, does not tell."""
-    length = int.from_bytes(file[:8], "little")
-    text = json.loads(file[8 : 8 + length])["__metadata__"][_FIELD]
-    return dict(fact.split("=") for fact in text.split(" "))
 
 
 def _forms(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.dtype, torch.Size]]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor, nn
 
 from sirensong.lab.baselines.networks.blocks import Stego, normalised
-from sirensong.lab.baselines.networks.network import HidingNetwork
+from sirensong.lab.baselines.networks.network import SeparateNetwork
 
 
-class HiddenNetwork(HidingNetwork):
+class HiddenNetwork(SeparateNetwork):
     """The secrets stand where HiDDeN has its message: beside the cover and the cover's features.
 
     Args:
@@ -34,12 +32,3 @@ class HiddenNetwork(HidingNetwork):
         together = torch.cat([secrets, self.look(cover), cover], 1)
         picture: Tensor = self.stego(self.hiding(together), cover)
         return picture
-
-    def reveal(self, stego: Tensor) -> Tensor:
-        """See `HidingNetwork.reveal`."""
-        revealed: Tensor = self.revealing(stego)
-        return revealed
-
-    def decoder(self) -> Iterable[nn.Parameter]:
-        """The revealing network."""
-        return self.revealing.parameters()

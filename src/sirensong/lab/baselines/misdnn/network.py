@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor, nn
 
 from sirensong.lab.baselines.networks.blocks import Stego, Widths, parallel_blocks
-from sirensong.lab.baselines.networks.network import HidingNetwork
+from sirensong.lab.baselines.networks.network import SeparateNetwork
 
 
-class MisDnnNetwork(HidingNetwork):
+class MisDnnNetwork(SeparateNetwork):
     """Baluja's networks, those of the secrets once a secret.
 
     Args:
@@ -19,6 +17,8 @@ class MisDnnNetwork(HidingNetwork):
         widths: features of each block's kernels.
         from_cover: see `Stego`.
     """
+
+    revealing: nn.ModuleList
 
     def __init__(self, secrets: int, *, widths: Widths, from_cover: bool) -> None:
         super().__init__()
@@ -43,7 +43,3 @@ class MisDnnNetwork(HidingNetwork):
     def reveal(self, stego: Tensor) -> Tensor:
         """See `HidingNetwork.reveal`."""
         return torch.cat([network(stego) for network in self.revealing], 1)
-
-    def decoder(self) -> Iterable[nn.Parameter]:
-        """The revealing networks of all secrets."""
-        return self.revealing.parameters()

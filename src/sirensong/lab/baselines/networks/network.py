@@ -63,6 +63,25 @@ class HidingNetwork(nn.Module, ABC):
         return nn.functional.relu((stego - 0.5).abs() - 0.5).square().mean()
 
 
+class SeparateNetwork(HidingNetwork):
+    """Hides by some layers and reveals by others.
+
+    Attributes:
+        revealing: the layers that reveal all secrets.
+    """
+
+    revealing: nn.Module
+
+    def reveal(self, stego: Tensor) -> Tensor:
+        """See `HidingNetwork.reveal`."""
+        revealed: Tensor = self.revealing(stego)
+        return revealed
+
+    def decoder(self) -> Iterable[nn.Parameter]:
+        """The revealing layers."""
+        return self.revealing.parameters()
+
+
 def as_file(picture: Tensor) -> Tensor:
     """Round a picture as its file does; gradients pass as if it did not.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from sirensong.errors import FormatError
 from sirensong.files import read_bytes, write_bytes
+from sirensong.lab.baselines.tensors import read_tensors
 
 _LARGEST = 2**30
 _COUNTERS = "num_batches_tracked"  # of batch normalisation: nothing that is used
@@ -86,20 +86,8 @@ def read_weights(path: Path, network: nn.Module, expected: Mapping[str, str]) ->
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
     data = read_bytes(path, cap=_LARGEST, what="trained weights")
-    try:
-        tensors, facts = load(data), _metadata(data)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise FormatError(f"{path} is no file of trained weights") from error
+    tensors, facts = read_tensors(data, str(path), "file of trained weights")
     if "method" not in facts:
         raise FormatError(f"{path} does not say which method its weights are of")
     return tensors, facts
-
-
-def _metadata(data: bytes) -> dict[str, str]:
-    """The texts of a safetensors file's header, which the library has checked."""
-    length = int.from_bytes(data[:8], "little")
-    return dict(json.loads(data[8 : 8 + length]).get("__metadata__", {}))

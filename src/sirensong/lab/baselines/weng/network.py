@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from sirensong.lab.baselines.networks.blocks import normalised
-from sirensong.lab.baselines.networks.network import HidingNetwork
+from sirensong.lab.baselines.networks.network import SeparateNetwork
 
 
-class WengNetwork(HidingNetwork):
+class WengNetwork(SeparateNetwork):
     """A U-Net on the cover and the secrets, and a network that reveals at the picture's size.
 
     Args:
@@ -52,15 +52,6 @@ class WengNetwork(HidingNetwork):
             features = torch.cat([layer(features), levels.pop()], 1)
         made: Tensor = self.last(nn.functional.relu(features))
         return cover + made if self._from_cover else torch.sigmoid(made)
-
-    def reveal(self, stego: Tensor) -> Tensor:
-        """See `HidingNetwork.reveal`."""
-        revealed: Tensor = self.revealing(stego)
-        return revealed
-
-    def decoder(self) -> Iterable[nn.Parameter]:
-        """The revealing network."""
-        return self.revealing.parameters()
 
 
 def _down(before: int, after: int, *, first: bool, last: bool) -> nn.Sequential:
