@@ -95,7 +95,7 @@ def test_twenty_steps_lower_the_error(rng, picture):
 def test_what_is_frozen_keeps_every_bit_and_the_rest_moves(rng, picture, betas):
     start = SIREN.begin(WIDTHS, rng)
     free = [torch.from_numpy(rng.random(parameter.shape) < 0.5) for parameter in start]
-    training = Training(20, 1e-4, points=7, betas=betas)
+    training = Training(20, 1e-4, share=7 / 30, betas=betas)
     trained = train(SIREN, start, free, picture, training, rng)
     for before, after, mask in zip(start, trained, free, strict=True):
         assert torch.equal(before[~mask], after[~mask])
@@ -143,7 +143,7 @@ def test_each_pixel_is_seen_once_before_any_comes_again(rng, picture):
             return super().evaluate(parameters, coords)
 
     start = [torch.zeros(3)]
-    train(Watching(), start, everywhere(start), picture, Training(6, 1e-3, points=10), rng)
+    train(Watching(), start, everywhere(start), picture, Training(6, 1e-3, share=1 / 3), rng)
     for epoch in (seen[:3], seen[3:]):
         assert len(torch.unique(torch.cat(epoch), dim=0)) == 30
 

@@ -82,7 +82,7 @@ def test_sizes_and_steps_are_the_published_ones():
     widths = InrSteg.widths
     assert sum((into + 1) * out for into, out in pairwise(widths)) == 396_291
     for training in (InrSteg("full").stages.secret, InrSteg("full").stages.stego):
-        assert (training.steps, training.rate, training.points) == (100_000, 1e-4, None)
+        assert (training.steps, training.rate, training.share) == (100_000, 1e-4, 1.0)
 
 
 def test_the_shared_key_is_in_no_file_as_it_is(hidden):

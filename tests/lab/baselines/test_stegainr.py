@@ -127,13 +127,13 @@ def test_literal_gives_the_secret_the_biases_of_colours_and_trains_as_published(
     assert literal.secret_function(Public(NONCE), 0, KEYS[0])[1].output_bias
     assert not tuned.secret_function(Public(NONCE), 0, KEYS[0])[1].output_bias
     secret, stego = literal.stages.secret, literal.stages.stego
-    assert (secret.steps, secret.rate, secret.points, secret.betas) == (
+    assert (secret.steps, secret.rate, secret.share, secret.betas) == (
         2000,
         1e-4,
-        None,
+        1.0,
         (0.5, 0.999),
     )
-    assert (stego.steps, stego.rate, stego.points, stego.betas) == (2000, 1e-3, None, None)
+    assert (stego.steps, stego.rate, stego.share, stego.betas) == (2000, 1e-3, 1.0, None)
     with pytest.raises(SettingError, match="literal hides 1 picture, got 2"):
         StegaInr("literal", 2)
 

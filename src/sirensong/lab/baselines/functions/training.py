@@ -28,7 +28,7 @@ class Training:
     Attributes:
         steps: how many.
         rate: step size of the first one.
-        points: pixels a step, a part of the shuffled picture; None for all of them.
+        share: of the shuffled picture's pixels that a step looks at, above 0 and at most 1.
         betas: decay rates of Adam's two moments; None for descent along the sum of all gradients
             so far, which is a heavy ball of momentum 1.
         falls: whether the step size goes down to nothing, along a cosine.
@@ -36,7 +36,7 @@ class Training:
 
     steps: int
     rate: float
-    points: int | None = None
+    share: float = 1.0
     betas: tuple[float, float] | None = (0.9, 0.999)
     falls: bool = False
 
@@ -80,7 +80,7 @@ def train(
     moved = [parameter.clone().requires_grad_() for parameter in parameters]
     optimizer = training.optimizer(moved)
     coords, colours = coordinates(size_of(picture)), colours_of(picture)
-    batches = _batches(len(coords), training.points, rng)
+    batches = _batches(len(coords), training.share, rng)
     with use_threads(1):
         for step in range(training.steps):
             optimizer.param_groups[0]["lr"] = training.rate_at(step)
@@ -97,9 +97,10 @@ def train(
     return [parameter.detach() for parameter in moved]
 
 
-def _batches(pixels: int, points: int | None, rng: np.random.Generator) -> Iterator[Tensor | slice]:
+def _batches(pixels: int, share: float, rng: np.random.Generator) -> Iterator[Tensor | slice]:
     """Pixels of each step, without end: each pixel once before any comes again."""
-    while points is None or points >= pixels:
+    points = max(1, round(share * pixels))
+    while points >= pixels:
         yield slice(None)
     while True:
         shuffled = torch.from_numpy(rng.permutation(pixels))

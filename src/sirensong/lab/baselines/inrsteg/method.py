@@ -37,8 +37,8 @@ class InrSteg(FunctionMethod):
     wrapped_bytes: ClassVar[int] = WRAPPED_BYTES
     schedules: ClassVar[dict[str, Stages]] = {
         "small": Stages(
-            Training(steps=600, rate=5e-4, points=4_096, falls=True),
-            Training(steps=1_000, rate=2e-4, points=4_096, falls=True),
+            Training(steps=600, rate=5e-4, share=1 / 16, falls=True),
+            Training(steps=1_000, rate=2e-4, share=1 / 16, falls=True),
         ),
         "full": Stages(_PUBLISHED, _PUBLISHED),
     }

@@ -37,8 +37,8 @@ class StegaInr(FunctionMethod):
     widths: ClassVar[tuple[int, ...]] = (2 * FREQUENCIES, 256, 256, 256, 3)
     schedules: ClassVar[dict[str, Stages]] = {
         "tuned": Stages(
-            Training(steps=1_500, rate=1e-2, points=8_192, falls=True),
-            Training(steps=1_500, rate=5e-3, points=8_192, falls=True),
+            Training(steps=1_500, rate=1e-2, share=1 / 8, falls=True),
+            Training(steps=1_500, rate=5e-3, share=1 / 8, falls=True),
         ),
         "literal": Stages(_LITERAL, Training(steps=2_000, rate=1e-3, betas=None)),
     }
