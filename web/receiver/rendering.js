@@ -43,17 +43,15 @@ export function centres(pixels, tiles) {
  * @param {Places} across of the columns
  * @param {Places} down of the rows
  * @param {Evaluate} evaluate
- * @param {() => boolean} [wanted] asked before each tile: false ends the work
- * @returns {Promise<Uint8ClampedArray<ArrayBuffer> | null>} red, green, blue, alpha of each pixel
+ * @returns {Promise<Uint8ClampedArray<ArrayBuffer>>} red, green, blue, alpha of each pixel
  */
-export async function renderBlock(func, across, down, evaluate, wanted = () => true) {
+export async function renderBlock(func, across, down, evaluate) {
   const sums = new Float32Array(3 * across.length * down.length);
   const columns = parts(across, func.columns);
   const rows = parts(down, func.rows);
   for (const row of rows) {
     for (const column of columns) {
       const weights = await func.weights(row.tile * func.columns + column.tile);
-      if (!wanted()) return null;
       blend(sums, across.length, row, column, (xs, ys) => evaluate(func.shapes, weights, xs, ys));
     }
   }

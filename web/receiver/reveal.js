@@ -64,15 +64,8 @@ export async function secretFunction(carrier, { secret, slot }, mask = null) {
  * @param {{height: number, width: number}} size
  * @param {Evaluate} evaluate
  */
-export async function render(func, { height, width }, evaluate) {
-  const pixels = await renderBlock(
-    func,
-    centres(width, func.columns),
-    centres(height, func.rows),
-    evaluate,
-  );
-  if (!pixels) throw new TypeError("nobody ended the work");
-  return pixels;
+export function render(func, { height, width }, evaluate) {
+  return renderBlock(func, centres(width, func.columns), centres(height, func.rows), evaluate);
 }
 
 /**
