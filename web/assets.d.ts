@@ -3,7 +3,3 @@ declare module "*.wasm" {
   const binary: string;
   export default binary;
 }
-declare module "*.txt" {
-  const text: string;
-  export default text;
-}

@@ -16,7 +16,7 @@ const SCRIPTS = {
   target: ["chrome120", "firefox120", "safari17"],
   charset: "ascii", // whatever a server says of the page's encoding
   legalComments: "inline",
-  loader: { ".wasm": "base64", ".txt": "text" },
+  loader: { ".wasm": "base64" },
   absWorkingDir: new URL(".", HERE).pathname,
   write: false,
 };
@@ -64,5 +64,4 @@ async function buildPage(name) {
 }
 
 await compileKernel();
-writeFileSync(new URL("build/worker.txt", HERE), await bundle("viewer/worker.js"));
 await buildPage("viewer");

@@ -42,20 +42,28 @@ const RANGES = [
   ["width", 1, 65535],
 ];
 
+/**
+ * @typedef {object} Tensors
+ * @property {Float32Array<ArrayBuffer>} steps
+ * @property {Int16Array<ArrayBuffer>[]} codes of each tensor of weights, in all tiles
+ * @property {Bytes} nonce
+ * @property {Bytes} slots
+ */
+
 /** A carrier that was read: its fields, and its weights as multiples of their steps. */
 export class Carrier {
   /**
    * @param {Fields} fields
-   * @param {{steps: Float32Array<ArrayBuffer>, codes: Int16Array<ArrayBuffer>[], nonce: Bytes,
-   *   slots: Bytes}} tensors
+   * @param {Tensors} tensors
    */
   constructor(fields, tensors) {
+    this.fields = fields;
+    this.tensors = tensors;
     this.rows = fields.rows;
     this.columns = fields.columns;
     this.height = fields.height;
     this.width = fields.width;
     this.shapes = shapesOf(fields);
-    this.omega = fields.omega;
     this.steps = tensors.steps;
     this.codes = tensors.codes;
     this.nonce = tensors.nonce;
