@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import html
 from importlib import resources
 
 from sirensong.errors import SettingError
 
 LARGEST_SONG = 100 * 2**20
 """Bytes of the largest carrier that a page takes: browsers keep a page's text several times."""
+
+_LARGEST_FRAME = 8 * 2**20  # bytes of a carrier in a notebook, which keeps all that it shows
 
 # What the viewer may reach, to open songs from addresses; a page that has its song needs nothing.
 _REACH = "; connect-src 'self' https:"
@@ -53,4 +56,23 @@ def page_of(data: bytes) -> str:
     if not reach or not place:
         raise AssertionError("the built page has no place for a song")
     song = base64.b64encode(data).decode()
-    return f'{before}<script id="song" type="application/octet-stream">{song}</script>\n{place}{after}'
+    return (
+        f'{before}<script id="song" type="application/octet-stream">{song}</script>\n{place}{after}'
+    )
+
+
+def frame_of(data: bytes) -> str | None:
+    """The page in a frame, as notebooks show it: it can reach nothing of theirs.
+
+    Args:
+        data: a carrier's file, which was checked.
+
+    Returns:
+        HTML, or None for a carrier of more than 8 MiB, which would swell the notebook.
+    """
+    if len(data) > _LARGEST_FRAME:
+        return None
+    return (
+        '<iframe title="Sirensong" sandbox="allow-scripts allow-downloads" width="100%"'
+        f' height="560" style="border: 0" srcdoc="{html.escape(page_of(data))}"></iframe>'
+    )
