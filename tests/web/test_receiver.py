@@ -1,19 +1,26 @@
 """Python's reveal and JavaScript's agree: on pictures, on files, on what to refuse."""
 
+import dataclasses
+import hashlib
+
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 import sirensong as ss
 from golden import make
+from sirensong.keys.stream import derive
 from sirensong.network.substitution import Selection, magnitude_positions
+from sirensong.payload.code import encode
 from sirensong.payload.content import safe_name
-from sirensong.payload.payload import layout_for
-from sirensong.payload.samples import MODULATIONS
+from sirensong.payload.envelope import OVERHEAD, seal
+from sirensong.payload.payload import Layout, layout_for
+from sirensong.payload.samples import MODULATIONS, to_picture
 from sirensong.reveal import SecretFunction, unlock
 from web.receiver import answers, assert_alike, needs_node, picture_of, saved, song
 
 pytestmark = needs_node
-KEY = ss.SecretKey(bytes(range(50, 82)))
+KEY, NONCE = ss.SecretKey(bytes(range(50, 82))), make.NONCE
 SHAPE = (29, 5)
 
 
@@ -73,6 +80,63 @@ def test_a_secret_behind_a_mask(tmp_path):
     assert_agree(tmp_path, [(job | {"mask": tmp_path / "song.mask"}, secret, None)])
 
 
+def masks_bytes(path, change):
+    """A mask whose bytes were changed, and whose checksum fits all the same."""
+    data = bytearray(path.read_bytes())
+    change(data)
+    data[8:12] = hashlib.sha256(data[12:]).digest()[:4]
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data.append(0),
+        lambda data: data.pop(),
+        lambda data: data.__setitem__(12, data[12] ^ 1),  # another song's
+        lambda data: data.__setitem__(23, data[23] ^ 1),  # another ratio, of as many entries
+        lambda data: data.__setitem__(25, 16),
+        lambda data: data.__setitem__(slice(40, 60), bytes([255]) * 20),
+    ],
+)
+def test_masks_that_do_not_fit_are_refused_by_both(tmp_path, change):
+    plain = song((8, 2), (1, 2), (12, 20), 6)
+    stego = make.with_slots(plain, (KEY, Selection.MAGNITUDE, 0.05, 12, 20))
+    positions = tuple(magnitude_positions(plain.weights, 0.05))
+    ss.write_mask(tmp_path / "song.mask", ss.Mask(stego.architecture, 0.05, positions, NONCE[:8]))
+    job = {
+        "song": saved(tmp_path / "song.safetensors", stego),
+        "key": tmp_path / "a.key",
+        "mask": tmp_path / "song.mask",
+        "to": tmp_path / "x",
+    }
+    ss.write_key(tmp_path / "a.key", KEY)
+    assert "refused" not in answers([job])[0]
+    masks_bytes(job["mask"], change)
+    with pytest.raises((ss.FormatError, ss.SettingError)):
+        unlock(stego, KEY, mask=ss.read_mask(job["mask"]))
+    assert "mask" in answers([job])[0]["refused"]
+
+
+def test_a_block_that_ends_in_other_than_zeros_is_no_slot(tmp_path):
+    plain = song((8, 2), (1, 1), (12, 20), 6)
+    block = bytes([0]) + (2000).to_bytes(2, "little") + bytes([12, 0, 20, 0]) + bytes(5)
+    ss.write_key(tmp_path / "a.key", KEY)
+    jobs = []
+    for place in range(5):
+        end = bytes(int(number == place) for number in range(4))
+        cipher = Cipher(algorithms.AES(derive(KEY.secret, NONCE, "slot")), modes.ECB()).encryptor()
+        slots = cipher.update(block + end) + bytes(1008)
+        path = tmp_path / f"{place}.safetensors"
+        saved(path, dataclasses.replace(plain, slots=slots))
+        jobs.append({"song": path, "key": tmp_path / "a.key", "to": tmp_path / "x"})
+    found = answers(jobs)
+    assert [one.get("refused") for one in found] == ["there is no picture for this key"] * 4 + [
+        None
+    ]
+
+
 @pytest.mark.parametrize("memory", [64, 96])
 def test_passphrases_in_either_unicode_form(tmp_path, memory):
     phrase = ss.Passphrase("Zw\u00f6lf Boxk\u00e4mpfer", memory=memory)
@@ -119,6 +183,26 @@ def test_hidden_files_with_wrong_samples(tmp_path, kind):
     assert found == {"name": file.name}
     assert (tmp_path / "content").read_bytes() == content
     assert "the song was altered" in other["refused"]
+
+
+def test_a_file_that_was_altered_beyond_its_code_is_refused(tmp_path):
+    layout = Layout(7, (20, 30))
+    room = layout.room + OVERHEAD
+    envelope = bytearray(seal(KEY, NONCE, ss.HiddenFile("a.txt", b"noon").packed, room))
+    jobs = []
+    for place in (None, 0, len(envelope) - 1):
+        if place is not None:
+            envelope[place] ^= 1
+        stream = encode(bytes(envelope), layout.coded)
+        samples = to_picture(stream, layout.size, layout.modulation, KEY, NONCE)
+        path = tmp_path / f"{place}"
+        np.dstack([samples, np.full(layout.size, 255, np.uint8)]).tofile(path)
+        secrets = {"secret": KEY.secret.hex(), "nonce": NONCE.hex()}
+        jobs.append({"samples": path, "kind": 7, "to": tmp_path / "x"} | secrets)
+    sound, *altered = answers(jobs)
+    assert sound == {"name": "a.txt"}
+    for one in altered:
+        assert one["refused"] == "the hidden file cannot be read: the song was altered"
 
 
 NAMES = [
