@@ -13,7 +13,7 @@ first called.
 
 from __future__ import annotations
 
-from sirensong.carrier.file import dumps, load, loads, save
+from sirensong.carrier.file import dumps, load, loads, page, save
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import (
     FileError,
@@ -46,6 +46,7 @@ from sirensong.training.phase import Phase
 from sirensong.training.plan import Plan
 from sirensong.training.recipe import FAST, PAPER, Recipe
 from sirensong.version import __version__ as __version__
+from sirensong.web.page import viewer
 
 __all__ = [
     "FAST",
@@ -81,6 +82,7 @@ __all__ = [
     "loads",
     "measure",
     "open_pool",
+    "page",
     "plan",
     "read_identities",
     "read_key",
@@ -94,6 +96,7 @@ __all__ = [
     "save",
     "to_pil",
     "unlock",
+    "viewer",
     "write_identity",
     "write_key",
     "write_mask",

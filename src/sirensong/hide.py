@@ -64,6 +64,9 @@ class Hidden:
     def _repr_png_(self) -> bytes:
         return self.stego._repr_png_()
 
+    def _repr_html_(self) -> str | None:
+        return self.stego._repr_html_()
+
     def save(self, path: StrPath, *, overwrite: bool = False) -> Path | None:
         """Write the carrier, after its mask if it has one.
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from sirensong.carrier.coding import decode, encode
+from sirensong.carrier.coding import decode
 from sirensong.carrier.header import LARGEST_HEADER, VERSION, Header, read_header
 from sirensong.carrier.mapped import empty_weights, put, read
 from sirensong.carrier.stego import StegoFunction
@@ -29,6 +28,7 @@ from sirensong.network.lattice import (
     values_of,
 )
 from sirensong.network.siren import Weights
+from sirensong.web.page import page_of
 
 CARRIER_ENDING = ".safetensors"
 LARGEST_CARRIER = 6 * 1024**3  # bytes; 200 megapixels take half of that at the best quality
@@ -68,7 +68,7 @@ def dumps(stego: StegoFunction) -> bytes:
         True
     """
     _check_kind(stego)
-    return b"".join(_parts(stego))
+    return b"".join(stego.parts())
 
 
 def loads(data: bytes) -> StegoFunction:
@@ -126,7 +126,7 @@ def save(path: StrPath, stego: StegoFunction, *, overwrite: bool = False) -> Non
         True
     """
     _check_kind(stego)
-    write_bytes(path, list(_parts(stego)), overwrite=overwrite)
+    write_bytes(path, list(stego.parts()), overwrite=overwrite)
 
 
 def load(source: StrPath | BinaryIO) -> StegoFunction:
@@ -170,6 +170,39 @@ def load(source: StrPath | BinaryIO) -> StegoFunction:
     return _parse(read(name), name)
 
 
+def page(stego: StegoFunction) -> str:
+    """Make the page on which a song is seen, and revealed with a key, in a browser.
+
+    It is one file that opens from disk or from any server, and makes no request. It holds the
+    carrier and nothing else that tells songs apart.
+
+    Args:
+        stego: the function.
+
+    Returns:
+        HTML, about 85 kB and 4/3 of the carrier.
+
+    Raises:
+        SettingError: as for `dumps`, or the carrier has more than 100 MiB.
+
+    Example:
+        >>> import numpy as np
+        >>> import sirensong as ss
+        >>> from sirensong.network.siren import Layer
+        >>> small = ss.Architecture(hidden_features=1, hidden_layers=2)
+        >>> zeros = tuple(
+        ...     Layer(np.zeros((1, *shape), np.float32), np.zeros((1, shape[0]), np.float32))
+        ...     for shape in small.shapes
+        ... )
+        >>> stego = ss.StegoFunction(
+        ...     small, ss.Grid(), zeros, (0.5,) * 6, 6, 9, bytes(32), bytes(1024)
+        ... )
+        >>> page(stego).startswith("<!doctype html>")
+        True
+    """
+    return page_of(dumps(stego))
+
+
 def _check_kind(stego: object) -> None:
     if not isinstance(stego, StegoFunction):
         raise SettingError(f"a carrier is written from a StegoFunction, got {type(stego).__name__}")
@@ -184,20 +217,6 @@ def _read_all(file: BinaryIO) -> bytes:
     if not all(isinstance(part, bytes) for part in parts):
         raise SettingError("expected a file that is open for reading bytes, got one for text")
     return b"".join(parts)
-
-
-def _parts(stego: StegoFunction) -> Iterator[bytes]:
-    """Yield the file in order: the header, then each tensor, as the safetensors library does."""
-    codes = encode(stego.codes())
-    if not stego.is_rounded:
-        raise SettingError(
-            "a carrier holds whole steps, got weights that lie between two",
-            hint="stego.rounded() takes the nearest",
-        )
-    size = stego.height, stego.width
-    yield Header(stego.architecture, stego.grid, *size, coded=len(codes)).to_bytes()
-    yield np.asarray(stego.steps, "<f4").tobytes()
-    yield from (codes, stego.nonce, stego.slots)
 
 
 def _parse(data: npt.NDArray[np.uint8], name: str) -> StegoFunction:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from sirensong.carrier.coding import encode
+from sirensong.carrier.header import Header
 from sirensong.carrier.mapped import pieces, release
 from sirensong.carrier.slots import SLOT_BYTES, SLOTS
 from sirensong.errors import SettingError
@@ -28,6 +30,7 @@ from sirensong.network.lattice import (
 from sirensong.network.rendering import preview
 from sirensong.network.siren import Architecture, Array, Layer, Weights
 from sirensong.network.tiles import Grid
+from sirensong.web.page import frame_of
 
 LARGEST_WEIGHT = 1e9  # larger ones could overflow in a render
 
@@ -198,9 +201,30 @@ class StegoFunction:
                 return False
         return True
 
+    def parts(self) -> Iterator[bytes]:
+        """Yield the carrier's file in order: the header, then each tensor, as safetensors has it.
+
+        Raises:
+            SettingError: weights do not lie on the lattice (`rounded`).
+        """
+        codes = encode(self.codes())
+        if not self.is_rounded:
+            raise SettingError(
+                "a carrier holds whole steps, got weights that lie between two",
+                hint="stego.rounded() takes the nearest",
+            )
+        size = self.height, self.width
+        yield Header(self.architecture, self.grid, *size, coded=len(codes)).to_bytes()
+        yield np.asarray(self.steps, "<f4").tobytes()
+        yield from (codes, self.nonce, self.slots)
+
     def _repr_png_(self) -> bytes:
         """Render the cover for a notebook, at 512 pixels a side at most."""
         return preview(self, (self.height, self.width))
+
+    def _repr_html_(self) -> str | None:
+        """Show the viewer in a notebook; None where that is too much for one, or not possible."""
+        return frame_of(b"".join(self.parts())) if self.is_rounded else None
 
 
 def _tiles_of(array: Array) -> Iterator[tuple[range, Array]]:

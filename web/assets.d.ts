@@ -1,0 +1,5 @@
+declare module "*.wasm" {
+  /** In base64. */
+  const binary: string;
+  export default binary;
+}

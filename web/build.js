@@ -1,0 +1,67 @@
+/** Build the pages: one HTML file each, which holds all that it needs (run by `npm run build`). */
+
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import asc from "assemblyscript/asc";
+import * as esbuild from "esbuild";
+
+const HERE = new URL("./", import.meta.url);
+const SHIPPED = new URL("../src/sirensong/web/", HERE);
+
+/** @type {esbuild.BuildOptions} */
+const SCRIPTS = {
+  bundle: true,
+  minify: true,
+  format: "iife",
+  target: ["chrome120", "firefox120", "safari17"],
+  charset: "ascii", // whatever a server says of the page's encoding
+  legalComments: "inline",
+  loader: { ".wasm": "base64" },
+  absWorkingDir: new URL(".", HERE).pathname,
+  write: false,
+};
+
+/** @param {string} entry below web/ */
+async function bundle(entry) {
+  const { outputFiles } = await esbuild.build({ ...SCRIPTS, entryPoints: [entry] });
+  return (outputFiles ?? [])[0].text.trim();
+}
+
+/** The compiled kernel, which the scripts take in. */
+async function compileKernel() {
+  mkdirSync(new URL("build/", HERE), { recursive: true });
+  const options = ["--enable", "simd", "--runtime", "stub", "--noAssert", "-O3"];
+  const base = ["--baseDir", new URL(".", HERE).pathname];
+  const { error, stderr } = await asc.main([
+    ...["kernel/layer.ts", "-o", "build/kernel.wasm"],
+    ...options,
+    ...base,
+  ]);
+  if (error) throw new Error(stderr.toString());
+}
+
+/** @param {string} text */
+function hash(text) {
+  return `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+}
+
+/**
+ * Put script and style into a page, and what may run into its policy.
+ * @param {string} name of a folder below web/
+ */
+async function buildPage(name) {
+  const template = readFileSync(new URL(`${name}/${name}.html`, HERE), "utf-8");
+  const [script, style] = [await bundle(`${name}/${name}.js`), await bundle(`${name}/${name}.css`)];
+  if (/<\/script|<!--/i.test(script)) throw new Error(`${name}: the script would end early`);
+  const parts = { SCRIPT: script, STYLE: style, HASHES: hash(script), STYLES: hash(style) };
+  const page = template.replace(/\{\{(\w+)\}\}/g, (_, part) => {
+    if (!(part in parts)) throw new Error(`${name}: nothing is called ${part}`);
+    return parts[/** @type {keyof typeof parts} */ (part)];
+  });
+  mkdirSync(SHIPPED, { recursive: true });
+  writeFileSync(new URL(`${name}.html`, SHIPPED), page);
+  console.log(`${name}.html: ${page.length} bytes`);
+}
+
+await compileKernel();
+await buildPage("viewer");
