@@ -65,3 +65,4 @@ async function buildPage(name) {
 
 await compileKernel();
 await buildPage("viewer");
+await buildPage("sender");

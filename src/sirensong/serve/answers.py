@@ -1,4 +1,4 @@
-"""What the server answers: one line of JSON, for what went wrong too; and bodies read with a cap."""
+"""What the server answers: a line of JSON, for what went wrong too; and requests in JSON."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def take(values: dict[str, Any], name: str, kind: type[_Value], what: str) -> _V
     value = values.get(name)
     if type(value) is not kind:
         raise SettingError(f"{name} must be {what}, got {type(value).__name__}")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def only(values: dict[str, Any], names: Iterable[str]) -> None:

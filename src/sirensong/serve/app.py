@@ -13,16 +13,16 @@ from starlette.routing import Route
 
 from sirensong.carrier.slots import SLOTS
 from sirensong.errors import SirensongError
+from sirensong.payload.content import safe_name
 from sirensong.pictures.image import size_of
 from sirensong.serve.answers import RefusedError, answer, on_error, read_json
 from sirensong.serve.guard import PAGE, SESSION, TOKEN_HEADER, WHERE, Tokens
 from sirensong.serve.jobs import Bench
 from sirensong.serve.orders import Workbench, estimate_asked, job_asked, key_file
 from sirensong.serve.uploads import COVER, Upload, place_of
-from sirensong.payload.content import safe_name
 from sirensong.training.quality import QUALITIES
 from sirensong.verify import Expected
-from sirensong.web import page as page_of
+from sirensong.web.page import page_of
 
 
 class Answers:
@@ -106,9 +106,7 @@ class Answers:
             size = len(opened.file.content)
             return answer({"kind": "file", "bytes": size, "notes": opened.notes})
         height, width = size_of(opened.rgb)
-        return answer(
-            {"kind": "picture", "width": width, "height": height, "notes": opened.notes}
-        )
+        return answer({"kind": "picture", "width": width, "height": height, "notes": opened.notes})
 
     async def remove_picture(self, request: Request) -> Response:
         """Let go of a picture."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -88,7 +88,7 @@ class Server(uvicorn.Server):
             )
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the job, and with it what is sent of it, so that no connection has to be waited for."""
+        """End the job, and with it what is sent of it: no connection has to be waited for."""
         self._answers.bench.close()
         await super().shutdown(sockets)
 

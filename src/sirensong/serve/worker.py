@@ -26,6 +26,7 @@ from sirensong.training.options import Options
 from sirensong.training.recipe import Recipe
 from sirensong.verify import Expected, ExpectedFile, Measured, ReadBack, measure_all, shortfalls
 
+
 @dataclass(frozen=True)
 class Order:
     """What is to be made.
@@ -90,9 +91,7 @@ def make(order: Order, tell: Tell) -> None:
     hidden = hide(**order.arguments(cover, secrets), options=options)
     song = dumps(hidden.stego)
     stego = loads(song)
-    bound = [
-        replace(one, key=key) for one, key in zip(secrets, hidden.keys, strict=True)
-    ]
+    bound = [replace(one, key=key) for one, key in zip(secrets, hidden.keys, strict=True)]
     try:
         measured = measure_all(stego, [cover, *bound])
     except FormatError as error:
@@ -157,9 +156,7 @@ def _notes(read: Sequence[Expected | ExpectedFile]) -> list[str]:
     return [note for one in read for note in one.notes]
 
 
-def _lacking(
-    decoys: Sequence[Path], secrets: Sequence[Expected | ExpectedFile]
-) -> list[str]:
+def _lacking(decoys: Sequence[Path], secrets: Sequence[Expected | ExpectedFile]) -> list[str]:
     """Notes on secrets of kinds that the pool of decoys has not."""
     if not isinstance(decoys, Pool):
         return []

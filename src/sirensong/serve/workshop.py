@@ -8,7 +8,6 @@ import multiprocessing
 import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
-from multiprocessing.connection import Connection
 from typing import Any
 
 from sirensong.serve.answers import failure
@@ -48,7 +47,9 @@ class Workshop:
                 self.restart()
                 yield {
                     "event": "failed",
-                    **failure("the training has ended: perhaps the machine has too little memory", None),
+                    **failure(
+                        "the training has ended: perhaps the machine has too little memory", None
+                    ),
                 }
 
     def restart(self) -> None:
