@@ -53,7 +53,7 @@ class Sender {
     addEventListener("beforeunload", (event) => {
       if (this.training?.running || this.training?.unsaved) event.preventDefault();
     });
-    if (this.session.notes.length) this.say(this.session.notes.map(sentence).join(" "));
+    this.hint(this.session.notes);
     this.ready();
   }
 
@@ -163,7 +163,7 @@ class Sender {
     const all = [this.cover ?? "cover", ...names.values()];
     this.training = new Training(this.server, started.job, all, expected);
     this.training.offerKeys(/** @type {MadeKey[]} */ (started.keys), names);
-    if (started.notes.length) this.say(started.notes.map(sentence).join(" "));
+    this.hint([...this.session.notes, ...started.notes]);
     await this.training.follow();
   }
 
@@ -183,6 +183,11 @@ class Sender {
   /** @param {"song.safetensors" | "song.html"} name */
   save(name) {
     return this.try(() => this.training?.save(name));
+  }
+
+  /** @param {string[]} notes which are neither results nor mistakes */
+  hint(notes) {
+    get("hints").replaceChildren(...notes.map((note) => make("li", {}, sentence(note))));
   }
 
   /**

@@ -2,7 +2,7 @@
 
 import { Refusal } from "../receiver/refusal.js";
 import { save } from "../viewer/saving.js";
-import { get, make, sentence } from "./dom.js";
+import { get, make } from "./dom.js";
 import { decibels, decimals, duration, size } from "./words.js";
 
 /** @typedef {import("./server.js").JobEvent} JobEvent */
@@ -142,7 +142,7 @@ export class Training {
       .querySelector("tbody")
       ?.append(...event.results.map(row));
     get("results-box").hidden = false;
-    get("notes").replaceChildren(...event.notes.map((note) => make("li", {}, sentence(note))));
+    get("notes").replaceChildren(...event.notes.map((note) => make("li", {}, `${note}.`)));
     get("songs").hidden = false;
     get("song-facts").textContent =
       `${size(event.bytes)}. The page shows it in any browser, and reveals with a key.`;

@@ -30,11 +30,12 @@ def serve(
     Pictures, keys and songs are in memory, and gone when it ends: with Ctrl-C.
     """
     with needing("the page for senders needs starlette and uvicorn", "hide,web"):
+        from sirensong.serve.orders import Workbench
         from sirensong.serve.server import Server
+        from sirensong.serve.uploads import Shelf
     decoys, note = find_pool(pool)
-    server = Server(
-        port, recipe=find_recipe("fast"), decoys=decoys or (), notes=[note] if note else []
-    )
+    workbench = Workbench(Shelf(), find_recipe("fast"), decoys or ())
+    server = Server(workbench, port=port, notes=[note] if note else [])
     out.print(server.address(server.tokens.run), markup=False)
     print_note("Ctrl-C ends it, and with it everything that was not downloaded")
     if browser:

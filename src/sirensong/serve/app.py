@@ -31,7 +31,8 @@ class Answers:
     Args:
         page: the HTML.
         tokens: of the run.
-        workbench: what is handed over, and what it is made with.
+        workbench: what is handed over, and what songs are made with.
+        bench: where they are made.
         notes: what the page is to tell its user at once, a line each.
         on_misuse: called when the browser's token has been used a second time.
     """
@@ -41,12 +42,13 @@ class Answers:
         page: str,
         tokens: Tokens,
         workbench: Workbench,
+        bench: Bench,
         notes: Sequence[str],
         on_misuse: Callable[[], object],
     ) -> None:
-        self._page, self._tokens, self._workbench = page, tokens, workbench
+        self._page, self._tokens = page, tokens
+        self._workbench, self._bench = workbench, bench
         self._notes, self._on_misuse = list(notes), on_misuse
-        self.bench = Bench()
 
     def app(self) -> Starlette:
         """The application, which relies on a `Guard` before it."""
@@ -75,7 +77,7 @@ class Answers:
 
     async def session(self, request: Request) -> Response:
         """A page begins: what another one has left is forgotten."""
-        self.bench.forget()
+        self._bench.forget()
         if not self._tokens.use(request.headers.get(TOKEN_HEADER, "").encode("latin-1")):
             self._on_misuse()
             raise RefusedError(403, "this address was used before", hint=WHERE)
@@ -116,14 +118,14 @@ class Answers:
     async def estimate(self, request: Request) -> Response:
         """What would be made, and how long it takes."""
         order = estimate_asked(self._workbench, await read_json(request))
-        outcome = await self.bench.estimate(order)
+        outcome = await self._bench.estimate(order)
         return answer(outcome, 400 if outcome["event"] == "failed" else 200)
 
     async def start(self, request: Request) -> Response:
         """Begin a job. This answer alone has the keys that are made for it."""
-        self.bench.check_free()
+        self._bench.check_free()
         asked = job_asked(self._workbench, await read_json(request))
-        job = self.bench.start(asked.order)
+        job = self._bench.start(asked.order)
         keys = [
             {"place": place, "text": key_file(key), "fingerprint": key.fingerprint}
             for place, key in asked.made.items()
@@ -132,12 +134,12 @@ class Answers:
 
     async def events(self, request: Request) -> Response:
         """How the job is doing, until it is over."""
-        job = self.bench.find(request.path_params["name"])
+        job = self._bench.find(request.path_params["name"])
         return StreamingResponse(job.watch(), media_type="text/event-stream")
 
     async def cancel(self, request: Request) -> Response:
         """End the job at once."""
-        self.bench.cancel(self.bench.find(request.path_params["name"]))
+        self._bench.cancel(self._bench.find(request.path_params["name"]))
         return answer({})
 
     async def song(self, request: Request) -> Response:
@@ -149,7 +151,7 @@ class Answers:
         return _download(page_of(self._song(request)).encode())
 
     def _song(self, request: Request) -> bytes:
-        job = self.bench.find(request.path_params["name"])
+        job = self._bench.find(request.path_params["name"])
         if job.song is None:
             raise RefusedError(404, "the song is not made yet")
         return job.song

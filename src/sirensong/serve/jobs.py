@@ -86,7 +86,7 @@ class Bench:
         grace: seconds without a watcher after which a job is cancelled.
     """
 
-    def __init__(self, grace: float = GRACE) -> None:
+    def __init__(self, grace: float) -> None:
         self._grace = grace
         self._workshop = Workshop()
         self._busy = asyncio.Lock()

@@ -6,16 +6,14 @@ import contextlib
 import socket
 from collections.abc import Sequence
 from importlib import resources
-from pathlib import Path
 
 import uvicorn
 
 from sirensong.errors import SettingError, SirensongError
 from sirensong.serve.app import Answers
 from sirensong.serve.guard import Guard, Tokens, policy_for
+from sirensong.serve.jobs import GRACE, Bench
 from sirensong.serve.orders import Workbench
-from sirensong.serve.uploads import Shelf
-from sirensong.training.recipe import FAST, Recipe
 
 LOOPBACK = "127.0.0.1"
 _PATIENCE = 1  # seconds for requests that are under way at the end
@@ -25,10 +23,10 @@ class Server(uvicorn.Server):
     """A run of the server, bound to a port of this machine, which no other machine can reach.
 
     Args:
+        workbench: what is handed over, and what songs are made with.
         port: of loopback, 0 for any that is free.
-        recipe: how functions are trained.
-        decoys: pictures to take decoys from, or a pool.
         notes: what the page is to tell its user, a line each.
+        grace: seconds without a page that watches after which a job is cancelled.
 
     Raises:
         SettingError: the port cannot be had.
@@ -36,22 +34,22 @@ class Server(uvicorn.Server):
 
     def __init__(
         self,
-        port: int = 0,
+        workbench: Workbench,
         *,
-        recipe: Recipe = FAST,
-        decoys: Sequence[Path] = (),
+        port: int = 0,
         notes: Sequence[str] = (),
+        grace: float = GRACE,
     ) -> None:
         self._socket = _bind(port)
         self.port = int(self._socket.getsockname()[1])
         self.tokens = Tokens()
         self._misused = False
         page = resources.files("sirensong.web").joinpath("sender.html").read_text("utf-8")
-        workbench = Workbench(Shelf(), recipe, decoys)
-        self._answers = Answers(page, self.tokens, workbench, notes, self._end_misused)
+        self._bench = Bench(grace)
+        answers = Answers(page, self.tokens, workbench, self._bench, notes, self._end_misused)
         super().__init__(
             uvicorn.Config(
-                Guard(self._answers.app(), self.port, self.tokens, policy_for(page)),
+                Guard(answers.app(), self.port, self.tokens, policy_for(page)),
                 http="h11",
                 ws="none",
                 lifespan="off",
@@ -79,7 +77,7 @@ class Server(uvicorn.Server):
             with contextlib.suppress(KeyboardInterrupt):  # uvicorn passes it on when it has ended
                 self.run(sockets=[self._socket])
         finally:
-            self._answers.bench.close()
+            self._bench.close()
         if self._misused:
             raise SirensongError(
                 "the address that the browser got was used twice: another user of this machine "
@@ -89,7 +87,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the job, and with it what is sent of it: no connection has to be waited for."""
-        self._answers.bench.close()
+        self._bench.close()
         await super().shutdown(sockets)
 
     def _end_misused(self) -> None:
