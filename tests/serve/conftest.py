@@ -1,0 +1,34 @@
+"""Servers for tests: one that they share, and others of their own."""
+
+import pytest
+from serving import LONG, SHORT, running
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """One server for all tests that leave it as it was."""
+    client, end = running(SHORT)
+    yield client
+    assert end() == []
+
+
+@pytest.fixture
+def client(shared):
+    """The shared server after a page has begun."""
+    assert shared.ask("POST", "/session")[0] == 200
+    return shared
+
+
+@pytest.fixture
+def start():
+    """Begin servers of a test's own."""
+    ends = []
+
+    def begin(recipe=LONG, **more):
+        client, end = running(recipe, **more)
+        ends.append(end)
+        return client, end
+
+    yield begin
+    for end in ends:
+        end()
