@@ -39,9 +39,8 @@ class Answer(NamedTuple):
 class Client:
     """Asks as the page does."""
 
-    def __init__(self, server):
-        self.server, self.port = server, server.port
-        self.headers = {TOKEN: server.tokens.run}
+    def __init__(self, port, token):
+        self.port, self.headers = port, {TOKEN: token}
 
     def send(self, method, path, body=None, headers=None):
         with self.opened(method, path, body, headers) as response:
@@ -80,7 +79,8 @@ class Client:
 
 def running(recipe, **more):
     """A server in a thread of its own, and what ends it. What it raises is kept."""
-    server = Server(Workbench(Shelf(LARGEST, TOTAL), recipe), **more)
+    workbench = Workbench(Shelf(LARGEST, TOTAL), recipe)
+    server = Server(workbench, **more)
     raised = []
 
     def run():
@@ -98,4 +98,6 @@ def running(recipe, **more):
         assert not thread.is_alive()
         return raised
 
-    return Client(server), end
+    client = Client(server.port, server.tokens.run)
+    client.server, client.workbench = server, workbench
+    return client, end
