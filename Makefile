@@ -3,8 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+MODULES := web/node_modules/.installed
+# Pages are built and checked by Node 20 or later; what is committed serves those who have none.
+NODE := $(shell node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2> /dev/null && \
+	command -v npm)
 
-.PHONY: demo test test-slow check docs format bench rate compare kill-test fuzz mutants clean
+.PHONY: demo test test-slow check check-web web docs format bench rate compare kill-test fuzz mutants \
+	clean
 
 demo: $(INSTALLED)
 	$(BIN)/sirensong demo -o demo --overwrite
@@ -15,11 +20,26 @@ test: check
 test-slow: check
 	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600
 
-check: $(INSTALLED) docs
+check: $(INSTALLED) docs check-web
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+ifdef NODE
+check-web: $(MODULES)
+	cd web && npm run --silent check && npm test --silent
+
+web: $(MODULES)
+	cd web && npm run --silent build
+else
+check-web web:
+	@echo "the pages are not checked: that needs Node 20 or later, and npm" >&2
+endif
+
+$(MODULES): web/package-lock.json
+	cd web && npm ci --silent --no-audit --no-fund
+	touch $@
 
 # Material tells of its end of life in 2027 on each build.
 docs: $(INSTALLED)
@@ -28,6 +48,7 @@ docs: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(if $(NODE),cd web && npm run --silent format)
 
 kill-test: $(INSTALLED)
 	rm -rf build/kills
@@ -62,4 +83,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo build dist site mutants
+	rm -rf $(VENV) demo build dist site mutants web/node_modules web/build

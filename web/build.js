@@ -1,7 +1,10 @@
-/** Build the pages: one HTML file each, which holds all that it needs (run by `npm run build`). */
+/**
+ * Build the pages: one HTML file each, which holds all that it needs. `npm run build` writes them to
+ * where the Python package has them; with `--check` they are compared with what is there.
+ */
 
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import asc from "assemblyscript/asc";
 import * as esbuild from "esbuild";
 
@@ -58,8 +61,11 @@ async function buildPage(name) {
     if (!(part in parts)) throw new Error(`${name}: nothing is called ${part}`);
     return parts[/** @type {keyof typeof parts} */ (part)];
   });
-  mkdirSync(SHIPPED, { recursive: true });
-  writeFileSync(new URL(`${name}.html`, SHIPPED), page);
+  const path = new URL(`${name}.html`, SHIPPED);
+  if (!process.argv.includes("--check")) writeFileSync(path, page);
+  else if (!existsSync(path) || readFileSync(path, "utf-8") !== page) {
+    throw new Error(`${name}.html is not what its sources make: npm run build`);
+  }
   console.log(`${name}.html: ${page.length} bytes`);
 }
 

@@ -1,0 +1,72 @@
+"""The receiver in JavaScript, run by Node, and songs for it that no training is needed for."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sirensong as ss
+from golden import make
+
+WEB = Path(__file__).parents[2] / "web"
+KERNEL = WEB / "build/kernel.wasm"
+NODE = shutil.which("node")
+
+needs_node = pytest.mark.skipif(
+    NODE is None or not KERNEL.exists(),
+    reason="the pages' own tests need Node 20 and what `make web` builds",
+)
+
+
+def answers(jobs):
+    """What the receiver says to each job (web/test/answer.js)."""
+    done = subprocess.run(
+        [NODE, "test/answer.js"],
+        input=json.dumps(jobs, default=str),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=WEB,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def picture_of(path, answer):
+    """The picture that the receiver wrote."""
+    pixels = np.fromfile(path, np.uint8).reshape(answer["height"], answer["width"], 4)
+    assert (pixels[..., 3] == 255).all()
+    return pixels[..., :3]
+
+
+def assert_alike(found, expected):
+    """At most a level, in at most one of 10,000 values: docs/format.md says why not none."""
+    assert found.shape == expected.shape
+    difference = np.abs(found.astype(int) - expected.astype(int))
+    assert difference.max() <= 1
+    assert np.count_nonzero(difference) <= max(3, 1e-4 * difference.size)
+
+
+def song(shape, grid, size, seed):
+    """A random function, about as smooth and as bright as those of photographs.
+
+    Args:
+        shape: (features, layers).
+        grid: (rows, columns) of tiles.
+        size: (height, width) of the cover.
+        seed: of the weights.
+    """
+    features, layers = shape
+    hidden, last = 60 / features**0.5, 35 / features**0.5
+    spread = [3, 2, *[hidden, 10] * (layers - 1), last, 6]
+    steps = [0.05, 0.1, *[0.02] * (2 * layers)]
+    return make.function(shape, 12.0, grid, size, steps, make.drawn(shape, grid, spread, seed))
+
+
+def saved(path, stego):
+    ss.save(path, stego)
+    return path

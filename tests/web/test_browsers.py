@@ -1,0 +1,69 @@
+"""The pages in real browsers: `web/test/browser`, with songs and pictures that are made here."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sirensong as ss
+from golden import make
+from sirensong.network.substitution import Selection
+from sirensong.reveal import unlock
+from sirensong.web.page import page_of
+from web.receiver import NODE, WEB, needs_node, saved, song
+
+BROWSERS = [name for name in ("chromium", "firefox-esr", "firefox") if shutil.which(name)]
+pytestmark = [
+    needs_node,
+    pytest.mark.skipif(not BROWSERS, reason="neither Chromium nor Firefox is installed"),
+]
+ACCEPT = Path(make.HERE) / "accept"
+PHRASE = "Zw\u00f6lf Boxk\u00e4mpfer"
+
+
+def write_picture(path, function, size=None):
+    pixels = ss.render_uint8(function, size or (function.height, function.width))
+    ss.to_pil(pixels).save(path)
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory):
+    """A folder with pages, songs, keys, and the pictures that Python's receiver shows."""
+    folder = tmp_path_factory.mktemp("songs")
+    for path in ACCEPT.iterdir():
+        shutil.copy(path, folder)
+    shutil.copy(ACCEPT / "two-secrets.disk.key", folder / "<img src=x onerror=alert(1)>.key")
+    plain = song((16, 3), (1, 2), (20, 30), 8)
+    key = ss.Passphrase(PHRASE).bind(plain.nonce)
+    passphrase = make.with_slots(plain, (key, Selection.KEYED, 0.1, 20, 30))
+    saved(folder / "passphrase.safetensors", passphrase)
+    write_picture(folder / "passphrase.secret.png", unlock(passphrase, key))
+    plain = song((12, 5), (64, 64), (2048, 2048), 9)
+    key = ss.SecretKey(bytes(range(7, 39)))
+    large = make.with_slots(plain, (key, Selection.KEYED, 0.2, 1500, 2000))
+    saved(folder / "large.safetensors", large)
+    ss.write_key(folder / "large.key", key)
+    write_picture(folder / "large.secret.png", unlock(large, key), (525, 700))
+    for path in list(folder.glob("*.safetensors")):
+        path.with_suffix(".html").write_text(page_of(path.read_bytes()), "utf-8")
+    sound = (folder / "two-secrets.safetensors").read_bytes()
+    (folder / "damaged.html").write_text(page_of(sound[:-1]), "utf-8")
+    (folder / "viewer.html").write_text(ss.viewer(), "utf-8")
+    return folder
+
+
+def test_the_viewer(songs):
+    done = subprocess.run(
+        [NODE, "--test", "--test-reporter=tap", "test/browser/viewer.test.js"],
+        env=os.environ | {"SONGS": str(songs)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+        cwd=WEB,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert np.count_nonzero(["\n    ok " in done.stdout, "# fail 0" in done.stdout]) == 2
