@@ -20,6 +20,7 @@ MOVED = {
     "SECURITY.md": "security.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
+    "src/sirensong/web/viewer.html": "viewer.html",
 }
 MOVED |= {f"examples/{path.name}": f"examples/{path.name}" for path in ROOT.glob("examples/*.*")}
 

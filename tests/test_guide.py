@@ -14,7 +14,8 @@ from test_docs import code
 LINES = [line for line in code("docs/guide.md") if line.startswith("sirensong ")]
 MADE = {
     "from-you.png", "map-again.png", "nothing.png", "everybody.png", "plain.safetensors",
-    "song.safetensors", "letters.safetensors", "for-me.safetensors", "inbox", "mail",
+    "song.safetensors", "song.html", "viewer.html", "letters.safetensors", "for-me.safetensors",
+    "inbox", "mail",
 }  # fmt: skip
 
 

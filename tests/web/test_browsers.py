@@ -51,6 +51,10 @@ def songs(tmp_path_factory):
         path.with_suffix(".html").write_text(page_of(path.read_bytes()), "utf-8")
     sound = (folder / "two-secrets.safetensors").read_bytes()
     (folder / "damaged.html").write_text(page_of(sound[:-1]), "utf-8")
+    frame = ss.load(folder / "one-tile.safetensors")._repr_html_()
+    icon = '<link rel="icon" href="data:,">'
+    notebook = f"<!doctype html><title>A notebook</title>{icon}{frame}"
+    (folder / "notebook.html").write_text(notebook, "utf-8")
     (folder / "viewer.html").write_text(ss.viewer(), "utf-8")
     return folder
 

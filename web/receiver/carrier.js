@@ -64,6 +64,7 @@ export class Carrier {
     this.height = fields.height;
     this.width = fields.width;
     this.shapes = shapesOf(fields);
+    this.sizes = sizesOf(this.shapes);
     this.steps = tensors.steps;
     this.codes = tensors.codes;
     this.nonce = tensors.nonce;
@@ -85,7 +86,7 @@ export class Carrier {
     this.starts ??= Streams.of(this.nonce, this.nonce, "start");
     const features = this.shapes[0][0];
     const drawn = await (await this.starts).integers(tile, 3 * features);
-    const sizes = sizesOf(this.shapes);
+    const { sizes } = this;
     const weights = new Float32Array(sizes.reduce((sum, size) => sum + size, 0));
     let at = 0;
     sizes.forEach((size, tensor) => {

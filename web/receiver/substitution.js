@@ -9,6 +9,8 @@ import { KEYED, MAGNITUDE } from "./slots.js";
 /** @typedef {import("./mask.js").Mask} Mask */
 
 const KEYED_LAYERS = 4;
+/** More than the largest matrix has. */
+const POSITIONS = 2 ** 20;
 
 /**
  * How many of a matrix's entries a key replaces: S x n, rounded, in integers.
@@ -116,6 +118,10 @@ function keyedLayers(layers) {
  */
 function smallest(integers, kept) {
   // Integer and position in one number of 52 bits: typed arrays sort numbers fast.
-  const ranked = Float64Array.from(integers, (integer, position) => integer * 2 ** 20 + position);
-  return Uint32Array.from(ranked.sort().subarray(0, kept), (one) => one % 2 ** 20).sort();
+  const ranked = new Float64Array(integers.length);
+  for (let i = 0; i < ranked.length; i++) ranked[i] = integers[i] * POSITIONS + i;
+  ranked.sort();
+  const found = new Uint32Array(kept);
+  for (let i = 0; i < kept; i++) found[i] = ranked[i] % POSITIONS;
+  return found.sort();
 }

@@ -24,6 +24,7 @@ function bytesOf(path) {
 
 /** @param {Rendering} job */
 async function rendered(job) {
+  const begun = performance.now();
   const carrier = readCarrier(bytesOf(job.song));
   const binary = new URL("../build/kernel.wasm", import.meta.url);
   const evaluate = job.fast ? await openKernel(Uint8Array.from(readFileSync(binary))) : plainly;
@@ -44,8 +45,10 @@ async function rendered(job) {
     ({ height, width } = unlocked.slot);
   }
   [height, width] = job.size ?? [height, width];
-  writeFileSync(job.to, await render(func, { height, width }, evaluate));
-  return { height, width };
+  const pixels = await render(func, { height, width }, evaluate);
+  const seconds = (performance.now() - begun) / 1000;
+  writeFileSync(job.to, pixels);
+  return { height, width, seconds };
 }
 
 /** @param {Reading} job */

@@ -6,6 +6,10 @@ import { Responder } from "./responder.js";
 /** @typedef {import("./responder.js").Request} Request */
 /** @typedef {Uint8ClampedArray<ArrayBuffer>} Pixels */
 
+/** @typedef {{across: Float64Array, down: Float64Array}} Places */
+/** @typedef {{places: Places, lasting: boolean, done: (pixels: Pixels | null) => void,
+ *   failed: (error: unknown) => void}} Job */
+
 /** More take memory, a song each, and phones have little. */
 const MOST_WORKERS = 8;
 
@@ -56,10 +60,18 @@ export class Painter {
     /** @type {Answering[]} */
     this.hands = hire(script);
     /** @type {Answering[]} */
-    this.free = [...this.hands];
-    /** @type {{places: Places, done: (pixels: Pixels) => void, failed: (error: unknown) => void}[]} */
+    this.free = [];
+    /** @type {Job[]} */
     this.queue = [];
-    if (this.hands.length === 0) this.hands = this.free = [this.own];
+    this.ready = this.choose();
+  }
+
+  /** Do without workers where there are none, or where they have no cryptography. */
+  async choose() {
+    const asked = this.hands.map((hand) => hand.answer({ type: "ready" }));
+    const able = await Promise.all(asked).catch(() => [false]);
+    if (able.length === 0 || able.includes(false)) this.hands = [this.own];
+    this.free = [...this.hands];
   }
 
   /**
@@ -68,6 +80,11 @@ export class Painter {
    */
   async tell(request) {
     this.drop();
+    for (const { failed } of this.queue) {
+      failed(new Refusal("another picture was chosen before this one was saved"));
+    }
+    this.queue = [];
+    await this.ready;
     await Promise.all([...new Set([this.own, ...this.hands])].map((hand) => hand.answer(request)));
   }
 
@@ -88,36 +105,38 @@ export class Painter {
   }
 
   /**
-   * Render when a hand is free; never, if the work is dropped.
+   * Render when a hand is free.
    * @param {Places} places
-   * @returns {Promise<Pixels>}
+   * @param {{lasting?: boolean}} [options] unless it is lasting, the work can be dropped
+   * @returns {Promise<Pixels | null>} null: it was dropped
    */
-  render(places) {
+  render(places, { lasting = false } = {}) {
     return new Promise((done, failed) => {
-      this.queue.push({ places, done, failed });
+      this.queue.push({ places, lasting, done, failed });
       this.begin();
     });
   }
 
-  /** Forget what was not begun. */
+  /** Forget what was not begun, and is of a view that nobody sees any more. */
   drop() {
-    this.queue = [];
+    for (const { lasting, done } of this.queue) if (!lasting) done(null);
+    this.queue = this.queue.filter(({ lasting }) => lasting);
   }
 
   begin() {
     while (this.free.length > 0 && this.queue.length > 0) {
       const hand = /** @type {Answering} */ (this.free.pop());
-      const { places, done, failed } = /** @type {any} */ (this.queue.shift());
+      const { places, done, failed } = /** @type {Job} */ (this.queue.shift());
       const answered = hand.answer({ type: "render", ...places });
-      answered.then(done, failed).finally(() => {
-        this.free.push(hand);
-        this.begin();
-      });
+      answered
+        .then((pixels) => done(/** @type {Pixels} */ (pixels)), failed)
+        .finally(() => {
+          this.free.push(hand);
+          this.begin();
+        });
     }
   }
 }
-
-/** @typedef {{across: Float64Array, down: Float64Array}} Places */
 
 /** @param {string} script */
 function hire(script) {

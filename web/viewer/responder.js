@@ -22,6 +22,7 @@ import { forcedFunction, revealFile, secretFunction, unlock } from "../receiver/
 /**
  * @typedef {{type: "open", fields: import("../receiver/carrier.js").Fields,
  *   tensors: import("../receiver/carrier.js").Tensors}
+ *   | {type: "ready"}
  *   | {type: "show", showing: Showing}
  *   | {type: "unlock", keys: Key[], memory: number}
  *   | {type: "file", unlocked: Unlocked, mask: Bytes | null}
@@ -55,6 +56,7 @@ export class Responder {
 
   /** @param {Request} request */
   async work(request) {
+    if (request.type === "ready") return Boolean(globalThis.crypto?.subtle);
     if (request.type === "open") {
       this.carrier = new Carrier(request.fields, request.tensors);
       this.func = kept(this.carrier);

@@ -30,11 +30,12 @@ export async function pngOf(painter, picture, width, onProgress) {
   let done = 0;
   await Promise.all(
     work.map(async (block) => {
-      const pixels = await painter.render({
+      const places = {
         across: across.slice(block.left, block.left + block.width),
         down: down.slice(block.top, block.top + block.height),
-      });
-      target.drawImage(imageOf(pixels, block), block.left, block.top);
+      };
+      const pixels = await painter.render(places, { lasting: true });
+      if (pixels) target.drawImage(imageOf(pixels, block), block.left, block.top);
       onProgress(++done / work.length);
     }),
   );

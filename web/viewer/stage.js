@@ -139,7 +139,7 @@ export class Stage {
       work.map(async ({ block, step }) => {
         const places = view.places(block, picture, { step, pixels: this.asPixels });
         const pixels = await this.painter.render(places);
-        if (generation !== this.generation) return;
+        if (!pixels || generation !== this.generation) return;
         const size = { width: places.across.length, height: places.down.length };
         const [width, height] = [size.width * step, size.height * step];
         this.context.imageSmoothingEnabled = true;

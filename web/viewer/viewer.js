@@ -52,6 +52,8 @@ class Viewer {
     /** @type {HiddenFile | null} */
     this.file = null;
     this.own = ownSong();
+    /** @type {Promise<void>} */
+    this.turn = Promise.resolve();
   }
 
   start() {
@@ -64,7 +66,7 @@ class Viewer {
     this.button("key-shown", () => {
       input("key").type = toggle("key-shown") ? "text" : "password";
     });
-    this.button("force", () => this.try(() => this.force()));
+    this.button("force", () => this.force());
     this.submitted("key-form", () => this.reveal());
     this.submitted("save-form", () => this.savePicture());
     this.submitted("file-form", () => this.saveFile());
@@ -92,6 +94,7 @@ class Viewer {
     this.forget();
     get("invitation").hidden = true;
     get("tools").hidden = false;
+    get("with-song").hidden = false;
     this.say("");
     this.sayFacts(bytes.length);
     await this.show({ kind: "cover" });
@@ -188,9 +191,8 @@ class Viewer {
     const shown = showing.kind === "cover" ? "The cover picture" : "The picture of the key";
     get("canvas").setAttribute("aria-label", `${shown}, ${width} by ${height} pixels`);
     get("canvas").dataset.showing = showing.kind;
-    const sharp = this.stage.show(picture);
+    void this.guard(() => this.stage.show(picture));
     this.sayHeight();
-    await sharp;
   }
 
   async savePicture() {
@@ -203,7 +205,7 @@ class Viewer {
     );
     save(blob, `${this.name}.png`);
     this.say("The picture is saved.");
-    await this.stage.sharpen();
+    void this.guard(() => this.stage.sharpen());
   }
 
   saveFile() {
@@ -296,10 +298,19 @@ class Viewer {
   }
 
   /**
-   * Do something, and say what is wrong with it.
+   * Do something after what was asked before, and say what is wrong with it.
    * @param {() => unknown} work
    */
-  async try(work) {
+  try(work) {
+    this.turn = this.turn.then(() => this.guard(work));
+    return this.turn;
+  }
+
+  /**
+   * Do something now, and say what is wrong with it.
+   * @param {() => unknown} work
+   */
+  async guard(work) {
     document.body.setAttribute("aria-busy", "true");
     try {
       await work();

@@ -73,6 +73,6 @@ def frame_of(data: bytes) -> str | None:
     if len(data) > _LARGEST_FRAME:
         return None
     return (
-        '<iframe title="Sirensong" sandbox="allow-scripts allow-downloads" width="100%"'
+        '<iframe title="Sirensong" sandbox="allow-scripts allow-forms allow-downloads" width="100%"'
         f' height="560" style="border: 0" srcdoc="{html.escape(page_of(data))}"></iframe>'
     )

@@ -231,6 +231,28 @@ for (const name of NAMES) {
       });
     });
 
+    test("a notebook's frame reveals, and reaches nothing of the notebook", async () => {
+      await on(local("notebook.html"), async (page) => {
+        const frame = await (await page.waitForSelector("iframe"))?.contentFrame();
+        assert.ok(frame);
+        const sharp = () => document.getElementById("canvas")?.dataset.state === "sharp";
+        await frame.waitForFunction(sharp, { timeout: 60_000 });
+        await frame.type("#key", readFileSync(`${SONGS}/one-tile.k.key`, "utf-8").trim());
+        await frame.click("#reveal");
+        await frame.waitForFunction(
+          () => document.getElementById("canvas")?.dataset.showing === "secret",
+        );
+        const reached = await frame.evaluate(() => {
+          try {
+            return Boolean(globalThis.parent.document);
+          } catch {
+            return false;
+          }
+        });
+        assert.equal(reached, false);
+      });
+    });
+
     test("a file's name is text, whatever it looks like", async () => {
       await on(disk("two-secrets.html"), async (page) => {
         await untilSharp(page);

@@ -1,0 +1,1 @@
+complete --command sirensong --no-files --arguments "(env _SIRENSONG_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) sirensong)" --condition "env _SIRENSONG_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) sirensong"
