@@ -15,7 +15,8 @@ def shared():
 @pytest.fixture
 def client(shared):
     """The shared server after a page has begun."""
-    assert shared.ask("POST", "/session")[0] == 200
+    status, shared.session = shared.ask("POST", "/session")
+    assert status == 200
     return shared
 
 

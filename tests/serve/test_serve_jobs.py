@@ -426,7 +426,7 @@ def test_a_worker_whose_server_has_gone_ends():
 def test_a_worker_that_dies_is_one_event_and_replaced(client):
     client.put(0, png(0))
     client.put(1, png(1))
-    asked = {"quality": "small", "secrets": [1]}
+    asked = {"quality": "archive", "secrets": [1]}
     assert client.ask("POST", "/estimates", asked)[0] == 200
     client.server._bench._workshop._process.kill()
     status, answer = client.ask("POST", "/estimates", asked)
@@ -490,6 +490,21 @@ def test_defects_are_named_by_their_type_alone():
     assert asyncio.run(answered(SettingError("c"))) == (400, {"error": "c", "hint": None})
 
 
+def test_a_page_that_ends_leaves_nothing(client):
+    client.put(0, png(0))
+    client.put(1, png(1))
+    job = client.ask("POST", "/jobs", client.order(NEW))[1]["job"]
+    ending(client.events(job))
+    number = client.ask("POST", "/session")[1]["number"]
+    client.put(0, png(0))
+    assert client.ask("DELETE", f"/session/{number - 1}")[0] == 200  # a page of long ago
+    assert client.ask("POST", "/jobs", client.order(NEW))[1]["error"].endswith("in place 1")
+    assert client.ask("DELETE", f"/session/{number}")[0] == 200
+    assert client.ask("POST", "/jobs", client.order(NEW))[1]["error"].endswith("in place 1")
+    client.put(1, png(1))
+    assert client.ask("POST", "/jobs", client.order(NEW))[1]["error"].endswith("for a cover")
+
+
 def test_one_job_at_a_time_which_ends_at_once_when_it_is_cancelled(client, monkeypatch):
     monkeypatch.setitem(vars(client.workbench), "recipe", LONG)
     client.put(0, png(0, 48, 48))
@@ -509,4 +524,8 @@ def test_one_job_at_a_time_which_ends_at_once_when_it_is_cancelled(client, monke
     assert client.ask("DELETE", f"/jobs/{job}")[0] == 200
     again = client.ask("POST", "/jobs", client.order(NEW))[1]["job"]
     assert client.ask("GET", f"/jobs/{job}/song.safetensors")[0] == 404
-    assert any(event["event"] == "picture" for event in client.events(again))
+    events = client.events(again)
+    assert any(event["event"] == "picture" for event in events)
+    assert client.ask("DELETE", f"/session/{client.session['number']}")[0] == 200  # it is closed
+    assert ending(events) == {"event": "cancelled"}
+    assert client.ask("GET", f"/jobs/{again}/events")[0] == 404

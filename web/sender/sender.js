@@ -53,6 +53,7 @@ class Sender {
     addEventListener("beforeunload", (event) => {
       if (this.training?.running || this.training?.unsaved) event.preventDefault();
     });
+    addEventListener("pagehide", () => this.server.leave(this.session));
     this.hint(this.session.notes);
     this.ready();
   }

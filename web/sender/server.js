@@ -5,6 +5,7 @@ import { Refusal } from "../receiver/refusal.js";
 /**
  * @typedef {object} Session
  * @property {string} token
+ * @property {number} number of the page in this run
  * @property {number} largest bytes of an upload
  * @property {number} secrets at most
  * @property {string[]} qualities
@@ -62,6 +63,15 @@ export class Server {
     const session = /** @type {Session} */ (await this.ask("POST", "session"));
     this.token = session.token;
     return session;
+  }
+
+  /**
+   * The page ends: nothing of it is to be kept.
+   * @param {Session} session
+   */
+  leave({ number }) {
+    const headers = { "x-sirensong-token": this.token };
+    void fetch(`/session/${number}`, { method: "DELETE", headers, keepalive: true });
   }
 
   /**

@@ -49,6 +49,7 @@ class Answers:
         self._page, self._tokens = page, tokens
         self._workbench, self._bench = workbench, bench
         self._notes, self._on_misuse = list(notes), on_misuse
+        self._sessions = 0
 
     def app(self) -> Starlette:
         """The application, which relies on a `Guard` before it."""
@@ -56,6 +57,7 @@ class Answers:
         routes = [
             Route(PAGE, self.page),
             Route(SESSION, self.session, methods=["POST"]),
+            Route(SESSION + "/{number}", self.leave, methods=["DELETE"]),
             Route("/pictures/{place}", self.put_picture, methods=["PUT"]),
             Route("/pictures/{place}", self.remove_picture, methods=["DELETE"]),
             Route("/estimates", self.estimate, methods=["POST"]),
@@ -83,15 +85,24 @@ class Answers:
             raise RefusedError(403, "this address was used before", hint=WHERE)
         shelf = self._workbench.shelf
         shelf.clear()
+        self._sessions += 1
         return answer(
             {
                 "token": self._tokens.run,
+                "number": self._sessions,
                 "largest": shelf.largest,
                 "secrets": SLOTS,
                 "qualities": list(QUALITIES),
                 "notes": self._notes,
             }
         )
+
+    async def leave(self, request: Request) -> Response:
+        """A page ends, and with it its job and all that it has left, unless another has begun."""
+        if request.path_params["number"] == str(self._sessions):
+            self._bench.abandon()
+            self._workbench.shelf.clear()
+        return answer({})
 
     async def put_picture(self, request: Request) -> Response:
         """Take a picture or a file, and say what it is."""

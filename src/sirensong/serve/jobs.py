@@ -139,6 +139,12 @@ class Bench:
         self.check_free()
         self._job = None
 
+    def abandon(self) -> None:
+        """Cancel the latest job if it runs, and let go of it."""
+        if self._job is not None:
+            self.cancel(self._job)
+        self._job = None
+
     def close(self) -> None:
         """End everything at once."""
         if self._job is not None:

@@ -126,8 +126,8 @@ def main(connection: Connection) -> None:
         import sirensong.training.steps  # noqa: F401  # a second or two that nobody waits for
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
-            work, order = connection.recv()
-            connection.send(_outcome(work, order, connection.send))
+            # Without names for what came, none of it is kept while nothing is to do.
+            connection.send(_outcome(*connection.recv(), connection.send))
 
 
 def _outcome(work: Work, order: Order, tell: Tell) -> dict[str, Any] | None:

@@ -147,6 +147,14 @@ for (const name of NAMES) {
         requests.filter((url) => !url.startsWith(`${ORIGIN}/`)),
         [],
       );
+      const events = requests.find((url) => url.endsWith("/events")) ?? "";
+      const headers = { "x-sirensong-token": ADDRESS.replace(/.*#/, "") };
+      assert.equal((await fetch(events, { headers })).status, 200);
+      await page.goto("about:blank");
+      for (let tries = 0; (await fetch(events, { headers })).status !== 404; tries++) {
+        assert.ok(tries < 100, "the server keeps what a closed page has left");
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
       await page.close();
     });
 
