@@ -24,7 +24,7 @@ from sirensong.training.capacity import largest_layout
 from sirensong.training.loading import loading
 from sirensong.training.options import Options
 from sirensong.training.recipe import Recipe
-from sirensong.verify import Expected, ExpectedFile, Measured, ReadBack, measure_all, shortfalls
+from sirensong.verify import Expected, ExpectedFile, measure_all, shortfalls
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def make(order: Order, tell: Tell) -> None:
             "bytes": len(song),
             "seconds": round(time.monotonic() - begun, 1),
             "fingerprint": stego.fingerprint,
-            "results": [_row(one) for one in measured],
+            "results": [one.as_json() for one in measured],
             "notes": [*_notes([cover, *secrets]), *_lacking(order.decoys, secrets)],
         }
     )
@@ -142,14 +142,6 @@ def _outcome(work: Work, order: Order, tell: Tell) -> dict[str, Any] | None:
             **failure("not enough memory", "smaller pictures need less"),
         }
     return None
-
-
-def _row(measured: Measured | ReadBack) -> dict[str, Any]:
-    """Numbers as JSON has them, rounded as the command rounds them."""
-    return {
-        name: round(value, 4) if isinstance(value, float) else value
-        for name, value in measured.as_json().items()
-    }
 
 
 def _notes(read: Sequence[Expected | ExpectedFile]) -> list[str]:
