@@ -13,6 +13,7 @@ from golden import make
 from sirensong.network.substitution import Selection
 from sirensong.reveal import unlock
 from sirensong.web.page import page_of
+from sirensong.web.widget import Viewer
 from web.receiver import NODE, WEB, needs_node, saved, song
 
 BROWSERS = [name for name in ("chromium", "firefox-esr", "firefox") if shutil.which(name)]
@@ -55,6 +56,8 @@ def songs(tmp_path_factory):
     icon = '<link rel="icon" href="data:,">'
     notebook = f"<!doctype html><title>A notebook</title>{icon}{frame}"
     (folder / "notebook.html").write_text(notebook, "utf-8")
+    (folder / "widget.js").write_text(Viewer._esm, "utf-8")
+    (folder / "widget.html").write_text(f"<!doctype html><title>A widget</title>{icon}", "utf-8")
     (folder / "viewer.html").write_text(ss.viewer(), "utf-8")
     return folder
 

@@ -127,20 +127,18 @@ def main(connection: Connection) -> None:
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             # Without names for what came, none of it is kept while nothing is to do.
-            connection.send(_outcome(*connection.recv(), connection.send))
+            connection.send(_outcome(connection.recv(), connection.send))
 
 
-def _outcome(work: Work, order: Order, tell: Tell) -> dict[str, Any] | None:
+def _outcome(task: tuple[Work, Order], tell: Tell) -> dict[str, Any] | None:
     """Do some work. Returns what went wrong, None for nothing."""
+    work, order = task
     try:
         work(order, tell)
     except SirensongError as error:
         return {"event": "failed", **failure(error.message, error.hint)}
     except MemoryError:
-        return {
-            "event": "failed",
-            **failure("not enough memory", "smaller pictures need less"),
-        }
+        return {"event": "failed", **failure("not enough memory", "smaller pictures need less")}
     return None
 
 

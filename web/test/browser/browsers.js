@@ -95,6 +95,9 @@ export function expected(name) {
   return pixelsOf(Uint8Array.from(readFileSync(`${SONGS}/${name}`)));
 }
 
+/** @type {Record<string, string>} */
+const TYPES = { html: "text/html", js: "text/javascript" };
+
 /** The songs' folder on a server of its own. */
 export async function serve() {
   const server = createServer((request, response) => {
@@ -104,7 +107,7 @@ export async function serve() {
       response.writeHead(404).end();
       return;
     }
-    const type = name.endsWith(".html") ? "text/html" : "application/octet-stream";
+    const type = TYPES[name.split(".").at(-1) ?? ""] ?? "application/octet-stream";
     response.writeHead(200, { "content-type": type }).end(readFileSync(path));
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(null)));

@@ -253,6 +253,42 @@ for (const name of NAMES) {
       });
     });
 
+    test("the widget shows a song, and then another", async () => {
+      await on(local("widget.html"), async (page) => {
+        const [first, second] = ["one-tile", "six-tiles"].map((song) =>
+          readFileSync(`${SONGS}/${song}.html`, "utf-8"),
+        );
+        await page.evaluate(
+          async (shown, address) => {
+            const model = Object.assign(new EventTarget(), {
+              page: shown,
+              get: (/** @type {string} */ name) => (name === "height" ? 400 : model.page),
+              on: (/** @type {string} */ name, /** @type {() => void} */ act) =>
+                model.addEventListener(name, act),
+            });
+            Object.assign(globalThis, { model });
+            const { default: widget } = await import(address);
+            widget.render({ model, el: document.body });
+          },
+          first,
+          local("widget.js"),
+        );
+        for (const [song, size] of /** @type {const} */ ([
+          [first, "2 by 1"],
+          [second, "30 by 20"],
+        ])) {
+          await page.evaluate((shown) => {
+            const { model } = /** @type {any} */ (globalThis);
+            model.page = shown;
+            model.dispatchEvent(new Event("change:page"));
+          }, song);
+          await page.waitForFunction(() => document.querySelector("iframe"));
+          const shown = await untilFrame(page, size);
+          assert.match(shown, /The cover picture/);
+        }
+      });
+    });
+
     test("a file's name is text, whatever it looks like", async () => {
       await on(disk("two-secrets.html"), async (page) => {
         await untilSharp(page);
@@ -306,4 +342,21 @@ function pixelInTheMiddle(canvas) {
   const { width, height } = /** @type {HTMLCanvasElement} */ (canvas);
   const drawn = /** @type {HTMLCanvasElement} */ (canvas).getContext("2d");
   return [...(drawn?.getImageData(width >> 1, height >> 1, 1, 1).data ?? [])];
+}
+
+/**
+ * What the frame's picture is called, once it is of a size.
+ * @param {Page} page
+ * @param {string} size
+ */
+async function untilFrame(page, size) {
+  for (let tries = 0; tries < 200; tries++) {
+    const frame = await (await page.$("iframe"))?.contentFrame();
+    const name = await frame
+      ?.$eval("#canvas", (canvas) => canvas.getAttribute("aria-label") ?? "")
+      .catch(() => ""); // the frame is between two songs
+    if (name?.includes(size)) return name;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`no picture of ${size}`);
 }
