@@ -71,3 +71,4 @@ async function buildPage(name) {
 
 await compileKernel();
 await buildPage("viewer");
+await buildPage("sender");

@@ -154,7 +154,7 @@ def expect(
 
 
 def expect_secret(
-    path: StrPath,
+    source: StrPath | bytes,
     name: str,
     *,
     within: tuple[int, int] | None = None,
@@ -164,8 +164,8 @@ def expect_secret(
     """Read what is to be hidden: a picture, or what is none as a file.
 
     Args:
-        path: the file.
-        name: as the user wrote it.
+        source: the file, or its bytes.
+        name: as the user wrote it; its last part is what a hidden file is called.
         within: (height, width) to make a picture smaller to, keeping its shape.
         key: what hides or reveals it.
         exactly: take a picture as a file too.
@@ -177,14 +177,21 @@ def expect_secret(
     notes: tuple[str, ...] = ()
     if not exactly:
         try:
-            return expect(path, name, within=within, key=key)
+            return expect(source, name, within=within, key=key)
         except FormatError:
-            if Path(path).suffix.lower() in PICTURE_ENDINGS:
+            if Path(name).suffix.lower() in PICTURE_ENDINGS:
                 raise
         notes = (f"{name} is no picture: it is hidden as a file, and comes back byte for byte",)
-    empty = file_size(path) == 0
-    content = b"" if empty else read_bytes(path, cap=LARGEST_CONTENT, what="a file to hide")
-    return ExpectedFile(name, HiddenFile(Path(path).name, content), key, notes)
+    return ExpectedFile(name, HiddenFile(Path(name).name, _content(source)), key, notes)
+
+
+def _content(source: StrPath | bytes) -> bytes:
+    """What is in a file, which may be empty."""
+    if isinstance(source, bytes):
+        return source
+    if file_size(source) == 0:
+        return b""
+    return read_bytes(source, cap=LARGEST_CONTENT, what="a file to hide")
 
 
 def measure_all(

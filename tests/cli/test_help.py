@@ -12,7 +12,8 @@ import typer
 import sirensong as ss
 from sirensong import cli
 
-COMMANDS = ["keygen", "hide", "fit", "capacity", "sample", "reveal", "inspect", "measure", "demo"]
+COMMANDS = ["keygen", "hide", "fit", "capacity", "serve", "sample", "reveal", "inspect", "measure"]
+COMMANDS += ["demo"]
 NO_DEFAULT = {
     "--output",
     "--secret",

@@ -47,11 +47,20 @@ def make_app(first: str | None = None) -> typer.Typer:
     app.command(epilog=JSON_SHAPE)(measuring.measure)
     if first in RECEIVERS:
         return app
-    from sirensong.cli import attacking, baselines, comparison, decoys, reproducing, sending
+    from sirensong.cli import (
+        attacking,
+        baselines,
+        comparison,
+        decoys,
+        reproducing,
+        sending,
+        serving,
+    )
 
     app.command(epilog=JSON_SHAPE)(sending.hide)
     app.command(epilog=JSON_SHAPE)(sending.fit)
     app.command()(sending.capacity)
+    app.command()(serving.serve)
     app.command(epilog=JSON_SHAPE)(sending.demo)
     app.command()(reproducing.reproduce)
     app.command()(comparison.compare)

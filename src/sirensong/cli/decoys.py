@@ -125,18 +125,33 @@ def pool_or_note(folder: Path | None) -> Pool | None:
     Returns:
         The pool, None if it has no pictures or nothing can say where it would be.
     """
+    found, note = find_pool(folder)
+    if note is not None:
+        print_note(note)
+    return found
+
+
+def find_pool(folder: Path | None) -> tuple[Pool | None, str | None]:
+    """Open the pool, and say what it means that there is none.
+
+    Args:
+        folder: of the pool, None for its usual place.
+
+    Returns:
+        The pool and no note, or no pool and the note.
+    """
     try:
         found = open_pool(folder)
     except MissingDependencyError as error:
-        print_note(f"{error.message}; decoys are made instead, which can be told from photographs")
-        return None
+        return None, (
+            f"{error.message}; decoys are made instead, which can be told from photographs"
+        )
     if found:
-        return found
-    print_note(
+        return found, None
+    return None, (
         "there is no pool of decoys, so they are made, and detectors tell them from photographs; "
         "sirensong decoys add FOLDER takes some of your own pictures"
     )
-    return None
 
 
 def _pictures_in(given: Path) -> Iterator[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +9,11 @@ from typing import Annotated
 import typer
 
 from sirensong.cli.console import err
-from sirensong.errors import MissingDependencyError, SettingError
+from sirensong.errors import SettingError
 from sirensong.files import read_input
 from sirensong.keys.lines import LARGEST_TEXT, text_of
 from sirensong.keys.secret import LEAST_MEMORY, MOST_MEMORY, Passphrase
-
-_ENOUGH_BITS = 40
-_JUDGED_LETTERS = 72  # more take zxcvbn long; the first alone can only be judged weaker
+from sirensong.keys.strength import weakness
 
 PassphraseMemory = Annotated[
     int,
@@ -61,26 +58,8 @@ def read_passphrase(path: Path) -> Passphrase:
     return Passphrase(text_of(data, path, what).partition("\n")[0])
 
 
-def strength(passphrase: Passphrase) -> float:
-    """Estimate how many bits a passphrase is worth to somebody who guesses common ones first.
-
-    Raises:
-        MissingDependencyError: zxcvbn is not installed.
-    """
-    try:
-        from zxcvbn import zxcvbn
-    except ImportError:
-        raise MissingDependencyError(
-            "judging a passphrase needs zxcvbn", hint="pip install 'sirensong[hide]'"
-        ) from None
-    return math.log2(zxcvbn(passphrase.text[:_JUDGED_LETTERS])["guesses"])
-
-
 def warn_of_weakness(passphrase: Passphrase) -> None:
     """Print one line, which quotes nothing, for a passphrase of less than 40 bits."""
-    if strength(passphrase) < _ENOUGH_BITS:
-        err.print(
-            f"warning: a passphrase is weak, below {_ENOUGH_BITS} bits by estimate: "
-            "take several random words, or a key file",
-            markup=False,
-        )
+    weak = weakness(passphrase)
+    if weak is not None:
+        err.print(f"warning: {weak}", markup=False)

@@ -224,11 +224,16 @@ def write_key(path: StrPath, key: SecretKey) -> None:
     """
     check_path(path, "a key file")
     _expect(SecretKey, key, "a key file holds a SecretKey")
-    comments = [
+    write_lines(path, key_lines(key))
+
+
+def key_lines(key: SecretKey) -> list[str]:
+    """Make the lines of a key file, without their ends."""
+    return [
         "# a Sirensong key: who has it sees the picture",
         f"# fingerprint: {key.fingerprint}",
+        key.to_text(),
     ]
-    write_lines(path, [*comments, key.to_text()])
 
 
 def check_bytes(value: object, what: str) -> None:
