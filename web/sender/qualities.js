@@ -1,7 +1,7 @@
 /** The qualities to choose from, each with what it makes and takes. */
 
 import { Refusal } from "../receiver/refusal.js";
-import { get, make } from "./dom.js";
+import { get, make } from "../shared/dom.js";
 import { duration, size } from "./words.js";
 
 /** @typedef {import("./server.js").Estimate} Estimate */

@@ -1,7 +1,7 @@
 /** The secrets: a card each, with its key. */
 
 import { Refusal, require } from "../receiver/refusal.js";
-import { get, within } from "./dom.js";
+import { get, within } from "../shared/dom.js";
 import { showThumbnail } from "./thumbnails.js";
 import { size } from "./words.js";
 

@@ -1,7 +1,7 @@
 /** The page on which pictures and files are hidden: by this machine's own server. */
 
 import { Refusal, require } from "../receiver/refusal.js";
-import { get, make, sentence } from "./dom.js";
+import { get, make, sentence } from "../shared/dom.js";
 import { acceptFiles, forbidOtherDrops } from "./drops.js";
 import { Qualities } from "./qualities.js";
 import { Card } from "./secrets.js";

@@ -1,6 +1,6 @@
 /** Small pictures of what was dropped, made in the page. */
 
-import { make } from "./dom.js";
+import { make } from "../shared/dom.js";
 
 const SIDE = 192; // pixels, twice what is shown
 

@@ -1,8 +1,8 @@
 /** The job: how far it is, how it looks by now, and what has come of it. */
 
 import { Refusal } from "../receiver/refusal.js";
+import { get, make } from "../shared/dom.js";
 import { save } from "../viewer/saving.js";
-import { get, make } from "./dom.js";
 import { decibels, decimals, duration, size } from "./words.js";
 
 /** @typedef {import("./server.js").JobEvent} JobEvent */

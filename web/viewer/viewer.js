@@ -5,6 +5,7 @@ import { keysOfFile, keysOfText, USUAL_MEMORY } from "../receiver/keys.js";
 import { readMask } from "../receiver/mask.js";
 import { Refusal } from "../receiver/refusal.js";
 import { MAGNITUDE } from "../receiver/slots.js";
+import { get, make, sentence } from "../shared/dom.js";
 import { listen, showWhole, zoomIn, zoomOut } from "./gestures.js";
 import { Painter } from "./painter.js";
 import { respond } from "./responder.js";
@@ -18,17 +19,6 @@ import { Stage } from "./stage.js";
 /** @typedef {import("../receiver/keys.js").Key} Key */
 /** @typedef {import("../receiver/reveal.js").Unlocked} Unlocked */
 /** @typedef {import("./responder.js").Showing} Showing */
-
-/**
- * @template {HTMLElement} T
- * @param {string} id
- * @returns {T}
- */
-function get(id) {
-  const found = document.getElementById(id);
-  if (!found) throw new TypeError(`the page has no ${id}`);
-  return /** @type {T} */ (found);
-}
 
 /** The page: what is open, what is seen, what was said. */
 class Viewer {
@@ -282,8 +272,8 @@ class Viewer {
     };
     get("facts").replaceChildren(
       ...Object.entries(facts).flatMap(([name, value]) => [
-        element("dt", name),
-        element("dd", value),
+        make("dt", {}, name),
+        make("dd", {}, value),
       ]),
     );
   }
@@ -356,21 +346,6 @@ function toggle(id) {
   const pressed = get(id).getAttribute("aria-pressed") !== "true";
   get(id).setAttribute("aria-pressed", String(pressed));
   return pressed;
-}
-
-/**
- * @param {string} name
- * @param {string} text
- */
-function element(name, text) {
-  const found = document.createElement(name);
-  found.textContent = text;
-  return found;
-}
-
-/** @param {string} message */
-function sentence(message) {
-  return `${message.charAt(0).toUpperCase()}${message.slice(1)}.`;
 }
 
 /** @param {number} zoom */
