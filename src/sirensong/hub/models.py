@@ -70,7 +70,7 @@ def publish_model(address: ModelAddress, files: Mapping[str, bytes], *, overwrit
     with needing("hf:// addresses need huggingface_hub", "hub"):
         from huggingface_hub import CommitOperationAdd, HfApi
     api = HfApi()
-    with _errors("publish to", address):
+    with _errors("publish to", address), _silence():
         api.create_repo(address.repository, repo_type="model", exist_ok=True)
         head = api.repo_info(address.repository, revision=address.revision)
         there = [sibling.rfilename for sibling in head.siblings or ()]
@@ -109,6 +109,24 @@ def _bar(largest: int, shown: str, on_bytes: OnBytes | None) -> type:
             return None
 
     return Bar
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Print none of the client's bars inside this context."""
+    from huggingface_hub.utils import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    were = are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        if not were:
+            enable_progress_bars()
 
 
 @contextlib.contextmanager

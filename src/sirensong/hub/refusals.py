@@ -41,7 +41,7 @@ def reason_of(error: BaseException) -> str:
     Args:
         error: as a library raised it.
     """
-    inner = getattr(error, "reason", error)
+    inner = _innermost(error)
     if isinstance(inner, TimeoutError):
         return "no answer in time"
     if isinstance(inner, http.client.IncompleteRead):
@@ -50,3 +50,10 @@ def reason_of(error: BaseException) -> str:
         return f"an answer that is not http ({type(inner).__name__})"
     text = getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
     return " ".join(text.split()).lower()
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The error that others were made of: libraries wrap what the network says several times."""
+    below = [error.__cause__, getattr(error, "reason", None), *error.args]
+    found = next((one for one in below if isinstance(one, BaseException)), None)
+    return error if found is None else _innermost(found)
