@@ -28,12 +28,12 @@ def cache(tmp_path, monkeypatch):
 
 
 def made(seed, entries=(), nonce=bytes(range(32))):
-    """A carrier of some 50 kB, other weights for each seed."""
-    architecture = ss.Architecture(hidden_features=24, hidden_layers=3, omega=20.0)
+    """A carrier of some kB, other weights for each seed."""
+    architecture = ss.Architecture(hidden_features=16, hidden_layers=3, omega=20.0)
     rng = np.random.default_rng(seed)
-    weights = [on_lattice(initial(architecture, rng)) for _ in range(12)]
+    weights = [on_lattice(initial(architecture, rng)) for _ in range(4)]
     slots = seal_slots(nonce, entries, bytes(range(50, 82)))
-    grid, steps = ss.Grid(3, 4), steps_of(weights[0])
+    grid, steps = ss.Grid(2, 2), steps_of(weights[0])
     return ss.StegoFunction(architecture, grid, stack(weights), steps, 30, 40, nonce, slots)
 
 

@@ -109,19 +109,19 @@ def receive(
     check_size(stream.size, largest, shown)
     with entry.receiving(stream.version, stream.start) as (path, file):
         try:
-            size = _written(stream, file, shown, largest, on_bytes)
+            _write(stream, file, shown, largest, on_bytes)
             _check_digest(stream, file, shown)
         except FormatError:
             with contextlib.suppress(OSError):
                 path.unlink()
             raise
-        return entry.finish(path, stream.version, size)
+        return entry.finish(path, file, stream.version)
 
 
-def _written(
+def _write(
     stream: Stream, file: BinaryIO, shown: str, largest: int, on_bytes: OnBytes | None
-) -> int:
-    """Write what comes, up to the size that the carrier's own header gives. Returns that size."""
+) -> None:
+    """Write what comes, up to the size that the carrier's own header gives."""
     done, size = stream.start, None
     for piece in stream.pieces:
         with file_errors("write", shown):
@@ -138,7 +138,6 @@ def _written(
     if done < size:
         hint = "the same command goes on from there" if can_go_on(stream.version) else None
         raise FileError(f"{shown} ended after {done} of {size} bytes", hint=hint)
-    return size
 
 
 def _check_digest(stream: Stream, file: BinaryIO, shown: str) -> None:

@@ -84,7 +84,6 @@ def _store() -> Any:
     named = botocore.session.get_session().get_credentials() is not None
     return s3fs.S3FileSystem(
         anon=not named,
-        skip_instance_cache=True,
         use_listings_cache=False,
         config_kwargs={
             "connect_timeout": arriving.TIMEOUT,

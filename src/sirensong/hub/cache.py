@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from sirensong.errors import FileError
 from sirensong.files import file_errors
 
 PLACE = "SIRENSONG_CACHE"
@@ -113,21 +113,35 @@ class Entry:
             if version is None:
                 path.unlink(missing_ok=True)
 
-    def finish(self, part: Path, version: str | None, size: int) -> Path:
+    def finish(self, part: Path, file: BinaryIO, version: str | None) -> Path:
         """Name a part that has become whole, and delete all other versions.
 
-        Raises:
-            FileError: another process has meanwhile begun anew.
+        Args:
+            part: the path that `receiving` gave.
+            file: the file that it gave. It is no longer of this path if another process has begun
+                the same anew.
+            version: as `receiving` was given it.
+
+        Returns:
+            The whole file.
         """
         whole = self.folder / f"{_name(version or '')}{_WHOLE}"
         with file_errors("write", self.folder):
-            if part.stat().st_size != size:
-                raise FileError("another process downloads the same", hint="wait, and try again")
+            if not _is_at(file, part):
+                part = self._copied(file)
             part.replace(whole)
             for path in self.folder.iterdir():
                 if path.stem != whole.stem:
-                    path.unlink(missing_ok=True)
+                    with contextlib.suppress(OSError):
+                        path.unlink()
         return whole
+
+    def _copied(self, file: BinaryIO) -> Path:
+        file.seek(0)
+        descriptor, name = tempfile.mkstemp(_PART, ".", self.folder)
+        with os.fdopen(descriptor, "wb") as copy:
+            shutil.copyfileobj(file, copy)
+        return Path(name)
 
     def _make(self) -> None:
         with file_errors("make", self.folder):
@@ -148,6 +162,13 @@ class Entry:
         except (OSError, ValueError):
             return None
         return version if _name(version) == path.stem else None
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _name(version: str) -> str:

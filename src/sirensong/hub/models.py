@@ -44,7 +44,7 @@ def fetch_model(
         import huggingface_hub
     name = address.file or SONG
     place = {"repo_id": address.repository, "filename": name, "revision": address.revision}
-    with _errors("fetch", address):
+    with _errors("fetch", address), _silence():
         if not offline:
             _check_before(place, largest, address)
         bar = _bar(largest, str(address), on_bytes)
@@ -113,18 +113,21 @@ def _bar(largest: int, shown: str, on_bytes: OnBytes | None) -> type:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Print none of the client's bars inside this context."""
+    """Print none of the client's bars and warnings inside this context."""
     from huggingface_hub.utils import (
         are_progress_bars_disabled,
         disable_progress_bars,
         enable_progress_bars,
+        logging,
     )
 
-    were = are_progress_bars_disabled()
+    were, told = are_progress_bars_disabled(), logging.get_verbosity()
     disable_progress_bars()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(told)
         if not were:
             enable_progress_bars()
 
