@@ -4,10 +4,10 @@ import shutil
 
 import numpy as np
 import pytest
+from hub_servers import HubStub, registry, serving
 
 import sirensong as ss
 from functions import initial, on_lattice, stack, steps_of
-from hub_servers import HubStub, registry, serving
 from sirensong.carrier.slots import Slot, seal_slots
 from sirensong.hub import arriving
 from sirensong.network.substitution import Selection
@@ -109,7 +109,9 @@ def hub_stub(tmp_path, monkeypatch):
         server.claimed = {}
         monkeypatch.setattr(constants, "ENDPOINT", server.url)
         monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
+            constants,
+            "HUGGINGFACE_CO_URL_TEMPLATE",
+            server.url + "/{repo_id}/resolve/{revision}/{filename}",
         )
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))

@@ -1,4 +1,4 @@
-"""Servers that tests talk to: a web server that can lie, S3 (moto's), a registry, a stub of the Hub."""
+"""Servers that tests talk to: a web server that can lie, a registry, a stub of the Hub."""
 
 import base64
 import contextlib
@@ -63,7 +63,9 @@ class Handler(BaseHTTPRequestHandler):
     def send_endlessly(self, beginning, *, chunked=False):
         """Send without end, until the other side has had enough; count what it took."""
         self.send_response(200)
-        self.send_header(*(("Transfer-Encoding", "chunked") if chunked else ("Connection", "close")))
+        self.send_header(
+            *(("Transfer-Encoding", "chunked") if chunked else ("Connection", "close"))
+        )
         self.end_headers()
         self.close_connection = True
         more = b"\0" * 65536
@@ -159,7 +161,8 @@ class HubStub(Handler):
         elif match := re.fullmatch(r"/api/models/(.+)/preupload/main", path):
             files = json.loads(body)["files"]
             kinds = [
-                {"path": one["path"], "uploadMode": "regular", "shouldIgnore": False} for one in files
+                {"path": one["path"], "uploadMode": "regular", "shouldIgnore": False}
+                for one in files
             ]
             for kind in kinds:
                 if not kind["path"].endswith((".md", ".html")):
@@ -169,8 +172,7 @@ class HubStub(Handler):
             self.json({"errors": [], "warnings": []})
         elif match := re.fullmatch(r"/(.+)\.git/info/lfs/objects/batch", path):
             objects = [
-                one
-                | {"actions": {"upload": {"href": f"{self.server.url}/lfs/{one['oid']}"}}}
+                one | {"actions": {"upload": {"href": f"{self.server.url}/lfs/{one['oid']}"}}}
                 for one in json.loads(body)["objects"]
             ]
             self.json({"transfer": "basic", "objects": objects})

@@ -92,14 +92,14 @@ def test_two_versions_are_never_mixed(bucket, songs, monkeypatch):
 def test_a_version_that_changes_meanwhile_is_an_error(bucket, songs, monkeypatch):
     put(bucket, songs[0])
     monkeypatch.setattr("sirensong.hub.buckets._PIECE", len(songs[0]) // 3)
-    with pytest.raises(FileError, match="^cannot fetch s3://songs/"):
+    with pytest.raises(FileError, match=r"^cannot fetch s3://songs/"):
         load(on_bytes=lambda *_: put(bucket, songs[1]))
     assert load() == songs[1]
 
 
 def test_what_is_missing_is_told(bucket):
     for key in ("s3://songs/none", "s3://nobodys-bucket/a"):
-        with pytest.raises(FileError, match="there is no such object or bucket$"):
+        with pytest.raises(FileError, match=r"there is no such object or bucket$"):
             ss.load(key)
 
 
@@ -108,11 +108,13 @@ def test_a_store_that_does_not_answer(bucket, monkeypatch):
 
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
     monkeypatch.setattr(s3fs.S3FileSystem, "cachable", False)
-    with pytest.raises(FileError, match="^cannot fetch s3://songs/a: "):
+    with pytest.raises(FileError, match=r"^cannot fetch s3://songs/a: "):
         ss.load("s3://songs/a")
 
 
-@pytest.mark.parametrize("place", ["s3://songs/b", "s3://songs/b/", "s3://songs/b/song.safetensors"])
+@pytest.mark.parametrize(
+    "place", ["s3://songs/b", "s3://songs/b/", "s3://songs/b/song.safetensors"]
+)
 def test_three_files_are_published(place, bucket, carrier, song):
     told = ss.publish(carrier, place, license_id="cc0-1.0")
     assert told.address == "s3://songs/b/song.safetensors"
@@ -151,7 +153,7 @@ def test_a_carrier_that_comes_meanwhile_is_not_replaced(bucket, carrier, songs, 
 
 
 def test_without_a_bucket_nothing_is_published(bucket, carrier):
-    with pytest.raises(FileError, match="^cannot publish to s3://nobodys-bucket/"):
+    with pytest.raises(FileError, match=r"^cannot publish to s3://nobodys-bucket/"):
         ss.publish(carrier, "s3://nobodys-bucket", license_id="cc0-1.0")
 
 

@@ -99,7 +99,7 @@ def test_a_download_goes_on_where_it_ended(place, carrier, song, monkeypatch):
 
 
 def test_what_is_missing_is_told(place):
-    with pytest.raises(FileError, match="there is no such artifact$"):
+    with pytest.raises(FileError, match=r"there is no such artifact$"):
         load(place)
 
 
@@ -178,17 +178,17 @@ def test_a_redirect_off_the_web_is_refused(liar, song, web):
     web.answers[f"/v2/a/blobs/sha256:{digest}"] = lambda handler: handler.send(
         307, b"", Location="file:///etc/passwd"
     )
-    with pytest.raises(FileError, match="refused a redirect from http: to file:"):
+    with pytest.raises(FileError, match=r"refused a redirect from http: to file:"):
         load(place)
 
 
 def test_nothing_that_listens_is_told_at_once():
-    with pytest.raises(FileError, match="^cannot fetch oci://127.0.0.1:1/a:latest: "):
+    with pytest.raises(FileError, match=r"^cannot fetch oci://127.0.0.1:1/a:latest: "):
         load("oci://127.0.0.1:1/a")
 
 
 def test_a_registry_elsewhere_is_asked_over_tls(web):
     """127.0.0.2 is this machine too, but not by the names that plain http is for."""
-    with pytest.raises(FileError, match="ssl|connection"):
+    with pytest.raises(FileError, match=r"ssl|connection"):
         load(f"oci://127.0.0.2:{web.server_port}/a")
     assert web.asked == []

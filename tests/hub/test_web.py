@@ -10,10 +10,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from hub_servers import serving
 
 import sirensong as ss
 from sirensong.carrier.header import Header
-from hub_servers import serving
 from sirensong.errors import FileError, FormatError
 from sirensong.hub import arriving
 from sirensong.hub.addresses import parse_address
@@ -409,7 +409,7 @@ def test_https_leads_to_https_and_not_to_http(secure, web, song):
     secure.answers[NAME] = web.answers[NAME] = song
     assert load(secure) == song
     secure.answers["/down"] = leading_to(web.url + NAME)
-    with pytest.raises(FileError, match="refused a redirect from https: to http:$"):
+    with pytest.raises(FileError, match=r"refused a redirect from https: to http:$"):
         load(secure, "/down")
     assert web.asked == []
     web.answers["/up"] = leading_to(secure.url + NAME)
@@ -477,14 +477,16 @@ def test_nothing_that_listens(web):
         load(web)
 
 
-@pytest.mark.parametrize("answer", [b"nonsense\r\n\r\n", b"", b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 500])
+@pytest.mark.parametrize(
+    "answer", [b"nonsense\r\n\r\n", b"", b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 500]
+)
 def test_what_is_not_http_is_told(answer, web):
     def blurt(handler):
         handler.wfile.write(answer)
         handler.close_connection = True
 
     web.answers[NAME] = blurt
-    with pytest.raises(FileError, match="^cannot fetch "):
+    with pytest.raises(FileError, match=r"^cannot fetch "):
         load(web)
 
 
