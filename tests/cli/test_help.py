@@ -13,6 +13,7 @@ import sirensong as ss
 from sirensong import cli
 
 COMMANDS = ["keygen", "hide", "fit", "capacity", "sample", "reveal", "inspect", "measure", "demo"]
+COMMANDS += ["publish"]
 NO_DEFAULT = {
     "--output",
     "--secret",
