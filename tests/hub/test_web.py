@@ -17,6 +17,7 @@ from sirensong.carrier.header import Header
 from sirensong.errors import FileError, FormatError
 from sirensong.hub import arriving
 from sirensong.hub.addresses import parse_address
+from sirensong.hub.cache import Entry
 from sirensong.hub.fetching import fetch
 
 NAME = "/a/song.safetensors"
@@ -95,7 +96,11 @@ def test_only_the_owner_reads_the_cache(web, song, cache, set_umask):
     set_umask(0)
     web.answers[NAME] = song
     load(web)
-    for path in (cache, *cache.iterdir()):
+    (folder,) = cache.iterdir()
+    folder.chmod(0o777)
+    web.answers[NAME] = lambda handler: handler.serve(song, etag="")
+    load(web)
+    for path in (cache, folder):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
     (whole,) = cache.rglob("*.safetensors")
     assert stat.S_IMODE(whole.stat().st_mode) == 0o600
@@ -321,6 +326,19 @@ def test_a_part_whose_version_is_not_known_is_not_continued(web, song, cache):
     web.answers[NAME] = song
     assert load(web) == song
     assert "Range" not in headers(web)
+
+
+def test_who_is_overtaken_by_another_process_ends_with_the_whole_too(cache):
+    one, other = Entry("the same"), Entry("the same")
+    with one.receiving('"v"', 0) as (path, first), other.receiving('"v"', 0) as (same, second):
+        assert path == same
+        first.write(b"whole")
+        second.write(b"who")
+        whole = one.finish(path, first, '"v"')
+        assert whole.read_bytes() == b"whole"
+        second.write(b"le")
+        assert other.finish(same, second, '"v"').read_bytes() == b"whole"
+    assert kept(cache) == [".safetensors"]
 
 
 def test_two_downloads_of_the_same_at_once(web, song, cache):

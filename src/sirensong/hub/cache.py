@@ -147,8 +147,7 @@ class Entry:
         with file_errors("make", self.folder):
             self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.folder.mkdir(mode=0o700, exist_ok=True)
-            for folder in (self.folder.parent, self.folder):
-                folder.chmod(0o700)
+            self.folder.chmod(0o700)  # which fails if it is somebody else's
 
     def _files(self, ending: str) -> list[Path]:
         if not self.folder.is_dir():
