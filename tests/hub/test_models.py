@@ -67,6 +67,15 @@ def test_a_carrier_that_is_there_is_not_replaced_unless_told(hub_stub, carrier, 
     assert load() == songs[1]
 
 
+def test_another_s_card_is_not_replaced(hub_stub, carrier):
+    hub_stub.repositories["me/name"] = [{"README.md": b"mine", "model.bin": b""}]
+    with pytest.raises(FileError, match=r"^hf://me/name/README.md exists$"):
+        ss.publish(carrier, "hf://me/name", license_id="cc0-1.0")
+    assert len(hub_stub.repositories["me/name"]) == 1
+    ss.publish(carrier, "hf://me/name", license_id="cc0-1.0", overwrite=True)
+    assert sorted(hub_stub.repositories["me/name"][-1]) == sorted([*NAMES[1:], "model.bin"])
+
+
 def test_a_repository_that_changes_meanwhile_is_left_alone(published, carrier, monkeypatch):
     from huggingface_hub import HfApi
 

@@ -63,13 +63,14 @@ def publish_to_bucket(
 
     Raises:
         MissingDependencyError: s3fs is not installed.
-        FileError: a carrier is there already, or the store cannot be reached, or refuses.
+        FileError: one of the files is there already, or the store cannot be reached, or refuses.
     """
     store = _store()
     folder = f"{address.bucket}/{address.key.removesuffix(SONG)}"
     with _errors("publish to", address):
-        if not overwrite and store.exists(folder + SONG):
-            raise FileExistsError
+        for name in files:
+            if not overwrite and store.exists(folder + name):
+                raise already_there(f"s3://{folder}{name}")
         for name in sorted(files, key=SONG.__eq__):
             new = not overwrite and name == SONG
             kind = _TYPES.get(name[name.rfind(".") :], _TYPE)

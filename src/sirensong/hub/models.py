@@ -50,6 +50,7 @@ def fetch_model(
         bar = _bar(largest, str(address), on_bytes)
         options = {"local_files_only": offline, "tqdm_class": bar}
         path = Path(huggingface_hub.hf_hub_download(**place, **options))
+    check_size(path.stat().st_size, largest, str(address))
     with path.open("rb") as file:
         carrier_size(file.read(_HEAD), str(address))
     return path
@@ -65,7 +66,7 @@ def publish_model(address: ModelAddress, files: Mapping[str, bytes], *, overwrit
 
     Raises:
         MissingDependencyError: huggingface_hub is not installed.
-        FileError: a carrier is there already, or the Hub cannot be reached, or refuses.
+        FileError: one of the files is there already, or the Hub cannot be reached, or refuses.
     """
     with needing("hf:// addresses need huggingface_hub", "hub"):
         from huggingface_hub import CommitOperationAdd, HfApi
@@ -73,9 +74,10 @@ def publish_model(address: ModelAddress, files: Mapping[str, bytes], *, overwrit
     with _errors("publish to", address), _silence():
         api.create_repo(address.repository, repo_type="model", exist_ok=True)
         head = api.repo_info(address.repository, revision=address.revision)
-        there = [sibling.rfilename for sibling in head.siblings or ()]
-        if SONG in there and not overwrite:
-            raise already_there(f"{address}/{SONG}")
+        there = {sibling.rfilename for sibling in head.siblings or ()}
+        for name in there.intersection(files):
+            if not overwrite:
+                raise already_there(f"{address}/{name}")
         additions = [CommitOperationAdd(name, data) for name, data in files.items()]
         api.create_commit(
             address.repository, additions, commit_message=COMMIT, parent_commit=head.sha

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from sirensong.errors import FileError
 
+_TWO_VERSIONS = ": two versions of one cover differ where secrets differ"
+
 
 def check_redirect(old: str, new: str) -> None:
     """Refuse a redirect to what is no web server, or to one that encrypts less.
@@ -24,13 +26,14 @@ def check_redirect(old: str, new: str) -> None:
 
 
 def already_there(shown: str) -> FileError:
-    """The error of a place where a carrier is published already, which says why that matters.
+    """The error of a place where something is published already; of a carrier it says why.
 
     Args:
-        shown: the place.
+        shown: the file that is there, or an artifact.
     """
+    why = "" if shown.endswith((".md", ".png", ".html")) else _TWO_VERSIONS
     return FileError(
-        f"{shown} exists: two versions of one cover differ where secrets differ",
+        f"{shown} exists{why}",
         hint="publish elsewhere, or pass --overwrite; where history is kept, the old one stays",
     )
 
