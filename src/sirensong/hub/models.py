@@ -75,8 +75,8 @@ def publish_model(address: ModelAddress, files: Mapping[str, bytes], *, overwrit
         api.create_repo(address.repository, repo_type="model", exist_ok=True)
         head = api.repo_info(address.repository, revision=address.revision)
         there = {sibling.rfilename for sibling in head.siblings or ()}
-        for name in there.intersection(files):
-            if not overwrite:
+        for name in files:  # the carrier is the first, and says most
+            if name in there and not overwrite:
                 raise already_there(f"{address}/{name}")
         additions = [CommitOperationAdd(name, data) for name, data in files.items()]
         api.create_commit(
