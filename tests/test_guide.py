@@ -15,7 +15,7 @@ LINES = [line for line in code("docs/guide.md") if line.startswith("sirensong ")
 MADE = {
     "from-you.png", "map-again.png", "nothing.png", "everybody.png", "plain.safetensors",
     "song.safetensors", "song.html", "viewer.html", "letters.safetensors", "for-me.safetensors",
-    "inbox", "mail",
+    "inbox", "mail", "site", "plain-site",
 }  # fmt: skip
 
 

@@ -58,13 +58,6 @@ def test_completions_are_those_of_todays_command(shell):
     assert (PACKAGING / f"completions/sirensong.{shell}").read_text("utf-8") == found
 
 
-def test_bash_completes_commands_and_options():
-    completing = {"COMP_CWORD": "1", "_SIRENSONG_COMPLETE": "complete_bash"}
-    assert command([], COMP_WORDS="sirensong rev", **completing).split() == ["reveal"]
-    options = command([], COMP_WORDS="sirensong page --vi", **completing | {"COMP_CWORD": "2"})
-    assert options.split() == ["--viewer"]
-
-
 def test_the_recipe_asks_for_what_the_project_needs():
     recipe = (PACKAGING / "conda/recipe.yaml").read_text("utf-8")
     assert f'version: "{ss.__version__}"' in recipe

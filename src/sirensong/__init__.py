@@ -13,7 +13,7 @@ first called.
 
 from __future__ import annotations
 
-from sirensong.carrier.file import dumps, load, loads, page, save
+from sirensong.carrier.file import dumps, loads, page, save
 from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import (
     FileError,
@@ -24,6 +24,8 @@ from sirensong.errors import (
     SirensongError,
 )
 from sirensong.hide import Hidden, fit, hide, plan
+from sirensong.hub.loading import load
+from sirensong.hub.publishing import Publication, publish
 from sirensong.keys.pair import (
     Identity,
     Recipient,
@@ -67,6 +69,7 @@ __all__ = [
     "Plan",
     "Pool",
     "Progress",
+    "Publication",
     "Quality",
     "Recipe",
     "Recipient",
@@ -84,6 +87,7 @@ __all__ = [
     "open_pool",
     "page",
     "plan",
+    "publish",
     "read_identities",
     "read_key",
     "read_mask",

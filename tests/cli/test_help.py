@@ -12,8 +12,8 @@ import typer
 import sirensong as ss
 from sirensong import cli
 
-COMMANDS = ["keygen", "hide", "fit", "capacity", "serve", "sample", "reveal", "inspect", "measure"]
-COMMANDS += ["demo"]
+COMMANDS = ["keygen", "hide", "fit", "capacity", "serve", "sample", "reveal", "page", "inspect"]
+COMMANDS += ["measure", "publish", "demo"]
 NO_DEFAULT = {
     "--output",
     "--secret",

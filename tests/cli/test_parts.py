@@ -258,7 +258,7 @@ def test_bits_of_a_pixel_are_shown_to_a_tenth(monkeypatch, stego, tmp_path):
     monkeypatch.setattr(inspecting, "print_facts", lambda *a, **k: shown.append((a, k)))
     path = tmp_path / "song.safetensors"
     ss.save(path, stego)
-    inspecting.inspect(path)
+    assert cli.run(["inspect", str(path)]) == 0
     ((title, facts), named) = shown[0]
     assert (title, named) == (str(path), {"json": False})
     assert facts["bits_per_pixel"] == round(8 * path.stat().st_size / (6 * 9), 1)

@@ -130,10 +130,7 @@ def save(path: StrPath, stego: StegoFunction, *, overwrite: bool = False) -> Non
 
 
 def load(source: StrPath | BinaryIO) -> StegoFunction:
-    """Read a carrier. No code in it can run, and what it costs is in proportion to its size.
-
-    Layers of more than 64 MiB of weights go to files without a name in the system's temporary
-    folder (TMPDIR). The carrier is not in use once it has been read.
+    """Read a carrier from a file; `sirensong.load`, which says more, takes addresses too.
 
     Args:
         source: the path of a regular file, or a file that is open for reading bytes.
@@ -146,14 +143,6 @@ def load(source: StrPath | BinaryIO) -> StegoFunction:
         FileError: the file cannot be read, or is a pipe, a device or a folder, or the temporary
             folder has no room.
         FormatError: it is not a whole, well-formed carrier.
-
-    Example:
-        >>> import io
-        >>> import sirensong as ss
-        >>> ss.load(io.BytesIO(b"PK: an archive, which may hold a pickle"))
-        Traceback (most recent call last):
-        ...
-        sirensong.errors.FormatError: the data is a pickle, not a carrier
     """
     if not isinstance(source, str | os.PathLike):
         if hasattr(source, "read"):

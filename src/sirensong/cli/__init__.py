@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from sirensong.cli import inspecting, keys, measuring, paging, receiving
+from sirensong.cli import inspecting, keys, measuring, paging, publishing, receiving
 from sirensong.cli.console import out, print_error, set_quiet
 from sirensong.cli.reporting import JSON_SHAPE
 from sirensong.errors import NoPictureError, SirensongError, StoppedError
@@ -21,7 +21,7 @@ EXIT_USAGE = 2
 EXIT_NO_PICTURE = 3
 EXIT_INTERRUPTED = 130
 
-RECEIVERS = ("keygen", "sample", "reveal", "page", "inspect", "measure")
+RECEIVERS = ("keygen", "sample", "reveal", "page", "inspect", "measure", "publish")
 """Commands that need nothing of training and of the lab."""
 
 
@@ -45,6 +45,7 @@ def make_app(first: str | None = None) -> typer.Typer:
     app.command()(paging.page)
     app.command(name="inspect", epilog=JSON_SHAPE)(inspecting.inspect)
     app.command(epilog=JSON_SHAPE)(measuring.measure)
+    app.command()(publishing.publish)
     if first in RECEIVERS:
         return app
     from sirensong.cli import (

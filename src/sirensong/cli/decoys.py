@@ -13,7 +13,7 @@ from sirensong.cli.arguments import RUNNING, Json, Quiet
 from sirensong.cli.console import out as console
 from sirensong.cli.console import print_note, tracked
 from sirensong.cli.reporting import JSON_SHAPE, print_result
-from sirensong.errors import FileError, MissingDependencyError, SettingError, SirensongError
+from sirensong.errors import FileError, SettingError, SirensongError
 from sirensong.pictures.kinds import PICTURE_KINDS, check_kind
 from sirensong.pictures.pool import (
     Pool,
@@ -123,7 +123,7 @@ def pool_or_note(folder: Path | None) -> Pool | None:
         folder: of the pool, None for its usual place.
 
     Returns:
-        The pool, None if it has no pictures or nothing can say where it would be.
+        The pool, None if it has no pictures.
     """
     found, note = find_pool(folder)
     if note is not None:
@@ -140,12 +140,7 @@ def find_pool(folder: Path | None) -> tuple[Pool | None, str | None]:
     Returns:
         The pool and no note, or no pool and the note.
     """
-    try:
-        found = open_pool(folder)
-    except MissingDependencyError as error:
-        return None, (
-            f"{error.message}; decoys are made instead, which can be told from photographs"
-        )
+    found = open_pool(folder)
     if found:
         return found, None
     return None, (

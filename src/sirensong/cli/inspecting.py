@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from sirensong.cli.arguments import Carrier, Json, open_carrier
+from sirensong.cli.arguments import Json, Quiet
 from sirensong.cli.console import print_facts
+from sirensong.cli.fetching import CarrierSource, FetchOptions
+from sirensong.cli.parsing import with_options
 from sirensong.cli.reporting import carrier_facts, print_result
 
 
-def inspect(carrier: Carrier, json: Json = False) -> None:
+@with_options
+def inspect(
+    carrier: CarrierSource,
+    fetching: FetchOptions,
+    quiet: Quiet = False,  # noqa: ARG001
+    json: Json = False,
+) -> None:
     """Describe a carrier: its network, its picture's size, its own size.
 
     Of secrets it says nothing, since nothing can be read.
     """
-    stego = open_carrier(carrier)
-    facts = carrier_facts(carrier, stego)
+    path, stego = fetching.open(carrier)
+    facts = carrier_facts(path, stego) | {"file": str(carrier)}
     if json:
         print_result("inspect", facts)
         return

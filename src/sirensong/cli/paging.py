@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from sirensong.carrier.file import page as page_with
-from sirensong.cli.arguments import Overwrite, Quiet, open_carrier
+from sirensong.cli.arguments import Overwrite, Quiet
 from sirensong.cli.console import out
+from sirensong.cli.fetching import FetchOptions, Source, parse_source
+from sirensong.cli.parsing import with_options
 from sirensong.cli.paths import refuse_same
 from sirensong.errors import SettingError
 from sirensong.files import STANDARD, refuse_existing, write_output
@@ -18,6 +20,7 @@ from sirensong.web.page import viewer as viewer_alone
 _ENDINGS = (".html", ".htm")
 
 
+@with_options
 def page(
     output: Annotated[
         Path,
@@ -25,10 +28,14 @@ def page(
             "--output", "-o", help="page to write, or - for standard output", show_default=False
         ),
     ],
+    fetching: FetchOptions,
     carrier: Annotated[
-        Path | None,
+        Source | None,
         typer.Argument(
-            help="the carrier, a .safetensors file, or - for standard input", show_default=False
+            parser=parse_source,
+            metavar="CARRIER",
+            help="the carrier: a .safetensors file, - for standard input, or an address",
+            show_default=False,
         ),
     ] = None,
     viewer: Annotated[
@@ -44,13 +51,13 @@ def page(
     if viewer == (carrier is not None):
         raise SettingError("expected a carrier, or --viewer for the page without one")
     if carrier is not None:
-        refuse_same([("the output", output)], [("the carrier", carrier)])
+        refuse_same([("the output", output)], carrier.files())
     standard = str(output) == STANDARD
     if not standard:
         if output.suffix.lower() not in _ENDINGS:
             raise SettingError(f"a page ends in .html, got {output}")
         refuse_existing(output, overwrite=overwrite)
-    text = viewer_alone() if carrier is None else page_with(open_carrier(carrier))
+    text = viewer_alone() if carrier is None else page_with(fetching.open(carrier)[1])
     data = text.encode()
     write_output(output, data, overwrite=overwrite)
     if not standard:

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from sirensong.carrier.stego import StegoFunction
 from sirensong.cli.arguments import (
-    Carrier,
     MaskFile,
     Overwrite,
     PictureOutput,
@@ -18,11 +18,11 @@ from sirensong.cli.arguments import (
     Scale,
     SizeOption,
     check_picture_output,
-    open_carrier,
     render_size,
     write_picture_output,
 )
 from sirensong.cli.console import out, print_note
+from sirensong.cli.fetching import CarrierSource, FetchOptions, Source
 from sirensong.cli.keys import KeyOptions
 from sirensong.cli.parsing import with_options
 from sirensong.cli.paths import refuse_same
@@ -38,25 +38,27 @@ from sirensong.reveal import SecretFunction, unlock
 _PICTURE = "secret.png"  # what a picture is called in a folder: it has no name of its own
 
 
+@with_options
 def sample(
-    carrier: Carrier,
+    carrier: CarrierSource,
     output: PictureOutput,
+    fetching: FetchOptions,
     size: SizeOption = None,
     scale: Scale = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,  # noqa: ARG001
 ) -> None:
     """Render the cover picture of a carrier, at any size."""
-    refuse_same([("the output", output)], [("the carrier", carrier)])
+    refuse_same([("the output", output)], carrier.files())
     check_picture_output(output, overwrite=overwrite)
-    stego = open_carrier(carrier)
+    _, stego = fetching.open(carrier)
     picture = render_uint8(stego, render_size((stego.height, stego.width), size, scale))
     _write(output, picture, overwrite=overwrite, secret=False)
 
 
 @with_options
 def reveal(
-    carrier: Carrier,
+    carrier: CarrierSource,
     output: Annotated[
         str,
         typer.Option(
@@ -67,6 +69,7 @@ def reveal(
         ),
     ],
     unlocking: KeyOptions,
+    fetching: FetchOptions,
     mask: MaskFile = None,
     size: SizeOption = None,
     scale: Scale = None,
@@ -77,7 +80,7 @@ def reveal(
     quiet: Quiet = False,  # noqa: ARG001
 ) -> None:
     """Reveal what a key stands for: a picture, at its own size or any other, or a file."""
-    read = [("the carrier", carrier), *unlocking.files()]
+    read = [*carrier.files(), *unlocking.files()]
     if mask is not None:
         read.append(("the mask", mask))
     target = Path(output)
@@ -85,7 +88,9 @@ def reveal(
     folder = target if output.endswith(("/", os.sep)) or target.is_dir() else None
     if folder is None and output != STANDARD:
         refuse_existing(target, overwrite=overwrite)
-    secret = _unlocked(carrier, unlocking.read(), mask, force=force)
+    keys = unlocking.read()
+    _, stego = fetching.open(carrier)
+    secret = _unlocked(stego, carrier, keys, mask, force=force)
     if secret.is_file:
         if size is not None or scale is not None:
             raise SettingError(f"{carrier}: the key opens a file, which has no --size or --scale")
@@ -99,10 +104,9 @@ def reveal(
 
 
 def _unlocked(
-    carrier: Path, keys: Sequence[Key], mask: Path | None, *, force: bool
+    stego: StegoFunction, carrier: Source, keys: Sequence[Key], mask: Path | None, *, force: bool
 ) -> SecretFunction:
     """What the first key that opens a slot makes of a carrier, and a note if all is not well."""
-    stego = open_carrier(carrier)
     known = None if mask is None else read_mask(mask)
     try:
         secret = unlock(stego, keys, mask=known, force=force)
@@ -127,7 +131,7 @@ def _unlocked(
 
 
 def _write_file(
-    secret: SecretFunction, carrier: Path, target: Path, folder: Path | None, *, overwrite: bool
+    secret: SecretFunction, carrier: Source, target: Path, folder: Path | None, *, overwrite: bool
 ) -> None:
     """Write a hidden file, in a folder under the name that its sender gave it."""
     try:

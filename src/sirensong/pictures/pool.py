@@ -11,7 +11,6 @@ from typing import overload
 
 import numpy as np
 
-from sirensong.errors import MissingDependencyError
 from sirensong.files import StrPath, file_errors, write_bytes
 from sirensong.pictures.image import RGB, digest, resize, size_of
 from sirensong.pictures.kinds import PICTURE_KINDS, check_kind, guess_kind
@@ -85,17 +84,9 @@ class Pool(Sequence[Path]):
 
 
 def default_folder() -> Path:
-    """Where the pool is unless another folder is named: among the platform's application data.
+    """Where the pool is unless another folder is named: among the platform's application data."""
+    from platformdirs import user_data_path
 
-    Raises:
-        MissingDependencyError: platformdirs is not installed.
-    """
-    try:
-        from platformdirs import user_data_path
-    except ImportError as error:
-        raise MissingDependencyError(
-            "a pool of decoys needs platformdirs", hint="pip install 'sirensong[hide]'"
-        ) from error
     return user_data_path("sirensong", appauthor=False) / "decoys"
 
 
@@ -110,7 +101,6 @@ def open_pool(folder: StrPath | None = None) -> Pool:
 
     Raises:
         FileError: the folder cannot be read.
-        MissingDependencyError: no folder is given, and platformdirs is not installed.
 
     Example:
         >>> import sirensong as ss

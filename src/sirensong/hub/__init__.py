@@ -1,0 +1,1 @@
+"""Where carriers are published and fetched: repositories, buckets, registries, the web."""
