@@ -7,7 +7,9 @@ import math
 import numpy as np
 
 from sirensong.errors import SettingError
+from sirensong.payload.code import coded_bytes, data_bytes
 from sirensong.payload.content import HiddenFile
+from sirensong.payload.envelope import OVERHEAD
 from sirensong.payload.payload import Layout, Payload, layout_for
 from sirensong.payload.samples import MODULATIONS, Modulation, Size
 from sirensong.training.quality import QUALITIES, estimated_bits
@@ -83,9 +85,33 @@ def payload_for(file: HiddenFile, recipe: Recipe, cover: Size, secrets: int) -> 
             f"{file.name} takes {need} bytes, and {most} fit here",
             hint=f"--quality {name} would do" if name else "a larger cover holds more",
         )
+    return Payload(file, _smallest_layout(need, recipe, cover))
+
+
+def decoy_payload(recipe: Recipe, cover: Size, rng: np.random.Generator) -> Payload:
+    """Make a file up, and lay it out as if somebody hid it.
+
+    Of files that fit, from the smallest to the largest, every factor is as likely: as many have
+    100 to 200 bytes of code as 400 to 800. A file's own bytes do not matter, as they are sealed.
+
+    Args:
+        recipe: how functions are trained.
+        cover: (height, width) of the cover, in pixels.
+        rng: source of its length.
+    """
+    file = HiddenFile("-", b"")
+    least = len(file.packed)
+    most = max(least, largest_layout(recipe, cover, 1).room)
+    first, last = (math.log(coded_bytes(room + OVERHEAD)) for room in (least, most))
+    coded = math.floor(math.exp(rng.uniform(first, last)))
+    room = min(most, max(least, data_bytes(coded) - OVERHEAD))
+    return Payload(file, _smallest_layout(room, recipe, cover))
+
+
+def _smallest_layout(packed: int, recipe: Recipe, cover: Size) -> Layout:
+    """The smallest layout that so many bytes of a packed file fit into."""
     grid = recipe.grid(*cover)
-    layout = layout_for(need, modulation_for(recipe, cover), cover, (grid.rows, grid.columns))
-    return Payload(file, layout)
+    return layout_for(packed, modulation_for(recipe, cover), cover, (grid.rows, grid.columns))
 
 
 def _bits(recipe: Recipe, cover: Size) -> float:
