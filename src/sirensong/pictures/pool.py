@@ -57,7 +57,8 @@ class Pool(Sequence[Path]):
     def __getitem__(self, index: int | slice) -> Path | list[Path]:
         return [path for paths in self.pictures.values() for path in paths][index]
 
-    def draw(self, count: int, size: tuple[int, int], rng: np.random.Generator
+    def draw(
+        self, count: int, size: tuple[int, int], rng: np.random.Generator
     ) -> list[Path | None]:
         """Draw decoys: of each the kind by its share, then a picture of that kind.
 
@@ -191,7 +192,7 @@ def add_payloads(folder: Path) -> None:
 
 
 def remove_kinds(folder: Path, kinds: Sequence[str] = DECOY_KINDS) -> dict[str, int]:
-    """Delete a pool's pictures; no other files in its folders are touched.
+    """Delete what a pool has of some kinds; no other files in its folders are touched.
 
     Args:
         folder: of the pool.
@@ -205,11 +206,8 @@ def remove_kinds(folder: Path, kinds: Sequence[str] = DECOY_KINDS) -> dict[str, 
         FileError: a file cannot be deleted.
     """
     removed = {}
-    for kind in kinds:
-        check_kind(kind, DECOY_KINDS)
-    for kind in kinds:
-        made = (folder / _PAYLOADS,) if _has_payloads(folder) else ()
-        paths = made if kind == PAYLOAD else _files(folder / kind)
+    for kind in [check_kind(kind, DECOY_KINDS) for kind in kinds]:
+        paths = _files_of(folder, kind)
         for path in paths:
             with file_errors("delete", path):
                 path.unlink()
@@ -241,6 +239,12 @@ def _remove_empty(folder: Path) -> None:
 def _has_payloads(folder: Path) -> bool:
     with file_errors("read", folder):
         return (folder / _PAYLOADS).is_file()
+
+
+def _files_of(folder: Path, kind: str) -> tuple[Path, ...]:
+    if kind != PAYLOAD:
+        return _files(folder / kind)
+    return (folder / _PAYLOADS,) if _has_payloads(folder) else ()
 
 
 def _files(folder: Path) -> tuple[Path, ...]:

@@ -91,8 +91,7 @@ def payload_for(file: HiddenFile, recipe: Recipe, cover: Size, secrets: int) -> 
 def decoy_payload(recipe: Recipe, cover: Size, rng: np.random.Generator) -> Payload:
     """Make a file up, and lay it out as if somebody hid it.
 
-    Of files that fit, from the smallest to the largest, every factor is as likely: as many have
-    100 to 200 bytes of code as 400 to 800. A file's own bytes do not matter, as they are sealed.
+    It is of any length that fits (`even_room`). Its bytes do not matter, as they are sealed.
 
     Args:
         recipe: how functions are trained.
@@ -102,10 +101,22 @@ def decoy_payload(recipe: Recipe, cover: Size, rng: np.random.Generator) -> Payl
     file = HiddenFile("-", b"")
     least = len(file.packed)
     most = max(least, largest_layout(recipe, cover, 1).room)
+    return Payload(file, _smallest_layout(even_room(least, most, rng), recipe, cover))
+
+
+def even_room(least: int, most: int, rng: np.random.Generator) -> int:
+    """Draw a length of a packed file, so that every factor of the code's length is as likely.
+
+    As many have 100 to 200 bytes of code as 400 to 800.
+
+    Args:
+        least: bytes of the shortest.
+        most: bytes of the longest.
+        rng: source of the length.
+    """
     first, last = (math.log(coded_bytes(room + OVERHEAD)) for room in (least, most))
     coded = math.floor(math.exp(rng.uniform(first, last)))
-    room = min(most, max(least, data_bytes(coded) - OVERHEAD))
-    return Payload(file, _smallest_layout(room, recipe, cover))
+    return min(most, max(least, data_bytes(coded) - OVERHEAD))
 
 
 def _smallest_layout(packed: int, recipe: Recipe, cover: Size) -> Layout:
