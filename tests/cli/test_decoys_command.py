@@ -70,7 +70,7 @@ def test_hide_warns_of_a_secret_whose_kind_the_pool_lacks(at, tmp_path, pool, pi
     assert cli.run(["decoys", "add", str(pictures), "--kind", "noise"]) == 0
     hide = ["hide", "cover.png", "--secret", "alice.key=holiday.png", *SMALL, "--dry-run"]
     assert cli.run([*hide, "-o", str(tmp_path / "a.safetensors")]) == 0
-    assert "holiday.png looks like a " in capsys.readouterr().err
+    assert "holiday.png looks to be of the kind " in capsys.readouterr().err
 
 
 # Payloads.

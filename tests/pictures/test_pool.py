@@ -144,7 +144,7 @@ def test_a_secret_of_a_kind_that_is_missing_is_told(tmp_path):
     add_picture(tmp_path, noise(1), "drawing")
     pool = open_pool(tmp_path)
     assert pool.lacking("a.png", guess_kind(noise(3))).startswith(
-        "a.png looks like a noise, of which"
+        "a.png looks to be of the kind noise, of which"
     )
     add_picture(tmp_path, noise(2), "noise")
     assert open_pool(tmp_path).lacking("a.png", guess_kind(noise(3))) is None

@@ -92,8 +92,8 @@ class Pool(Sequence[Path]):
         if kind == PAYLOAD:
             return file_among_pictures(name)
         return (
-            f"{name} looks like a {kind}, of which the pool of decoys has none, so it may stand "
-            f"out among them; sirensong decoys add FOLDER --kind {kind} adds some"
+            f"{name} looks to be of the kind {kind}, of which the pool of decoys has none, so it "
+            f"may stand out among them; sirensong decoys add FOLDER --kind {kind} adds some"
         )
 
 
