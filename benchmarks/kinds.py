@@ -202,17 +202,16 @@ def main() -> None:
                 secret = pictures[kind][MADE + index % MADE]
             elif kind is not None:
                 secret = file_of(kind, arguments.side)
-            path = _folder(arguments.output, pool, kind) / f"{index:03}.safetensors"
+            path = _carrier(arguments.output, pool, kind, index)
             make(path, cover, secret, chosen[pool], arguments)
     loaded = {
-        key: [ss.load(path) for path in sorted(_folder(arguments.output, *key).glob("*.safetens*"))]
+        key: [ss.load(_carrier(arguments.output, *key, index)) for index in range(len(covers))]
         for key in made
     }
-    rows = [
-        judged(_name(pool, None), loaded[pool, None], _name(pool, kind), loaded[pool, kind])
-        for pool, kind in made
-        if kind is not None
-    ]
+    pairs = [((pool, None), (pool, kind)) for pool, kind in made if kind is not None]
+    if "photographs" in chosen:  # does the length of a file show?
+        pairs.append((("photographs", "a quarter"), ("photographs", "all")))
+    rows = [judged(_name(*one), loaded[one], _name(*two), loaded[two]) for one, two in pairs]
     logs = [json.loads(path.read_text())["exact"] for path in arguments.output.glob("*/*.log")]
     print(f"files that came back: {sum(logs)} of {len(logs)}")
     report = {"functions": len(covers), "side": arguments.side, "rows": rows}
@@ -223,8 +222,9 @@ def _name(pool: str, kind: str | None) -> str:
     return f"{kind or 'decoys'}, {pool}"
 
 
-def _folder(output: Path, pool: str, kind: str | None) -> Path:
-    return output / _name(pool, kind).replace(", ", "-").replace(" ", "-")
+def _carrier(output: Path, pool: str, kind: str | None, index: int) -> Path:
+    folder = output / _name(pool, kind).replace(", ", "-").replace(" ", "-")
+    return folder / f"{index:03}.safetensors"
 
 
 if __name__ == "__main__":
