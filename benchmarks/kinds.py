@@ -1,14 +1,21 @@
-"""Does a pool of mixed kinds bound what weights tell of a secret, whatever its kind?
+"""Do pools of decoys bound what weights tell of a secret, whatever its kind, files among them?
 
-    python benchmarks/kinds.py --data DIR -o FOLDER [--functions 40] [--side 64]
+    python benchmarks/kinds.py --data DIR -o FOLDER [--functions 40] [--side 64] [--only POOL ...]
 
-Half of the pictures of each kind are the decoy pool, the other half are secrets: photographs from
-DIR/coco and DIR/div2k, and documents, drawings and payloads that are made here. For each kind,
-functions with one secret of it and one decoy from the pool are compared with functions of two
-decoys from the pool. A kind's share p is a quarter, so no detector's area under the ROC curve is
-above 1 - p/2 = 0.875, but for luck (docs/decoys.md). The positive control is a document among
-decoys that are photographs alone, which no bound protects. Functions are kept in FOLDER and not
-made again; it also gets kinds.json.
+For each pool of decoys, functions with one secret and one decoy are compared with functions of two
+decoys. Pools are "four kinds" (photographs, documents, drawings, payloads; a share p of a quarter
+each), "two kinds" (photographs and payloads), "photographs", and "made", which is what the command
+does where there is no pool. Half of the pictures of each kind are decoys, the other half secrets:
+photographs from DIR/coco and DIR/div2k, documents and drawings that are made here. Files are random
+bytes: of a length drawn as decoys' are ("payload"), and those that fill a quarter and all of the
+room that a carrier has for one file.
+
+Of a kind with share p no detector's area under the ROC curve is above 1 - p/2, but for luck
+(docs/decoys.md). A quarter and all are single lengths, which this does not bound. The positive
+control is a document among decoys that are photographs.
+
+Functions are kept in FOLDER and not made again; it also gets kinds.json. A FOLDER is of one --side
+and one number of --steps.
 """
 
 from __future__ import annotations
@@ -17,21 +24,25 @@ import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 import sirensong as ss
 from pictures import square
-from sirensong.pictures.image import RGB, to_pil
-from sirensong.pictures.kinds import PICTURE_KINDS
+from sirensong.pictures.image import RGB
+from sirensong.pictures.kinds import PAYLOAD
 from sirensong.pictures.pool import Pool, add_picture, open_pool
+from sirensong.training.capacity import decoy_payload, largest_layout
 from weights import judged
 
 MADE = 60
 """Pictures of each kind that the pool has, and that are secrets."""
 
-ALONE = "photographs alone"
+SHARES = {"a quarter": 0.25, "all": 1.0}
+"""Lengths of files, in parts of the room that a carrier has for one."""
+
 _TEXT = "a key and a picture in one small function of many weights between the lines"
 
 
@@ -80,56 +91,140 @@ def pictures_of(data: Path, side: int) -> dict[str, list[RGB]]:
         "photograph": [np.asarray(square(paths[place], side)) for place in chosen],
         "document": [document(rng, side) for _ in range(2 * MADE)],
         "drawing": [drawing(rng, side) for _ in range(2 * MADE)],
-        "payload": list(rng.integers(0, 256, (2 * MADE, side, side, 3), np.uint8)),
     }
 
 
-def populations(pool: Pool, photographs: Pool) -> dict[str, tuple[str | None, Pool]]:
-    """By name: the kind of the secret, None for decoys alone, and where decoys come from."""
-    mixed: dict[str, tuple[str | None, Pool]] = {"decoys": (None, pool)}
-    mixed |= {kind: (kind, pool) for kind in PICTURE_KINDS}
-    return mixed | {
-        f"decoys, {ALONE}": (None, photographs),
-        f"document, {ALONE}": ("document", photographs),
+def file_of(length: str, side: int) -> ss.HiddenFile:
+    """A file of random bytes: "payload" is of a decoy's length, the others a share of the room.
+
+    Args:
+        length: "payload", or a name in `SHARES`.
+        side: of the cover, in pixels.
+    """
+    size, rng = (side, side), np.random.default_rng()
+    if length == PAYLOAD:
+        room = decoy_payload(ss.FAST, size, rng).layout.room
+    else:
+        room = int(SHARES[length] * largest_layout(ss.FAST, size, 1).room)
+    empty = len(ss.HiddenFile("a", b"").packed)
+    return ss.HiddenFile("a", rng.bytes(room - empty))
+
+
+def pools(folder: Path, pictures: dict[str, list[RGB]]) -> dict[str, Pool | tuple[()]]:
+    """Where decoys come from, by name.
+
+    Args:
+        folder: of the pictures that decoys are drawn from.
+        pictures: of each kind; the first half is taken.
+    """
+    for kind, own in pictures.items():
+        for picture in own[:MADE]:
+            add_picture(folder, picture, kind)
+    whole = open_pool(folder)
+
+    def part(*kinds: str) -> Pool:
+        own = {kind: paths for kind, paths in whole.pictures.items() if kind in kinds}
+        return replace(whole, pictures=own, shares=dict.fromkeys(kinds, 1 / len(kinds)))
+
+    return {
+        "photographs": part("photograph"),
+        "two kinds": part("photograph", PAYLOAD),
+        "made": (),
+        "four kinds": part("photograph", "document", "drawing", PAYLOAD),
     }
+
+
+SECRETS = {
+    "photographs": ("a quarter", "all", "document"),
+    "two kinds": ("a quarter", "all", PAYLOAD, "photograph"),
+    "made": ("a quarter", "all"),
+    "four kinds": ("photograph", "document", "drawing", PAYLOAD),
+}
+"""What is hidden beside a decoy of each pool."""
+
+
+def make(
+    path: Path, cover: Path, secret: RGB | ss.HiddenFile | None, decoys: Any, settings: Any
+) -> None:
+    """Train one function, unless it is there.
+
+    Args:
+        path: of its carrier; a file's key lies beside it.
+        cover: path of the cover.
+        secret: None for decoys alone.
+        decoys: for `hide`.
+        settings: of the command.
+    """
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    key = ss.SecretKey.generate()
+    pairs = [] if secret is None else [(key, secret)]
+    hidden = ss.hide(
+        np.asarray(square(cover, settings.side)),
+        pairs,
+        recipe=ss.FAST.with_steps(settings.steps),
+        options=ss.Options(threads=1),
+        decoys=decoys,
+    )
+    hidden.save(path)
+    if isinstance(secret, ss.HiddenFile):
+        with path.with_suffix(".log").open("w") as log:
+            log.write(json.dumps({"exact": _comes_back(hidden.stego, key, secret)}))
+
+
+def _comes_back(stego: ss.StegoFunction, key: ss.SecretKey, file: ss.HiddenFile) -> bool:
+    try:
+        return ss.reveal_file(stego, key) == file
+    except ss.SirensongError:
+        return False
 
 
 def main() -> None:
-    """Make the pool and the populations, and judge them."""
+    """Make the pools and the populations, and judge them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--functions", type=int, default=40)
     parser.add_argument("--side", type=int, default=64)
+    parser.add_argument("--steps", type=int, help="of the joint stage")
+    parser.add_argument("--only", nargs="+", metavar="POOL", choices=SECRETS, default=[*SECRETS])
     arguments = parser.parse_args()
     pictures = pictures_of(arguments.data, arguments.side)
-    for kind, own in pictures.items():
-        for picture in own[:MADE]:
-            add_picture(arguments.output / "pool", picture, kind)
-    pool = open_pool(arguments.output / "pool")
-    alone = replace(
-        pool, pictures={"photograph": pool.pictures["photograph"]}, shares={"photograph": 1.0}
-    )
-    made = populations(pool, alone)
+    all_pools = pools(arguments.output / "pool", pictures)
+    chosen = {name: all_pools[name] for name in arguments.only}
     covers = sorted((arguments.data / "celebahq").glob("*.png"))[: arguments.functions]
-    loaded: dict[str, list[ss.StegoFunction]] = {name: [] for name in made}
-    for index, path in enumerate(covers):
-        cover = to_pil(np.asarray(square(path, arguments.side)))
-        for name, (kind, decoys) in made.items():
-            file = arguments.output / name.replace(", ", "-").replace(" ", "-")
-            file = file / f"{index:03}.safetensors"
-            if not file.exists():
-                file.parent.mkdir(parents=True, exist_ok=True)
-                secrets = [] if kind is None else [pictures[kind][MADE + index % MADE]]
-                pairs = [(ss.SecretKey.generate(), secret) for secret in secrets]
-                options = ss.Options(threads=1)
-                ss.hide(cover, pairs, options=options, decoys=decoys).save(file)
-            loaded[name].append(ss.load(file))
-    compared = [("decoys", kind) for kind in PICTURE_KINDS]
-    compared += [(f"decoys, {ALONE}", f"document, {ALONE}")]
-    rows = [judged(first, loaded[first], second, loaded[second]) for first, second in compared]
-    report = {"functions": arguments.functions, "side": arguments.side, "rows": rows}
+    made = [(pool, secret) for pool in chosen for secret in (None, *SECRETS[pool])]
+    for index, cover in enumerate(covers):  # cover by cover, so that populations grow together
+        for pool, kind in made:
+            secret: RGB | ss.HiddenFile | None = None
+            if kind in pictures:
+                secret = pictures[kind][MADE + index % MADE]
+            elif kind is not None:
+                secret = file_of(kind, arguments.side)
+            path = _carrier(arguments.output, pool, kind, index)
+            make(path, cover, secret, chosen[pool], arguments)
+    loaded = {
+        key: [ss.load(_carrier(arguments.output, *key, index)) for index in range(len(covers))]
+        for key in made
+    }
+    pairs = [((pool, None), (pool, kind)) for pool, kind in made if kind is not None]
+    if "photographs" in chosen:  # does the length of a file show?
+        pairs.append((("photographs", "a quarter"), ("photographs", "all")))
+    rows = [judged(_name(*one), loaded[one], _name(*two), loaded[two]) for one, two in pairs]
+    logs = [json.loads(path.read_text())["exact"] for path in arguments.output.glob("*/*.log")]
+    print(f"files that came back: {sum(logs)} of {len(logs)}")
+    report = {"functions": len(covers), "side": arguments.side, "rows": rows}
     (arguments.output / "kinds.json").write_text(json.dumps(report))
+
+
+def _name(pool: str, kind: str | None) -> str:
+    return f"{kind or 'decoys'}, {pool}"
+
+
+def _carrier(output: Path, pool: str, kind: str | None, index: int) -> Path:
+    folder = output / _name(pool, kind).replace(", ", "-").replace(" ", "-")
+    return folder / f"{index:03}.safetensors"
 
 
 if __name__ == "__main__":

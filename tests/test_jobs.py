@@ -80,6 +80,23 @@ def test_a_job_takes_the_decoys_that_were_ordered(folder, asked):
     assert asked[0][1]["decoys"] == own
 
 
+def test_a_job_notes_a_file_where_all_decoys_are_pictures(folder, monkeypatch):
+    (folder / "note.txt").write_text("noon")
+    Image.new("RGB", (64, 64)).save(folder / "large.png")
+    monkeypatch.setattr(batch, "measure_all", lambda *_: [])  # it is trained too little to be read
+    monkeypatch.setattr(batch, "shortfalls", lambda *_: [])
+    secret = (folder / "alice.key", folder / "note.txt")
+
+    def noted(**changes):
+        order = Order(dataclasses.replace(TINY, tile=None, **changes), seed=1)
+        outcome = run_job(Job(folder / "a.safetensors", folder / "large.png", (secret,)), order)
+        (folder / "a.safetensors").unlink()
+        return any("note.txt is hidden as a file, and all decoys" in one for one in outcome.notes)
+
+    assert noted(functions=2)
+    assert not noted(functions=0)
+
+
 def test_a_job_whose_carrier_is_there_is_done(folder, asked):
     job = job_in(folder)
     run_job(job, ORDER)

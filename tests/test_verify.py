@@ -10,7 +10,16 @@ import sirensong as ss
 from sirensong.carrier.slots import Slot
 from sirensong.network.substitution import Selection
 from sirensong.pictures.metrics import Quality
-from sirensong.verify import Measured, expect, measure_all, shortfalls
+from sirensong.pictures.pool import Pool
+from sirensong.verify import (
+    Expected,
+    ExpectedFile,
+    Measured,
+    expect,
+    measure_all,
+    shortfalls,
+    unlike_decoys,
+)
 
 
 def of(psnr, name="a.png"):
@@ -81,3 +90,32 @@ def test_a_secret_is_measured_as_its_key_reveals_it(make_stego, key):
     wrong = expect(revealed, "a", key=dataclasses.replace(key, secret=bytes(32)))
     with pytest.raises(ss.NoPictureError):
         measure_all(stego, [wrong])
+
+
+# Secrets among decoys.
+
+NOISE = np.random.default_rng(1).integers(0, 256, (20, 20, 3), np.uint8)
+SECRETS = [
+    ExpectedFile("a.pdf", ss.HiddenFile("a.pdf", b""), None),
+    Expected("b.png", NOISE, NOISE),
+    ExpectedFile("c.txt", ss.HiddenFile("c.txt", b"noon"), None),
+]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "told"),
+    [
+        (("payload", "noise"), []),
+        (("payload",), ["b.png"]),
+        (("noise",), ["a.pdf", "c.txt"]),
+        (("photograph",), ["a.pdf", "b.png", "c.txt"]),
+    ],
+)
+def test_secrets_of_kinds_that_a_pool_lacks_are_told_by_name(tmp_path, kinds, told):
+    pool = Pool(tmp_path, {}, dict.fromkeys(kinds, 1 / len(kinds)))
+    assert [note.split()[0] for note in unlike_decoys(SECRETS, pool)] == told
+
+
+@pytest.mark.parametrize("decoys", [(), ("one.png", "two.png")])
+def test_where_there_is_no_pool_files_alone_are_told(decoys):
+    assert [note.split()[0] for note in unlike_decoys(SECRETS, decoys)] == ["a.pdf", "c.txt"]

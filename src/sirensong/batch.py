@@ -19,18 +19,16 @@ from sirensong.files import StrPath, read_bytes, refuse_existing
 from sirensong.hide import hide
 from sirensong.keys.secret import read_key
 from sirensong.network.mask import mask_path, read_mask
-from sirensong.pictures.pool import Pool
 from sirensong.training.options import Options
 from sirensong.training.recipe import Recipe
 from sirensong.verify import (
-    Expected,
-    ExpectedFile,
     Measured,
     ReadBack,
     expect,
     expect_secret,
     measure_all,
     shortfalls,
+    unlike_decoys,
 )
 from sirensong.workers import spread
 
@@ -210,19 +208,10 @@ def _make(job: Job, order: Order) -> Outcome:
         error="; ".join(lost) or None,
         notes=(
             *(note for picture in pictures for note in picture.notes),
-            *_lacking_kinds(secrets, order.decoys),
+            *(unlike_decoys(secrets, order.decoys) if order.recipe.functions else ()),
         ),
         seconds=time.monotonic() - started,
     )
-
-
-def _lacking_kinds(
-    secrets: Sequence[Expected | ExpectedFile], decoys: Sequence[StrPath]
-) -> list[str]:
-    if not isinstance(decoys, Pool):
-        return []
-    notes = (decoys.lacking(secret.name, secret.kind) for secret in secrets)
-    return [note for note in notes if note is not None]
 
 
 def run_jobs(

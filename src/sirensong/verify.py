@@ -15,8 +15,9 @@ from sirensong.network.mask import Mask
 from sirensong.network.rendering import render_uint8
 from sirensong.payload.content import LARGEST_CONTENT, HiddenFile
 from sirensong.pictures.image import RGB, fit_within, resize, size_text
-from sirensong.pictures.kinds import guess_kind
+from sirensong.pictures.kinds import PAYLOAD, guess_kind
 from sirensong.pictures.metrics import Quality, measure
+from sirensong.pictures.pool import Pool, file_among_pictures
 from sirensong.pictures.reading import ImageLike, read_picture
 from sirensong.pictures.writing import PICTURE_ENDINGS
 from sirensong.reveal import SecretFunction, unlock
@@ -80,7 +81,7 @@ class ExpectedFile:
     @property
     def kind(self) -> str:
         """A file's samples look like noise."""
-        return "payload"
+        return PAYLOAD
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,26 @@ def _content(source: StrPath | bytes) -> bytes:
     if file_size(source) == 0:
         return b""
     return read_bytes(source, cap=LARGEST_CONTENT, what="a file to hide")
+
+
+def unlike_decoys(
+    secrets: Sequence[Expected | ExpectedFile], decoys: Sequence[StrPath]
+) -> list[str]:
+    """Find secrets that may stand out among decoys.
+
+    Args:
+        secrets: what is to be hidden.
+        decoys: a pool, or pictures; none where they are made, which are pictures too.
+
+    Returns:
+        A line for each secret of a kind that the pool lacks, and for each file where there is no
+        pool. Of pictures nothing is known there.
+    """
+    if isinstance(decoys, Pool):
+        notes = (decoys.lacking(secret.name, secret.kind) for secret in secrets)
+        return [note for note in notes if note is not None]
+    files = (secret for secret in secrets if isinstance(secret, ExpectedFile))
+    return [file_among_pictures(file.name) for file in files]
 
 
 def measure_all(

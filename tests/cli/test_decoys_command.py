@@ -67,7 +67,73 @@ def test_fit_says_once_that_there_is_no_pool_and_draws_from_one(
 
 
 def test_hide_warns_of_a_secret_whose_kind_the_pool_lacks(at, tmp_path, pool, pictures, capsys):
-    assert cli.run(["decoys", "add", str(pictures), "--kind", "payload"]) == 0
+    assert cli.run(["decoys", "add", str(pictures), "--kind", "noise"]) == 0
     hide = ["hide", "cover.png", "--secret", "alice.key=holiday.png", *SMALL, "--dry-run"]
     assert cli.run([*hide, "-o", str(tmp_path / "a.safetensors")]) == 0
-    assert "holiday.png looks like a " in capsys.readouterr().err
+    assert "holiday.png looks to be of the kind " in capsys.readouterr().err
+
+
+# Payloads.
+
+
+def test_payloads_are_added_listed_and_removed(pool, pictures, capsys):
+    assert cli.run(["decoys", "add", "--payloads", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["added"], facts["pictures"]) == (0, 0)
+    assert facts["kinds"] == {"payload": {"pictures": 0, "share": 1.0}}
+    assert cli.run(["decoys", "add", str(pictures / "one.png"), "--kind", "drawing"]) == 0
+    capsys.readouterr()
+    assert cli.run(["decoys", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:] == [
+        "  drawing: 1 pictures, share 50%",
+        "  payload: made for each carrier, share 50%",
+    ]
+    assert cli.run(["decoys", "remove", "payload"]) == 0
+    assert list(open_pool(pool).shares) == ["drawing"]
+
+
+def test_pictures_and_payloads_are_added_in_one_go(pool, pictures):
+    assert cli.run(["decoys", "add", str(pictures), "--kind", "document", "--payloads"]) == 0
+    assert open_pool(pool).shares == {"document": 0.5, "payload": 0.5}
+
+
+def test_bad_pictures_leave_no_payloads_either(pool, pictures, capsys):
+    add = ["decoys", "add", str(pictures / "hostile.png"), "--payloads"]
+    assert "none of these files is an image" in failure(capsys, add)
+    assert not pool.exists()
+    assert "name pictures to add, or --payloads" in failure(capsys, ["decoys", "add"])
+
+
+def test_hide_warns_of_a_file_until_decoys_may_be_payloads(at, tmp_path, pool, pictures, capsys):
+    note = tmp_path / "note.txt"
+    note.write_text("noon")
+    hide = ["hide", "cover.png", "--secret", f"alice.key={note}", *SMALL, "--dry-run"]
+    hide += ["-o", str(tmp_path / "a.safetensors")]
+
+    def warned(*more):
+        assert cli.run([*hide, *more]) == 0
+        return "is hidden as a file, and all decoys are pictures" in capsys.readouterr().err
+
+    assert warned()
+    assert not warned("--functions", "0")
+    assert cli.run(["decoys", "add", str(pictures), "--kind", "drawing"]) == 0
+    assert warned()
+    assert cli.run(["decoys", "add", "--payloads"]) == 0
+    assert not warned()
+    assert warned("--decoys", "leaves")
+    assert warned("--decoys", str(pictures))
+
+
+def test_a_pool_of_payloads_alone_is_used(at, tmp_path, pool, capsys, monkeypatch):
+    assert cli.run(["decoys", "add", "--payloads"]) == 0
+    fit = ["fit", "cover.png", *SMALL, "-o", str(tmp_path / "a.safetensors")]
+    assert cli.run(fit) == 0
+    assert "there is no pool" not in capsys.readouterr().err
+    made = []
+    monkeypatch.setattr(
+        "sirensong.training.job.decoy_payload", lambda *given: made.append(given) or 1 / 0
+    )
+    with pytest.raises(ZeroDivisionError):
+        cli.run([*fit, "--overwrite"])
+    assert made[0][1] == (24, 24)

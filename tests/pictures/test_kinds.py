@@ -41,9 +41,9 @@ def test_coloured_shapes_are_a_drawing():
     assert guess_kind(shapes()) == "drawing"
 
 
-def test_independent_bytes_are_a_payload():
+def test_independent_bytes_are_noise():
     rng = np.random.default_rng(1)
-    assert guess_kind(rng.integers(0, 256, (64, 64, 3), np.uint8)) == "payload"
+    assert guess_kind(rng.integers(0, 256, (64, 64, 3), np.uint8)) == "noise"
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1)])

@@ -11,7 +11,7 @@ import pytest
 from sirensong.errors import FileError, SettingError
 from sirensong.pictures import pool as pools
 from sirensong.pictures.kinds import guess_kind
-from sirensong.pictures.pool import Pool, add_picture, open_pool, remove_pictures
+from sirensong.pictures.pool import Pool, add_payloads, add_picture, open_pool, remove_kinds
 from sirensong.pictures.reading import read_picture
 
 
@@ -30,8 +30,8 @@ def test_a_picture_is_kept_without_loss_under_its_kind_for_its_owner_alone(tmp_p
 
 
 def test_the_kind_is_guessed_if_none_is_given(tmp_path):
-    assert add_picture(tmp_path, noise(1)) == ("payload", True)
-    assert list(open_pool(tmp_path).pictures) == ["payload"]
+    assert add_picture(tmp_path, noise(1)) == ("noise", True)
+    assert list(open_pool(tmp_path).pictures) == ["noise"]
 
 
 def test_a_picture_is_known_again_by_its_pixels_whatever_its_kind(tmp_path):
@@ -55,7 +55,7 @@ def test_an_unknown_kind_is_refused(tmp_path):
     with pytest.raises(SettingError, match=r"kinds are photograph, .* got 'cat'"):
         add_picture(tmp_path / "new", noise(1), "cat")
     with pytest.raises(SettingError, match="kinds are"):
-        remove_pictures(tmp_path, ["../photograph"])
+        remove_kinds(tmp_path, ["../photograph"])
     assert not (tmp_path / "new").exists()
 
 
@@ -76,8 +76,8 @@ def test_only_the_pools_own_files_are_drawn_and_removed(tmp_path):
     stranger.write_bytes(b"x")
     link.symlink_to(own)
     assert list(open_pool(tmp_path)) == [own]
-    assert remove_pictures(tmp_path, ["document"]) == {"document": 0}
-    assert remove_pictures(tmp_path)["drawing"] == 1
+    assert remove_kinds(tmp_path, ["document"]) == {"document": 0}
+    assert remove_kinds(tmp_path)["drawing"] == 1
     assert stranger.exists()
     assert link.is_symlink()
     assert not own.exists()
@@ -85,7 +85,7 @@ def test_only_the_pools_own_files_are_drawn_and_removed(tmp_path):
 
 def test_an_emptied_pool_leaves_no_folder(tmp_path):
     add_picture(tmp_path / "decoys", noise(1), "drawing")
-    remove_pictures(tmp_path / "decoys")
+    remove_kinds(tmp_path / "decoys")
     assert list(tmp_path.iterdir()) == []
     assert len(open_pool(tmp_path / "decoys")) == 0
 
@@ -115,7 +115,7 @@ def test_kinds_are_drawn_by_their_shares_and_not_by_their_numbers():
 
 def test_the_bound_holds_for_every_place_and_every_test_of_a_kind():
     """Of a share p, a kind comes in a decoy at least p times as often as in a secret."""
-    pool = imagined(photograph=5, document=5, drawing=5, payload=5)
+    pool = imagined(photograph=5, document=5, drawing=5, noise=5)
     rng = np.random.default_rng(2)
     draws = [pool.draw(2, (9, 9), rng) for _ in range(4000)]
     for place in (0, 1):
@@ -144,7 +144,60 @@ def test_a_secret_of_a_kind_that_is_missing_is_told(tmp_path):
     add_picture(tmp_path, noise(1), "drawing")
     pool = open_pool(tmp_path)
     assert pool.lacking("a.png", guess_kind(noise(3))).startswith(
-        "a.png looks like a payload, of which"
+        "a.png looks to be of the kind noise, of which"
     )
-    add_picture(tmp_path, noise(2), "payload")
+    add_picture(tmp_path, noise(2), "noise")
     assert open_pool(tmp_path).lacking("a.png", guess_kind(noise(3))) is None
+
+
+# Payloads.
+
+
+def test_payloads_need_no_pictures_and_are_a_kind_like_others(tmp_path):
+    folder = tmp_path / "decoys"
+    add_payloads(folder)
+    add_payloads(folder)
+    assert open_pool(folder).shares == {"payload": 1.0}
+    assert open_pool(folder)
+    assert len(open_pool(folder)) == 0
+    assert [stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()] == [0o600]
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    add_picture(folder, noise(1), "drawing")
+    assert open_pool(folder).shares == {"drawing": 0.5, "payload": 0.5}
+
+
+def test_a_pool_without_anything_is_none(tmp_path):
+    assert not open_pool(tmp_path)
+
+
+def test_payloads_are_drawn_by_their_share_and_have_no_file(tmp_path):
+    add_picture(tmp_path, noise(1), "drawing")
+    add_payloads(tmp_path)
+    draws = open_pool(tmp_path).draw(2000, (9, 9), np.random.default_rng(1))
+    assert draws.count(None) / 2000 == pytest.approx(0.5, abs=0.05)
+    assert set(draws) == {None, *open_pool(tmp_path)}
+
+
+def test_payloads_are_removed_by_themselves_or_with_all(tmp_path):
+    folder = tmp_path / "decoys"
+    add_payloads(folder)
+    add_picture(folder, noise(1), "drawing")
+    assert remove_kinds(folder, ["payload"]) == {"payload": 1}
+    assert open_pool(folder).shares == {"drawing": 1.0}
+    assert remove_kinds(folder, ["payload"]) == {"payload": 0}
+    add_payloads(folder)
+    remove_kinds(folder)
+    assert not folder.exists()
+
+
+def test_a_picture_cannot_be_added_as_a_payload(tmp_path):
+    with pytest.raises(SettingError, match="got 'payload'"):
+        add_picture(tmp_path, noise(1), "payload")
+
+
+def test_a_file_is_told_where_all_decoys_are_pictures(tmp_path):
+    add_picture(tmp_path, noise(1), "noise")
+    note = open_pool(tmp_path).lacking("a.pdf", "payload")
+    assert note.startswith("a.pdf is hidden as a file, and all decoys are pictures")
+    add_payloads(tmp_path)
+    assert open_pool(tmp_path).lacking("a.pdf", "payload") is None

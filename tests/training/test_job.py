@@ -11,7 +11,7 @@ import torch
 import sirensong as ss
 from sirensong.errors import FormatError, SettingError
 from sirensong.pictures.image import fill
-from sirensong.pictures.pool import add_picture, open_pool
+from sirensong.pictures.pool import add_payloads, add_picture, open_pool, remove_kinds
 from sirensong.training.batches import Sampler
 from sirensong.training.job import Job, _entropy, prepare
 from sirensong.training.parameters import Parameters
@@ -308,6 +308,23 @@ def test_a_run_whose_decoys_have_changed_is_not_resumed(tmp_path):
     for changed in (pool_of(tmp_path / "other", 5, 6), [picture(5), picture(6)]):
         with pytest.raises(FormatError, match="is of a run with other decoys"):
             job_of(decoys=changed, resume=True, **same)
+
+
+def test_a_resumed_run_has_the_same_payloads(tmp_path):
+    path, recipe = tmp_path / "run.checkpoint", dataclasses.replace(SMALL, functions=4)
+    same = {"checkpoint": path, "recipe": recipe, "cover": picture(0, 40, 40)}
+    add_payloads(tmp_path / "pool")
+    pool = pool_of(tmp_path / "pool", 3)
+    job = job_of(decoys=pool, seed=2, **same)
+    assert len({own.picture.shape for own in job.decoys}) > 1
+    job.checkpoint.write("cover", job.groups[0], state(), elapsed=0.0)
+    again = job_of(decoys=pool, resume=True, **same)
+    pairs = list(zip(again.decoys, job.decoys, strict=True))
+    assert all(np.array_equal(one.picture, other.picture) for one, other in pairs)
+    assert all(one.key.secret == other.key.secret for one, other in pairs)
+    remove_kinds(tmp_path / "pool", ["payload"])
+    with pytest.raises(FormatError, match="is of a run with other decoys"):
+        job_of(decoys=open_pool(tmp_path / "pool"), resume=True, **same)
 
 
 # Checkpoints.

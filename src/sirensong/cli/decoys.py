@@ -14,13 +14,14 @@ from sirensong.cli.console import out as console
 from sirensong.cli.console import print_note, tracked
 from sirensong.cli.reporting import JSON_SHAPE, print_result
 from sirensong.errors import FileError, SettingError, SirensongError
-from sirensong.pictures.kinds import PICTURE_KINDS, check_kind
+from sirensong.pictures.kinds import DECOY_KINDS, PICTURE_KINDS, check_kind
 from sirensong.pictures.pool import (
     Pool,
+    add_payloads,
     add_picture,
     default_folder,
     open_pool,
-    remove_pictures,
+    remove_kinds,
 )
 from sirensong.pictures.reading import read_picture
 from sirensong.pictures.writing import PICTURE_ENDINGS
@@ -46,9 +47,9 @@ PoolFolder = Annotated[
 @app.command(epilog=JSON_SHAPE)
 def add(
     pictures: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(help="pictures, and folders of pictures", show_default=False),
-    ],
+    ] = None,
     kind: Annotated[
         str | None,
         typer.Option(
@@ -58,6 +59,10 @@ def add(
             show_default="guessed for each",
         ),
     ] = None,
+    payloads: Annotated[
+        bool,
+        typer.Option("--payloads", help="make some decoys like hidden files: takes no pictures"),
+    ] = False,
     pool: PoolFolder = None,
     quiet: Quiet = False,  # noqa: ARG001
     json: Json = False,
@@ -65,16 +70,21 @@ def add(
     """Copy pictures into the pool, made smaller. Take pictures that are like your secrets.
 
     They stay on this machine, and only you may read them. Files that are not images are skipped.
+    If you hide files, add --payloads.
     """
+    if not pictures and not payloads:
+        raise SettingError("name pictures to add, or --payloads")
     if kind is not None:
         check_kind(kind)
     folder = default_folder() if pool is None else pool
-    paths = [path for given in pictures for path in _pictures_in(given)]
+    paths = [path for given in pictures or () for path in _pictures_in(given)]
     counts = {"added": 0, "known": 0, "skipped": 0}
     for path in tracked(paths, "pictures"):
         counts[_add(folder, path, kind)] += 1
-    if not counts["added"] + counts["known"]:
+    if pictures and not counts["added"] + counts["known"]:
         raise FileError("none of these files is an image that can be read")
+    if payloads:
+        add_payloads(folder)
     facts = counts | _facts(open_pool(folder))
     if json:
         print_result("decoys add", facts)
@@ -98,17 +108,17 @@ def list_pool(pool: PoolFolder = None, json: Json = False) -> None:
 def remove(
     kinds: Annotated[
         list[str] | None,
-        typer.Argument(metavar="|".join(PICTURE_KINDS), help="which", show_default=False),
+        typer.Argument(metavar="|".join(DECOY_KINDS), help="which", show_default=False),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="of every kind")] = False,
     pool: PoolFolder = None,
     json: Json = False,
 ) -> None:
-    """Delete the pool's pictures of some kinds, or all."""
+    """Delete the pool's pictures of some kinds, or all; "payload" for no more payloads."""
     if bool(kinds) == everything:
-        raise SettingError("name kinds to remove, or --all", hint=f"{', '.join(PICTURE_KINDS)}")
+        raise SettingError("name kinds to remove, or --all", hint=f"{', '.join(DECOY_KINDS)}")
     folder = default_folder() if pool is None else pool
-    removed = remove_pictures(folder, kinds or PICTURE_KINDS)
+    removed = remove_kinds(folder, kinds or DECOY_KINDS)
     if json:
         print_result("decoys remove", {"removed": removed} | _facts(open_pool(folder)))
         return
@@ -123,7 +133,7 @@ def pool_or_note(folder: Path | None) -> Pool | None:
         folder: of the pool, None for its usual place.
 
     Returns:
-        The pool, None if it has no pictures.
+        The pool, None if it has nothing.
     """
     found, note = find_pool(folder)
     if note is not None:
@@ -175,14 +185,15 @@ def _add(folder: Path, path: Path, kind: str | None) -> str:
 
 def _facts(pool: Pool) -> dict[str, Any]:
     kinds = {
-        kind: {"pictures": len(paths), "share": pool.shares[kind]}
-        for kind, paths in pool.pictures.items()
+        kind: {"pictures": len(pool.pictures.get(kind, ())), "share": share}
+        for kind, share in pool.shares.items()
     }
     return {"folder": str(pool.folder), "pictures": len(pool), "kinds": kinds}
 
 
 def _print(pool: Pool) -> None:
     console.print(f"{pool.folder}: {len(pool)} pictures", markup=False)
-    for kind, paths in pool.pictures.items():
-        share = f"share {pool.shares[kind]:.0%}"
-        console.print(f"  {kind}: {len(paths)} pictures, {share}", markup=False)
+    for kind, share in pool.shares.items():
+        paths = pool.pictures.get(kind)
+        what = f"{len(paths)} pictures" if paths else "made for each carrier"
+        console.print(f"  {kind}: {what}, share {share:.0%}", markup=False)

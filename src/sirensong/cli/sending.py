@@ -34,11 +34,11 @@ from sirensong.errors import FileError, SettingError
 from sirensong.keys.secret import LEAST_MEMORY
 from sirensong.network.substitution import Selection
 from sirensong.pictures.image import size_of
-from sirensong.pictures.pool import Pool
 from sirensong.training.capacity import largest_layout
 from sirensong.training.options import Options
 from sirensong.training.plan import carrier_bytes
 from sirensong.training.recipe import FAST
+from sirensong.verify import unlike_decoys
 
 _COVER = typer.Argument(help="the cover picture, or - for standard input", show_default=False)
 
@@ -176,7 +176,7 @@ def _hide(
     secrets = open_secrets(locked, within=selection.secret_size, twice=True)
     request = Request(command, opened, secrets, recipe, others, options)
     _note_larger_secrets(request)
-    _note_lacking_kinds(request)
+    _note_unlike_decoys(request)
     if run.dry_run:
         print_plan(request, output, json=run.json)
         return
@@ -196,12 +196,9 @@ def _note_larger_secrets(request: Request) -> None:
             )
 
 
-def _note_lacking_kinds(request: Request) -> None:
-    if not isinstance(request.decoys, Pool):
-        return
-    for secret in request.secrets:
-        note = request.decoys.lacking(secret.name, secret.kind)
-        if note is not None:
+def _note_unlike_decoys(request: Request) -> None:
+    if request.recipe.functions:
+        for note in unlike_decoys(request.secrets, request.decoys):
             print_note(note)
 
 

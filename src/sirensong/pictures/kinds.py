@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,14 @@ import numpy as np
 from sirensong.errors import SettingError
 from sirensong.pictures.image import RGB
 
-PICTURE_KINDS = ("photograph", "document", "drawing", "payload")
-"""Kinds of pictures: a document may be a screenshot, and a payload is any file shown as pixels."""
+PICTURE_KINDS = ("photograph", "document", "drawing", "noise")
+"""Kinds of pictures: a document may be a screenshot; noise is what has no neighbours alike."""
+
+PAYLOAD = "payload"
+"""The kind of a hidden file, which is no picture that anybody has: its samples are made."""
+
+DECOY_KINDS = (*PICTURE_KINDS, PAYLOAD)
+"""Kinds of what is hidden, and of decoys."""
 
 _SIDE = 512  # pixels in the middle that are looked at, a side
 _FLAT = 2  # levels between neighbours of one area
@@ -69,7 +76,7 @@ def guess_kind(rgb: RGB) -> str:
     """
     look = look_at(rgb)
     if look.roughness > 0.6:
-        return "payload"
+        return "noise"
     ink_on_paper = look.background > 0.45 and look.grey > 0.9
     if ink_on_paper and look.roughness > 0.18:
         return "document"  # a noisy scan too
@@ -80,14 +87,18 @@ def guess_kind(rgb: RGB) -> str:
     return "drawing"
 
 
-def check_kind(kind: str) -> str:
+def check_kind(kind: str, kinds: Sequence[str] = PICTURE_KINDS) -> str:
     """Take a kind by its name.
+
+    Args:
+        kind: the name.
+        kinds: those that there are.
 
     Raises:
         SettingError: there is no such kind.
     """
-    if kind not in PICTURE_KINDS:
-        raise SettingError(f"kinds are {', '.join(PICTURE_KINDS)}, got {kind!r}")
+    if kind not in kinds:
+        raise SettingError(f"kinds are {', '.join(kinds)}, got {kind!r}")
     return kind
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from sirensong.files import StrPath, file_errors, write_bytes
 from sirensong.pictures.image import RGB, digest, resize, size_of
-from sirensong.pictures.kinds import PICTURE_KINDS, check_kind, guess_kind
+from sirensong.pictures.kinds import DECOY_KINDS, PAYLOAD, PICTURE_KINDS, check_kind, guess_kind
 from sirensong.pictures.writing import encode_picture
 
 SHORTER_SIDE = 1024
@@ -24,17 +24,19 @@ secret. So this is a limit for covers: at 1024x1024 a carrier has 12 MB. Files a
 traces of compression would tell as well: 2 to 3 MB a photograph.
 """
 
+_PAYLOADS = "payloads"  # an empty file that says that decoys may be payloads
+
 _NAME = re.compile(r"(?P<width>\d{1,5})x(?P<height>\d{1,5})-[0-9a-f]{32}\.png")
 
 
 @dataclass(frozen=True)
 class Pool(Sequence[Path]):
-    """Pictures to draw decoys from, as `hide` takes them. Empty if there is no pool.
+    """Pictures to draw decoys from, as `hide` takes them. False if there is no pool.
 
     Args:
         folder: where it is.
-        pictures: files of each kind that it has.
-        shares: how often a decoy is of each of these kinds; they add up to 1.
+        pictures: files of each kind of pictures that it has.
+        shares: how often a decoy is of each kind, "payload" perhaps among them; they add up to 1.
     """
 
     folder: Path
@@ -44,6 +46,9 @@ class Pool(Sequence[Path]):
     def __len__(self) -> int:
         return sum(map(len, self.pictures.values()))
 
+    def __bool__(self) -> bool:
+        return bool(self.shares)
+
     @overload
     def __getitem__(self, index: int) -> Path: ...
     @overload
@@ -51,7 +56,9 @@ class Pool(Sequence[Path]):
     def __getitem__(self, index: int | slice) -> Path | list[Path]:
         return [path for paths in self.pictures.values() for path in paths][index]
 
-    def draw(self, count: int, size: tuple[int, int], rng: np.random.Generator) -> list[Path]:
+    def draw(
+        self, count: int, size: tuple[int, int], rng: np.random.Generator
+    ) -> list[Path | None]:
         """Draw decoys: of each the kind by its share, then a picture of that kind.
 
         No picture comes twice before all of its kind have come. Pictures that would have to be
@@ -61,12 +68,16 @@ class Pool(Sequence[Path]):
             count: how many.
             size: (height, width) that they will have.
             rng: source of the choices.
+
+        Returns:
+            Files of pictures, and None for each payload, which is to be made.
         """
-        kinds = list(self.pictures)
-        shares = [self.shares[kind] for kind in kinds]
-        orders = {kind: _in_turn(_fitting(self.pictures[kind], size), rng) for kind in kinds}
-        drawn = rng.choice(len(kinds), size=count, p=shares)
-        return [next(orders[kinds[index]]) for index in drawn]
+        kinds, shares = list(self.shares), list(self.shares.values())
+        orders = {
+            kind: _in_turn(_fitting(paths, size), rng) for kind, paths in self.pictures.items()
+        }
+        drawn = [kinds[index] for index in rng.choice(len(kinds), size=count, p=shares)]
+        return [None if kind == PAYLOAD else next(orders[kind]) for kind in drawn]
 
     def lacking(self, name: str, kind: str) -> str | None:
         """What to tell a user whose secret is of a kind that the pool has not; None for nothing.
@@ -75,12 +86,26 @@ class Pool(Sequence[Path]):
             name: of the secret, for the text.
             kind: of the secret, as `guess_kind` or the user has it.
         """
-        if kind in self.pictures:
+        if kind in self.shares:
             return None
+        if kind == PAYLOAD:
+            return file_among_pictures(name)
         return (
-            f"{name} looks like a {kind}, of which the pool of decoys has none, so it may stand "
-            f"out among them; sirensong decoys add FOLDER --kind {kind} adds some"
+            f"{name} looks to be of the kind {kind}, of which the pool of decoys has none, so it "
+            f"may stand out among them; sirensong decoys add FOLDER --kind {kind} adds some"
         )
+
+
+def file_among_pictures(name: str) -> str:
+    """What to tell a user who hides a file where all decoys are pictures.
+
+    Args:
+        name: of the file.
+    """
+    return (
+        f"{name} is hidden as a file, and all decoys are pictures, so weights may tell that there "
+        "is one; sirensong decoys add --payloads makes some decoys like files"
+    )
 
 
 def default_folder() -> Path:
@@ -97,7 +122,7 @@ def open_pool(folder: StrPath | None = None) -> Pool:
         folder: where it is; None for the place of `sirensong decoys`.
 
     Returns:
-        The pool, empty if there is none. Each kind that it has gets the same share.
+        The pool, false if there is none. Each kind that it has gets the same share.
 
     Raises:
         FileError: the folder cannot be read.
@@ -110,7 +135,8 @@ def open_pool(folder: StrPath | None = None) -> Pool:
     where = default_folder() if folder is None else Path(folder)
     found = {kind: _files(where / kind) for kind in PICTURE_KINDS}
     pictures = {kind: paths for kind, paths in found.items() if paths}
-    return Pool(where, pictures, dict.fromkeys(pictures, 1 / max(1, len(pictures))))
+    kinds = [*pictures, *([PAYLOAD] if _has_payloads(where) else [])]
+    return Pool(where, pictures, dict.fromkeys(kinds, 1 / max(1, len(kinds))))
 
 
 def add_picture(folder: Path, rgb: RGB, kind: str | None = None) -> tuple[str, bool]:
@@ -141,23 +167,37 @@ def add_picture(folder: Path, rgb: RGB, kind: str | None = None) -> tuple[str, b
     return kind, True
 
 
-def remove_pictures(folder: Path, kinds: Sequence[str] = PICTURE_KINDS) -> dict[str, int]:
-    """Delete a pool's pictures; no other files in its folders are touched.
+def add_payloads(folder: Path) -> None:
+    """Say that decoys of a pool may be payloads. They need no pictures: they are made.
+
+    Args:
+        folder: of the pool, which is made if it is missing.
+
+    Raises:
+        FileError: the folder or the file cannot be written.
+    """
+    if not _has_payloads(folder):
+        _make_private(folder)
+        write_bytes(folder / _PAYLOADS, b"", overwrite=False, secret=True)
+
+
+def remove_kinds(folder: Path, kinds: Sequence[str] = DECOY_KINDS) -> dict[str, int]:
+    """Delete what a pool has of some kinds; no other files in its folders are touched.
 
     Args:
         folder: of the pool.
-        kinds: which ones.
+        kinds: which ones; "payload" for no more payloads.
 
     Returns:
-        How many pictures of each kind were deleted.
+        How many files of each kind were deleted.
 
     Raises:
         SettingError: there is no such kind.
         FileError: a file cannot be deleted.
     """
     removed = {}
-    for kind in map(check_kind, kinds):
-        paths = _files(folder / kind)
+    for kind in [check_kind(kind, DECOY_KINDS) for kind in kinds]:
+        paths = _files_of(folder, kind)
         for path in paths:
             with file_errors("delete", path):
                 path.unlink()
@@ -184,6 +224,17 @@ def _remove_empty(folder: Path) -> None:
     with file_errors("delete", folder), contextlib.suppress(FileNotFoundError):
         if not any(folder.iterdir()):
             folder.rmdir()
+
+
+def _has_payloads(folder: Path) -> bool:
+    with file_errors("read", folder):
+        return (folder / _PAYLOADS).is_file()
+
+
+def _files_of(folder: Path, kind: str) -> tuple[Path, ...]:
+    if kind != PAYLOAD:
+        return _files(folder / kind)
+    return (folder / _PAYLOADS,) if _has_payloads(folder) else ()
 
 
 def _files(folder: Path) -> tuple[Path, ...]:

@@ -16,7 +16,6 @@ from sirensong.errors import FormatError, SirensongError
 from sirensong.hide import hide, plan
 from sirensong.keys.given import AnyKey
 from sirensong.pictures.image import fit_within, size_of
-from sirensong.pictures.pool import Pool
 from sirensong.serve.answers import failure
 from sirensong.serve.live import SIDE, Live, Tell, png_of
 from sirensong.serve.uploads import Upload
@@ -24,7 +23,7 @@ from sirensong.training.capacity import largest_layout
 from sirensong.training.loading import loading
 from sirensong.training.options import Options
 from sirensong.training.recipe import Recipe
-from sirensong.verify import Expected, ExpectedFile, measure_all, shortfalls
+from sirensong.verify import Expected, ExpectedFile, measure_all, shortfalls, unlike_decoys
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ def make(order: Order, tell: Tell) -> None:
             "seconds": round(time.monotonic() - begun, 1),
             "fingerprint": stego.fingerprint,
             "results": [one.as_json() for one in measured],
-            "notes": [*_notes([cover, *secrets]), *_lacking(order.decoys, secrets)],
+            "notes": [*_notes([cover, *secrets]), *unlike_decoys(secrets, order.decoys)],
         }
     )
 
@@ -144,11 +143,3 @@ def _outcome(task: tuple[Work, Order], tell: Tell) -> dict[str, Any] | None:
 
 def _notes(read: Sequence[Expected | ExpectedFile]) -> list[str]:
     return [note for one in read for note in one.notes]
-
-
-def _lacking(decoys: Sequence[Path], secrets: Sequence[Expected | ExpectedFile]) -> list[str]:
-    """Notes on secrets of kinds that the pool of decoys has not."""
-    if not isinstance(decoys, Pool):
-        return []
-    notes = (decoys.lacking(secret.name, secret.kind) for secret in secrets)
-    return [note for note in notes if note is not None]

@@ -7,7 +7,9 @@ import math
 import numpy as np
 
 from sirensong.errors import SettingError
+from sirensong.payload.code import coded_bytes, data_bytes
 from sirensong.payload.content import HiddenFile
+from sirensong.payload.envelope import OVERHEAD
 from sirensong.payload.payload import Layout, Payload, layout_for
 from sirensong.payload.samples import MODULATIONS, Modulation, Size
 from sirensong.training.quality import QUALITIES, estimated_bits
@@ -83,9 +85,44 @@ def payload_for(file: HiddenFile, recipe: Recipe, cover: Size, secrets: int) -> 
             f"{file.name} takes {need} bytes, and {most} fit here",
             hint=f"--quality {name} would do" if name else "a larger cover holds more",
         )
+    return Payload(file, _smallest_layout(need, recipe, cover))
+
+
+def decoy_payload(recipe: Recipe, cover: Size, rng: np.random.Generator) -> Payload:
+    """Make a file up, and lay it out as if somebody hid it.
+
+    It is of any length that fits (`even_room`). Its bytes do not matter, as they are sealed.
+
+    Args:
+        recipe: how functions are trained.
+        cover: (height, width) of the cover, in pixels.
+        rng: source of its length.
+    """
+    file = HiddenFile("-", b"")
+    least = len(file.packed)
+    most = max(least, largest_layout(recipe, cover, 1).room)
+    return Payload(file, _smallest_layout(even_room(least, most, rng), recipe, cover))
+
+
+def even_room(least: int, most: int, rng: np.random.Generator) -> int:
+    """Draw a length of a packed file, so that every factor of the code's length is as likely.
+
+    As many have 100 to 200 bytes of code as 400 to 800.
+
+    Args:
+        least: bytes of the shortest.
+        most: bytes of the longest.
+        rng: source of the length.
+    """
+    first, last = (math.log(coded_bytes(room + OVERHEAD)) for room in (least, most))
+    coded = math.floor(math.exp(rng.uniform(first, last)))
+    return min(most, max(least, data_bytes(coded) - OVERHEAD))
+
+
+def _smallest_layout(packed: int, recipe: Recipe, cover: Size) -> Layout:
+    """The smallest layout that so many bytes of a packed file fit into."""
     grid = recipe.grid(*cover)
-    layout = layout_for(need, modulation_for(recipe, cover), cover, (grid.rows, grid.columns))
-    return Payload(file, layout)
+    return layout_for(packed, modulation_for(recipe, cover), cover, (grid.rows, grid.columns))
 
 
 def _bits(recipe: Recipe, cover: Size) -> float:

@@ -29,6 +29,7 @@ from sirensong.pictures.decoys import decoy
 from sirensong.pictures.image import RGB, digest, fill, size_of
 from sirensong.pictures.pool import Pool
 from sirensong.pictures.reading import ImageLike, read_picture
+from sirensong.training.capacity import decoy_payload
 from sirensong.training.checkpoint import Checkpoint, read_nonce
 from sirensong.training.classes import functions_for
 from sirensong.training.device import find_device, groups_of_tiles
@@ -41,7 +42,7 @@ Content = RGB | Payload
 
 
 class Secret(NamedTuple):
-    """A secret picture and the key that reveals it.
+    """A secret picture, or a decoy, and the key that reveals it.
 
     Args:
         key: bound to the carrier.
@@ -77,7 +78,7 @@ class Job:
     Args:
         cover: the cover picture.
         secrets: the secret pictures with their keys.
-        decoys: pictures of the cover's size under keys that nobody keeps.
+        decoys: pictures of the cover's size, and payloads, under keys that nobody keeps.
         recipe: how functions are trained.
         architecture: of each tile's function.
         grid: of tiles.
@@ -198,18 +199,19 @@ def prepare(
         [cover, *(_raw(content) for _, content in secrets)], (recipe, options.seconds, len(decoys))
     )
 
-    def draw(entropy: bytes) -> tuple[list[RGB], bytes]:
+    def draw(entropy: bytes) -> tuple[list[Content], bytes]:
         """The run's decoys, and the private key of a run that has them."""
-        drawn = _decoys(functions - len(secrets), cover, recipe.decoys, decoys, entropy)
-        return drawn, derive(entropy, digest(drawn, "decoys"), "private key")
+        drawn = _decoys(functions - len(secrets), cover, recipe, decoys, entropy)
+        seen = digest([_raw(content) for content in drawn], "decoys")
+        return drawn, derive(entropy, seen, "private key")
 
     begun = _begin(secrets, options, context, len(groups[0]), draw)
     return Job(
         cover=cover,
         secrets=begun.secrets,
         decoys=tuple(
-            Secret(SecretKey(derive(begun.entropy, begun.nonce, f"decoys/{index}")), picture)
-            for index, picture in enumerate(begun.drawn)
+            _secret(_decoy_key(begun, index), content, begun.nonce)
+            for index, content in enumerate(begun.drawn)
         ),
         recipe=recipe,
         architecture=architecture,
@@ -231,7 +233,7 @@ class _Begun(NamedTuple):
         nonce: of the carrier to be.
         entropy: the run's 32 random bytes.
         secrets: the secret pictures with their keys, bound to the carrier.
-        drawn: decoy pictures.
+        drawn: decoys.
         checkpoint: where the run is kept, or None.
         elapsed: seconds that it took before it was resumed.
     """
@@ -239,7 +241,7 @@ class _Begun(NamedTuple):
     nonce: bytes
     entropy: bytes
     secrets: tuple[Secret, ...]
-    drawn: list[RGB]
+    drawn: list[Content]
     checkpoint: Checkpoint | None
     elapsed: float
 
@@ -249,7 +251,7 @@ def _begin(
     options: Options,
     context: bytes,
     at_once: int,
-    draw: Callable[[bytes], tuple[list[RGB], bytes]],
+    draw: Callable[[bytes], tuple[list[Content], bytes]],
 ) -> _Begun:
     """Draw a run's randomness, or take that of its checkpoint, and bind its keys.
 
@@ -310,20 +312,30 @@ def _sealing(key: SecretKey | Recipient, content: Content) -> bytes:
     return digest([_raw(content)], key) if isinstance(key, Recipient) else key.secret
 
 
+def _decoy_key(begun: _Begun, index: int) -> SecretKey:
+    return SecretKey(derive(begun.entropy, begun.nonce, f"decoys/{index}"))
+
+
 def _decoys(
-    missing: int, cover: RGB, kind: str, given: Sequence[ImageLike], entropy: bytes
-) -> list[RGB]:
-    """Decoy pictures, as large as the cover."""
+    missing: int, cover: RGB, recipe: Recipe, given: Sequence[ImageLike], entropy: bytes
+) -> list[Content]:
+    """Decoys: pictures as large as the cover, and payloads as small as files are."""
     rng = np.random.default_rng(int.from_bytes(derive(entropy, b"", "decoys")))
     size = size_of(cover)
     if not given:
-        return [decoy(kind, cover, rng) for _ in range(missing)]
+        return [decoy(recipe.decoys, cover, rng) for _ in range(missing)]
+    own: Sequence[ImageLike | None]
     if isinstance(given, Pool):
-        own: list[ImageLike] = list(given.draw(missing, size, rng))
+        own = given.draw(missing, size, rng)
     else:
         chosen = rng.permutation(len(given))
         own = [given[chosen[index % len(given)]] for index in range(missing)]
-    return [fill(read_picture(picture).rgb, *size) for picture in own]
+    return [
+        decoy_payload(recipe, size, rng)
+        if picture is None
+        else fill(read_picture(picture).rgb, *size)
+        for picture in own
+    ]
 
 
 def _other_decoys(checkpoint: StrPath) -> FormatError:
