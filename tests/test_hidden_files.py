@@ -102,6 +102,16 @@ def test_more_bits_and_fewer_secrets_leave_more_room():
     assert rooms[3] > rooms[0] / 8
 
 
+def test_decoys_take_room_as_secrets_do():
+    """A carrier of one secret among eight functions holds less than one among two."""
+    rooms = {count: largest_layout(ss.FAST, (128, 128), count).room for count in (1, 2, 3, 4, 5, 8)}
+    assert (rooms[3], rooms[5]) == (rooms[4], rooms[8])
+    assert rooms[1] > rooms[2] > rooms[4] > rooms[8]
+    many, none = (dataclasses.replace(ss.FAST, functions=functions) for functions in (8, 0))
+    assert largest_layout(many, (128, 128), 1).room == rooms[8]
+    assert rooms[2] > largest_layout(none, (128, 128), 3).room > rooms[4]
+
+
 def test_room_grows_with_the_cover():
     rooms = [largest_layout(ss.FAST, (side, side), 2).room for side in (64, 128, 256)]
     assert rooms[1] / rooms[0] == pytest.approx(4, rel=0.15)

@@ -122,6 +122,7 @@ def test_hide_warns_of_a_file_until_decoys_may_be_payloads(at, tmp_path, pool, p
     assert cli.run(["decoys", "add", "--payloads"]) == 0
     assert not warned()
     assert warned("--decoys", "leaves")
+    (pictures / "hostile.png").unlink()  # or it may be drawn
     assert warned("--decoys", str(pictures))
 
 

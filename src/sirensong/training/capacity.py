@@ -12,6 +12,7 @@ from sirensong.payload.content import HiddenFile
 from sirensong.payload.envelope import OVERHEAD
 from sirensong.payload.payload import Layout, Payload, layout_for
 from sirensong.payload.samples import MODULATIONS, Modulation, Size
+from sirensong.training.classes import CLASSES, functions_for
 from sirensong.training.quality import QUALITIES, estimated_bits
 from sirensong.training.recipe import Recipe
 
@@ -23,7 +24,7 @@ _PRECISE = 70.0  # bits a pixel from which on functions are exact enough for man
 # sample of the cover that are then read back well, where the one secret is a file. The cover has 2
 # to 3 dB less than with a photograph (docs/performance.md).
 _DENSITIES = ((11.6, 0.22), (23.7, 0.66), (44.0, 1.2), (110.0, 3.2))
-_SHARED = 0.75  # for n secrets each has n to minus this power of it
+_SHARED = 0.75  # of n that share a carrier each has n to minus this power of it
 _ROBUST_SHARE = 0.25  # of the usual, where weights will be changed
 
 
@@ -52,13 +53,20 @@ def largest_layout(recipe: Recipe, cover: Size, secrets: int) -> Layout:
     """
     known, densities = zip(*_DENSITIES, strict=True)
     bits = math.log(_bits(recipe, cover))
-    density = math.exp(np.interp(bits, np.log(known), np.log(densities))) * secrets**-_SHARED
+    sharing = _sharing(recipe, secrets)
+    density = math.exp(np.interp(bits, np.log(known), np.log(densities))) * sharing**-_SHARED
     if _is_robust(recipe):
         density *= _ROBUST_SHARE
     grid, modulation = recipe.grid(*cover), modulation_for(recipe, cover)
     side = math.sqrt(density / modulation.bits)
     size = max(grid.rows, int(side * cover[0])), max(grid.columns, int(side * cover[1]))
     return Layout(MODULATIONS.index(modulation) + 1, size)
+
+
+def _sharing(recipe: Recipe, secrets: int) -> int:
+    """How many share a carrier, decoys with them; a second one that is a decoy is in the table."""
+    functions = functions_for(recipe, secrets)
+    return secrets if functions <= CLASSES[0] else functions
 
 
 def payload_for(file: HiddenFile, recipe: Recipe, cover: Size, secrets: int) -> Payload:
