@@ -27,7 +27,7 @@ def keys():
 
 @pytest.fixture(scope="module")
 def files():
-    return [ss.HiddenFile("note.txt", b"noon"), ss.HiddenFile("noise.bin", bytes(range(64)))]
+    return [ss.HiddenFile("note.txt", b"noon"), ss.HiddenFile("noise.bin", bytes(range(24)))]
 
 
 @pytest.fixture(scope="module")
