@@ -1,0 +1,432 @@
+"""Sound as a function of time: what it takes to hold speech and music, beside FLAC.
+
+`apt-get install alsa-utils pocketsphinx-testdata amoebax-data gunroar-data`, then
+`python benchmarks/sound.py [--root /] [--only NAME] [--steps 1500] [-o results]`.
+
+A prototype, which hides nothing for real. A sound is cut into segments, each a small SIREN of one
+coordinate, time, and of as many outputs as there are channels. Weights are trained as a carrier's
+are (Muon and Adam, on a lattice, straight through) and coded by its coder, whose bytes are counted,
+without a file's header and slots. A secret is another sound of the same length: 20 % of the first
+four hidden matrices are replaced in its functions, at positions drawn by NumPy. Neither decoys nor
+wrong keys are trained, both of which cost quality, and segments do not overlap.
+
+Prints Markdown, writes sound.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import torch
+from scipy.linalg import solve_toeplitz
+from torch import Tensor
+
+from sirensong.carrier.coding import decode, encode
+from sirensong.network.siren import Architecture
+from sirensong.network.substitution import KEYED_GAIN, KEYED_MATRICES, KEYED_RATIO
+from sirensong.training.optimizer import Adam, Muon
+from sirensong.training.quality import steps_for
+from sirensong.training.recipe import FAST
+
+HERE = Path(__file__).parent
+
+Sound = npt.NDArray[np.int16]
+"""(samples, channels)."""
+
+
+class Clip(NamedTuple):
+    """A stretch of a sound that a package installs.
+
+    Args:
+        file: below usr/share.
+        start: in seconds.
+        seconds: how long, if there is so much.
+    """
+
+    file: str
+    start: float
+    seconds: float
+
+
+class Work(NamedTuple):
+    """A row of the table.
+
+    Args:
+        cover: what everybody hears.
+        secret: what one key reveals.
+        decibels: SNR that is asked for.
+        width: hidden features of a segment's function.
+        length: samples of a segment, without and with a secret.
+        package: Debian's, and the licence of the sounds.
+    """
+
+    cover: Clip
+    secret: Clip
+    decibels: float
+    package: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a sound is made a function.
+
+    Args:
+        width: hidden features.
+        layers: sine layers.
+        length: samples of a segment, about.
+        omega: reach of the first frequencies, as a share of the highest that samples can hold.
+        coarseness: factor on the steps of the lattice.
+        steps: of the joint stage.
+        cover_steps: of the stage before it, of the cover alone.
+        rate: factor on all learning rates.
+        level: root mean square of the sound that a function gives.
+        batches: as of a recipe's phase.
+    """
+
+    width: int = 24
+    layers: int = 5
+    length: int = 1024
+    omega: float = 0.25
+    coarseness: float = 1.0
+    steps: int = 1500
+    cover_steps: int = 100
+    rate: float = 1.0
+    level: float = 0.35
+    batches: tuple[tuple[float, float], ...] = ((0.0, 1 / 16), (0.3, 1 / 8), (0.6, 1 / 4))
+    gain: float = 1.2
+    hold: float = 0.6
+    last: float = 1.0
+    first: float = 1.0
+
+
+class Segments(NamedTuple):
+    """A sound in pieces of nearly one length, T of them.
+
+    Args:
+        starts: (T,), the first sample of each.
+        sizes: (T,), how many it has.
+        samples: (T, longest, channels), 0 beyond a piece's end.
+    """
+
+    starts: Tensor
+    sizes: Tensor
+    samples: Tensor
+
+
+def cut(sound: npt.NDArray[np.float64], length: int, order: npt.NDArray[np.int64]) -> Segments:
+    """Cut a sound into segments.
+
+    Args:
+        sound: (samples, channels).
+        length: of a segment, about.
+        order: which function holds which segment; the number of segments if it is empty.
+    """
+    count = max(1, round(len(sound) / length))
+    ends = np.arange(count + 1) * len(sound) // count
+    starts, sizes = ends[:-1], np.diff(ends)
+    samples = np.zeros((count, sizes.max(), sound.shape[1]), np.float32)
+    for place, (start, size) in enumerate(zip(starts, sizes, strict=True)):
+        samples[place, :size] = sound[start : start + size]
+    if len(order):
+        starts, sizes, samples = starts[order], sizes[order], samples[order]
+    return Segments(*(torch.from_numpy(part) for part in (starts, sizes, samples)))
+
+
+class Functions:
+    """T x F functions, F of which share weights: a cover's, and secret ones'.
+
+    Args:
+        settings: of all.
+        pieces: of the cover, then of each secret.
+        rng: draws starts, positions and key weights.
+    """
+
+    def __init__(
+        self, settings: Settings, pieces: Sequence[Segments], rng: np.random.Generator
+    ) -> None:
+        self.settings, self.pieces = settings, list(pieces)
+        segments, longest, channels = pieces[0].samples.shape
+        width, hidden = settings.width, settings.layers - 1
+        omega = settings.omega * math.pi * longest / 2
+        self.steps = steps_for(
+            Architecture(width, settings.layers, min(omega, 1e4)), settings.coarseness
+        )
+
+        def uniform(bound: float, *shape: int) -> Tensor:
+            return torch.from_numpy(rng.uniform(-bound, bound, shape).astype(np.float32))
+
+        self.latent = [
+            uniform(omega, segments, width, 1),
+            uniform(math.pi, segments, width),
+            uniform(settings.gain * math.sqrt(6 / width), hidden, segments, width, width),
+            uniform(1 / math.sqrt(width), hidden, segments, width),
+            uniform(math.sqrt(6 / width), segments, channels, width),
+            torch.zeros(segments, channels),
+        ]
+        inner = torch.tensor(self.steps[2:-2]).view(hidden, 2)
+        self.lattice = [
+            torch.tensor(self.steps[0]), torch.tensor(self.steps[1]),
+            inner[:, 0].view(hidden, 1, 1, 1), inner[:, 1].view(hidden, 1, 1),
+            torch.tensor(self.steps[-2]), torch.tensor(self.steps[-1]),
+        ]  # fmt: skip
+        for place in (0, 1):
+            self.latent[place] = self._rounded(place, self.latent[place])
+        self.begin = [tensor.clone() for tensor in self.latent[:2]]
+        self.kept = torch.ones(hidden, segments, len(pieces), width, width)
+        self.inserted = torch.zeros_like(self.kept)
+        entries = width * width
+        for matrix in range(min(KEYED_MATRICES, hidden)):
+            for segment in range(segments):
+                for secret in range(1, len(pieces)):
+                    drawn = rng.permutation(entries)[: round(KEYED_RATIO * entries)]
+                    values = rng.normal(0, KEYED_GAIN * math.sqrt(1 / width), len(drawn))
+                    own = self.inserted[matrix, segment, secret].view(-1)
+                    own[drawn] = torch.from_numpy(values.astype(np.float32))
+                    self.kept[matrix, segment, secret].view(-1)[drawn] = 0
+        for tensor in self.latent:
+            tensor.requires_grad_()
+
+    def _rounded(self, place: int, tensor: Tensor) -> Tensor:
+        return (tensor / self.lattice[place]).round() * self.lattice[place]
+
+    def seen(self) -> list[Tensor]:
+        """The weights on the lattice; gradients pass straight through."""
+        return [
+            tensor + (self._rounded(place, tensor) - tensor).detach()
+            for place, tensor in enumerate(self.latent)
+        ]
+
+    def outputs(self, weights: Sequence[Tensor], times: Tensor) -> Tensor:
+        """Evaluate functions.
+
+        Args:
+            weights: shared.
+            times: (T, F, points), in [-1, 1].
+
+        Returns:
+            (T, F, channels, points).
+        """
+        first, bias, hidden, biases, last, last_bias = weights
+        segments, functions, points = times.shape
+
+        def each(tensor: Tensor) -> Tensor:
+            return tensor.repeat_interleave(functions, 0)
+
+        flat = times.reshape(-1, 1, points)
+        layer = torch.sin(torch.baddbmm(each(bias)[..., None], each(first), flat))
+        for matrix, offset, kept, inserted in zip(
+            hidden, biases, self.kept[:, :, :functions], self.inserted[:, :, :functions], strict=True
+        ):
+            own = torch.addcmul(inserted, kept, matrix[:, None]).flatten(0, 1)
+            layer = torch.sin(torch.baddbmm(each(offset)[..., None], own, layer))
+        result = torch.baddbmm(each(last_bias)[..., None], each(last), layer)
+        return result.view(segments, functions, -1, points)
+
+    def train(self, rng: torch.Generator) -> None:
+        """Both stages."""
+        self._stage(self.settings.cover_steps, 1, ((0.0, 1 / 8),), 1.0, rounded=False, rng=rng)
+        self._stage(
+            self.settings.steps, len(self.pieces), self.settings.batches, self.settings.hold,
+            rounded=True, rng=rng,
+        )  # fmt: skip
+
+    def _stage(
+        self, steps: int, functions: int, batches: tuple[tuple[float, float], ...], hold: float,
+        *, rounded: bool, rng: torch.Generator,
+    ) -> None:  # fmt: skip
+        first, bias, hidden, biases, last, last_bias = (tensor.data for tensor in self.latent)
+        rate = self.settings.rate
+        muon = Muon(
+            hidden, torch.ones_like(hidden), rate=rate * FAST.rate, momentum=FAST.momentum,
+            tilt=FAST.tilt, decay=FAST.decay if rounded else 0.0,
+        )  # fmt: skip
+        betas = FAST.adam_betas
+        others = Adam([bias, biases, last_bias], rate=rate * FAST.adam_rate, betas=betas)
+        firsts = Adam([first], rate=rate * FAST.adam_rate * self.settings.first, betas=betas)
+        lasts = Adam([last], rate=rate * FAST.last_rate * self.settings.last, betas=betas)
+        longest = self.pieces[0].samples.shape[1]
+        for step in range(steps):
+            progress = step / steps
+            share = next(share for begin, share in reversed(batches) if progress >= begin)
+            times, wanted = self._batch(functions, max(8, round(share * longest)), rng)
+            weights = self.seen() if rounded else self.latent
+            loss = (self.outputs(weights, times) - wanted).square().mean((1, 2, 3)).sum()
+            g_first, g_bias, g_hidden, g_biases, g_last, g_last_bias = torch.autograd.grad(
+                loss, self.latent
+            )
+            scale = torch.tensor(min(1.0, (1 - progress) / (1 - hold)) if hold < 1 else 1.0)
+            with torch.no_grad():
+                muon.step([g_hidden], scale)
+                others.step([g_bias, g_biases, g_last_bias], scale)
+                firsts.step([g_first], scale)
+                lasts.step([g_last], scale)
+
+    def _batch(self, functions: int, points: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """One sample from each of some stretches of equal length, of every segment."""
+        times, wanted = [], []
+        for piece in self.pieces[:functions]:
+            strata = torch.arange(points) + torch.rand(len(piece.sizes), points, generator=rng)
+            index = (strata * (piece.sizes[:, None] / points)).long()
+            index = torch.minimum(index, piece.sizes[:, None] - 1)
+            times.append((2 * index + 1) / piece.sizes[:, None] - 1)
+            channels = piece.samples.shape[2]
+            taken = piece.samples.gather(1, index[..., None].expand(-1, -1, channels))
+            wanted.append(taken.transpose(1, 2))
+        return torch.stack(times, 1), torch.stack(wanted, 1)
+
+    def codes(self) -> list[npt.NDArray[np.int16]]:
+        """What a carrier would hold, in the order of its format."""
+        with torch.no_grad():
+            moved = [
+                tensor - start for tensor, start in zip(self.latent[:2], self.begin, strict=True)
+            ] + self.latent[2:]
+            first, bias, hidden, biases, last, last_bias = (
+                (tensor / step).round().to(torch.int16).numpy()
+                for tensor, step in zip(moved, self.lattice, strict=True)
+            )
+        inner = [part for pair in zip(hidden, biases, strict=True) for part in pair]
+        return [first, bias, *inner, last, last_bias]
+
+    @torch.no_grad()
+    def renders(self) -> list[npt.NDArray[np.float32]]:
+        """Each sound as the rounded functions give it: (samples, channels)."""
+        sizes = torch.stack([piece.sizes for piece in self.pieces], 1)[..., None]
+        longest = self.pieces[0].samples.shape[1]
+        times = (2 * torch.arange(longest) + 1) / sizes - 1
+        given = self.outputs(self.seen(), times).numpy()
+        sounds = []
+        for place, piece in enumerate(self.pieces):
+            total = int(piece.sizes.sum())
+            sound = np.zeros((total, given.shape[2]), np.float32)
+            for segment, (start, size) in enumerate(
+                zip(piece.starts.tolist(), piece.sizes.tolist(), strict=True)
+            ):
+                sound[start : start + size] = given[segment, place, :, :size].T
+            sounds.append(sound)
+        return sounds
+
+
+def read(clip: Clip, root: Path) -> tuple[Sound, int]:
+    """Read a clip: samples of 16 bits, and the sampling rate."""
+    path = root / "usr/share" / clip.file
+    sound, rate = soundfile.read(path, dtype="int16", always_2d=True)
+    start = round(clip.start * rate)
+    return sound[start : start + round(clip.seconds * rate)], rate
+
+
+def power(sound: npt.NDArray[Any]) -> float:
+    """Mean square."""
+    return float(np.square(sound.astype(np.float64)).mean())
+
+
+def snr(sound: Sound, shown: Sound) -> float:
+    """Signal-to-noise ratio in dB."""
+    return 10 * math.log10(power(sound) / power(sound.astype(np.int32) - shown))
+
+
+def flac(sound: Sound, rate: int) -> int:
+    """Bytes of a FLAC file at its highest level."""
+    file = io.BytesIO()
+    soundfile.write(file, sound, rate, format="FLAC", subtype="PCM_16", compression_level=1.0)
+    return len(file.getvalue())
+
+
+def flac_at(sound: Sound, rate: int, decibels: float) -> int:
+    """Bytes of a FLAC file of samples that are rounded as coarsely as an SNR allows."""
+    step = math.sqrt(12 * power(sound) / 10 ** (decibels / 10))
+    return flac(np.rint(sound / step).astype(np.int16), rate)
+
+
+def spectra(sound: Sound, rate: int) -> Iterator[npt.NDArray[np.float64]]:
+    """Spectral envelopes of 32 ms each, by linear prediction of order 32."""
+    size = round(0.032 * rate) // 2 * 2
+    window = np.hanning(size + 1)[:size]
+    window /= math.sqrt(np.square(window).mean())
+    for channel in sound.T.astype(np.float64):
+        for start in range(0, len(channel) - size, size // 2):
+            frame = channel[start : start + size] * window
+            lags = np.fft.irfft(np.abs(np.fft.rfft(frame, 2 * size)) ** 2)[:33] / size
+            if lags[0] < 1e-3:
+                yield np.zeros(513)
+                continue
+            lags[0] *= 1 + 1e-7
+            taps = solve_toeplitz(lags[:32], lags[1:])
+            whitened = np.fft.rfft(np.concatenate([[1.0], -taps]), 1024)
+            yield (lags[0] - taps @ lags[1:]) / np.abs(whitened) ** 2
+
+
+def needed(sound: Sound, rate: int, decibels: float) -> float:
+    """Bits a sample that no coder goes below at an SNR, if frames are Gaussian (water-filling)."""
+    noise = power(sound) / 10 ** (decibels / 10)
+    frames = [
+        np.maximum(0, np.log2(np.maximum(spectrum, 1e-9) / noise) / 2).mean()
+        for spectrum in spectra(sound, rate)
+    ]
+    return float(np.mean(frames))
+
+
+def log_spectral_distance(sound: Sound, shown: Sound, rate: int) -> float:
+    """Root mean square of the difference of two spectra in dB, mean over frames of 32 ms.
+
+    What lies below the noise of 16 bits counts as equal.
+    """
+    size = round(0.032 * rate) // 2 * 2
+    window = np.hanning(size)
+
+    def decibels(samples: Sound) -> npt.NDArray[np.float64]:
+        frames = np.lib.stride_tricks.sliding_window_view(samples.T.astype(float), size, axis=-1)
+        squares = np.abs(np.fft.rfft(frames[:, :: size // 2] * window)) ** 2
+        floor = np.square(window).sum() / 12
+        return 10 * np.log10(np.maximum(squares, floor))
+
+    difference = decibels(sound) - decibels(shown)
+    return float(np.sqrt(np.square(difference).mean(-1)).mean())
+
+
+def fit(
+    sounds: Sequence[Sound], rate: int, settings: Settings, seed: int = 0
+) -> dict[str, Any]:
+    """Train functions for a cover and secrets, and measure what a carrier of them would be."""
+    rng = np.random.default_rng(seed)
+    scales = [settings.level / math.sqrt(power(sound)) for sound in sounds]
+    count = max(1, round(len(sounds[0]) / settings.length))
+    orders = [np.zeros(0, np.int64), *(rng.permutation(count) for _ in sounds[1:])]
+    pieces = [
+        cut(sound * scale, settings.length, order)
+        for sound, scale, order in zip(sounds, scales, orders, strict=True)
+    ]
+    began = time.process_time()
+    functions = Functions(settings, pieces, rng)
+    functions.train(torch.Generator().manual_seed(seed))
+    seconds = time.process_time() - began
+    codes = functions.codes()
+    coded = encode(codes)
+    back = decode(np.frombuffer(coded, np.uint8), [part.size for part in codes], "sound")
+    if not np.array_equal(
+        np.concatenate([piece.codes for piece in back]),
+        np.concatenate([part.reshape(-1) for part in codes]),
+    ):
+        raise RuntimeError("codes do not come back")
+    shown = [
+        np.clip(np.rint(render / scale), -32768, 32767).astype(np.int16)
+        for render, scale in zip(functions.renders(), scales, strict=True)
+    ]
+    return {
+        "snr": [snr(*pair) for pair in zip(sounds, shown, strict=True)],
+        "distance": [log_spectral_distance(*pair, rate) for pair in zip(sounds, shown, strict=True)],
+        "bytes": len(coded),
+        "bits": 8 * len(coded) / sounds[0].size,
+        "weights": sum(part.size for part in codes) / sounds[0].size,
+        "seconds": seconds,
+    }
