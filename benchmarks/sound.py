@@ -1,7 +1,7 @@
 """Sound as a function of time: what it takes to hold speech and music, beside FLAC.
 
 `apt-get install alsa-utils pocketsphinx-testdata amoebax-data gunroar-data`, then
-`python benchmarks/sound.py [--root /] [--only NAME] [--steps 1500] [-o results]`.
+`python benchmarks/sound.py [--root /] [--only TEXT] [--steps 1500] [-o results]`.
 
 A prototype, which hides nothing for real. A sound is cut into segments, each a small SIREN of one
 coordinate, time, and of as many outputs as there are channels. Weights are trained as a carrier's
@@ -36,10 +36,14 @@ from sirensong.carrier.coding import decode, encode
 from sirensong.network.siren import Architecture
 from sirensong.network.substitution import KEYED_GAIN, KEYED_MATRICES, KEYED_RATIO
 from sirensong.training.optimizer import Adam, Muon
+from sirensong.training.phase import Phase
 from sirensong.training.quality import steps_for
 from sirensong.training.recipe import FAST
 
 HERE = Path(__file__).parent
+_BITS_A_WEIGHT = 8.6  # at the usual coarseness, tables counted in
+_ROOM = 0.98  # of the size that is aimed at
+_OF_PICTURES = 2.5  # carriers of photographs against AVIF files (docs/performance.md)
 
 Sound = npt.NDArray[np.int16]
 """(samples, channels)."""
@@ -63,51 +67,78 @@ class Work(NamedTuple):
     """A row of the table.
 
     Args:
+        name: of the cover, for --only too.
         cover: what everybody hears.
-        secret: what one key reveals.
+        secret: what one key reveals, at the same rate and with as many channels.
         decibels: SNR that is asked for.
-        width: hidden features of a segment's function.
-        length: samples of a segment, without and with a secret.
-        package: Debian's, and the licence of the sounds.
     """
 
+    name: str
     cover: Clip
     secret: Clip
     decibels: float
-    package: str
+
+
+_ALSA, _POCKET = "sounds/alsa", "pocketsphinx/test/data"
+_NOVEL = f"{_POCKET}/librivox/sense_and_sensibility_01_austen_64kb"
+_AMOEBAX, _GUNROAR = "games/amoebax/music", "games/gunroar/sounds/musics"
+
+WORKS = (
+    Work(
+        "alsa, 48 kHz",
+        Clip(f"{_ALSA}/Front_Center.wav", 0.1, 0.6),
+        Clip(f"{_ALSA}/Rear_Right.wav", 0.1, 0.6),
+        40,
+    ),
+    Work(
+        "cards, 16 kHz",
+        Clip(f"{_POCKET}/cards/005.wav", 1.0, 1.0),
+        Clip(f"{_POCKET}/cards/004.wav", 0.3, 1.0),
+        40,
+    ),
+    Work(
+        "librivox, 16 kHz",
+        Clip(f"{_NOVEL}-0930.wav", 1.0, 1.0),
+        Clip(f"{_NOVEL}-0880.wav", 1.0, 1.0),
+        40,
+    ),
+    Work(
+        "amoebax, 44.1 kHz stereo",
+        Clip(f"{_AMOEBAX}/KerberosBackground.ogg", 10.0, 0.3),
+        Clip(f"{_AMOEBAX}/AngusBackground.ogg", 10.0, 0.3),
+        35,
+    ),
+    Work(
+        "gunroar, 44.1 kHz",
+        Clip(f"{_GUNROAR}/gr3.ogg", 15.0, 0.5),
+        Clip(f"{_GUNROAR}/gr1.ogg", 15.0, 0.5),
+        35,
+    ),
+)
+"""Speech at 48 kHz is under GPL-2, at 16 kHz under BSD-2; music is under the Free Art License 1.2
+(amoebax) and BSD-2 (gunroar), and was Vorbis before.
+"""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a sound is made a function.
+    """How a sound is made a function; what stands here was tuned on none of `WORKS`.
 
     Args:
         width: hidden features.
         layers: sine layers.
-        length: samples of a segment, about.
-        omega: reach of the first frequencies, as a share of the highest that samples can hold.
+        reach: of the frequencies that the first layer starts with, in Hz.
         coarseness: factor on the steps of the lattice.
         steps: of the joint stage.
-        cover_steps: of the stage before it, of the cover alone.
-        rate: factor on all learning rates.
         level: root mean square of the sound that a function gives.
-        batches: as of a recipe's phase.
     """
 
-    width: int = 24
-    layers: int = 5
-    length: int = 1024
-    omega: float = 0.25
-    coarseness: float = 1.0
+    width: int = 32
+    layers: int = 3
+    reach: float = 2000.0
+    coarseness: float = 0.2
     steps: int = 1500
-    cover_steps: int = 100
-    rate: float = 1.0
-    level: float = 0.35
-    batches: tuple[tuple[float, float], ...] = ((0.0, 1 / 16), (0.3, 1 / 8), (0.6, 1 / 4))
-    gain: float = 1.2
-    hold: float = 0.6
-    last: float = 1.0
-    first: float = 1.0
+    level: float = 1.4
 
 
 class Segments(NamedTuple):
@@ -132,7 +163,7 @@ def cut(sound: npt.NDArray[np.float64], length: int, order: npt.NDArray[np.int64
         length: of a segment, about.
         order: which function holds which segment; the number of segments if it is empty.
     """
-    count = max(1, round(len(sound) / length))
+    count = max(1, len(sound) // length)
     ends = np.arange(count + 1) * len(sound) // count
     starts, sizes = ends[:-1], np.diff(ends)
     samples = np.zeros((count, sizes.max(), sound.shape[1]), np.float32)
@@ -148,17 +179,22 @@ class Functions:
 
     Args:
         settings: of all.
+        rate: samples a second.
         pieces: of the cover, then of each secret.
         rng: draws starts, positions and key weights.
     """
 
     def __init__(
-        self, settings: Settings, pieces: Sequence[Segments], rng: np.random.Generator
+        self,
+        settings: Settings,
+        rate: int,
+        pieces: Sequence[Segments],
+        rng: np.random.Generator,
     ) -> None:
         self.settings, self.pieces = settings, list(pieces)
         segments, longest, channels = pieces[0].samples.shape
         width, hidden = settings.width, settings.layers - 1
-        omega = settings.omega * math.pi * longest / 2
+        omega = math.pi * settings.reach * longest / rate
         self.steps = steps_for(
             Architecture(width, settings.layers, min(omega, 1e4)), settings.coarseness
         )
@@ -169,7 +205,7 @@ class Functions:
         self.latent = [
             uniform(omega, segments, width, 1),
             uniform(math.pi, segments, width),
-            uniform(settings.gain * math.sqrt(6 / width), hidden, segments, width, width),
+            uniform(FAST.gain * math.sqrt(6 / width), hidden, segments, width, width),
             uniform(1 / math.sqrt(width), hidden, segments, width),
             uniform(math.sqrt(6 / width), segments, channels, width),
             torch.zeros(segments, channels),
@@ -226,7 +262,11 @@ class Functions:
         flat = times.reshape(-1, 1, points)
         layer = torch.sin(torch.baddbmm(each(bias)[..., None], each(first), flat))
         for matrix, offset, kept, inserted in zip(
-            hidden, biases, self.kept[:, :, :functions], self.inserted[:, :, :functions], strict=True
+            hidden,
+            biases,
+            self.kept[:, :, :functions],
+            self.inserted[:, :, :functions],
+            strict=True,
         ):
             own = torch.addcmul(inserted, kept, matrix[:, None]).flatten(0, 1)
             layer = torch.sin(torch.baddbmm(each(offset)[..., None], own, layer))
@@ -234,42 +274,33 @@ class Functions:
         return result.view(segments, functions, -1, points)
 
     def train(self, rng: torch.Generator) -> None:
-        """Both stages."""
-        self._stage(self.settings.cover_steps, 1, ((0.0, 1 / 8),), 1.0, rounded=False, rng=rng)
-        self._stage(
-            self.settings.steps, len(self.pieces), self.settings.batches, self.settings.hold,
-            rounded=True, rng=rng,
-        )  # fmt: skip
+        """Both stages: the cover alone, then all together on the lattice."""
+        self._stage(FAST.cover, 1, rng)
+        self._stage(replace(FAST.joint, steps=self.settings.steps), len(self.pieces), rng)
 
-    def _stage(
-        self, steps: int, functions: int, batches: tuple[tuple[float, float], ...], hold: float,
-        *, rounded: bool, rng: torch.Generator,
-    ) -> None:  # fmt: skip
+    def _stage(self, phase: Phase, functions: int, rng: torch.Generator) -> None:
+        rounded = phase is not FAST.cover
         first, bias, hidden, biases, last, last_bias = (tensor.data for tensor in self.latent)
-        rate = self.settings.rate
         muon = Muon(
-            hidden, torch.ones_like(hidden), rate=rate * FAST.rate, momentum=FAST.momentum,
+            hidden, torch.ones_like(hidden), rate=FAST.rate, momentum=FAST.momentum,
             tilt=FAST.tilt, decay=FAST.decay if rounded else 0.0,
         )  # fmt: skip
         betas = FAST.adam_betas
-        others = Adam([bias, biases, last_bias], rate=rate * FAST.adam_rate, betas=betas)
-        firsts = Adam([first], rate=rate * FAST.adam_rate * self.settings.first, betas=betas)
-        lasts = Adam([last], rate=rate * FAST.last_rate * self.settings.last, betas=betas)
+        others = Adam([first, bias, biases, last_bias], rate=FAST.adam_rate, betas=betas)
+        lasts = Adam([last], rate=FAST.last_rate, betas=betas)
         longest = self.pieces[0].samples.shape[1]
-        for step in range(steps):
-            progress = step / steps
-            share = next(share for begin, share in reversed(batches) if progress >= begin)
-            times, wanted = self._batch(functions, max(8, round(share * longest)), rng)
+        for step in range(phase.steps):
+            progress = step / phase.steps
+            points = max(8, round(phase.share_at(progress) * longest))
+            times, wanted = self._batch(functions, points, rng)
             weights = self.seen() if rounded else self.latent
             loss = (self.outputs(weights, times) - wanted).square().mean((1, 2, 3)).sum()
-            g_first, g_bias, g_hidden, g_biases, g_last, g_last_bias = torch.autograd.grad(
-                loss, self.latent
-            )
-            scale = torch.tensor(min(1.0, (1 - progress) / (1 - hold)) if hold < 1 else 1.0)
+            gradients = torch.autograd.grad(loss, self.latent)
+            g_first, g_bias, g_hidden, g_biases, g_last, g_last_bias = gradients
+            scale = torch.tensor(phase.rate_at(progress))
             with torch.no_grad():
                 muon.step([g_hidden], scale)
-                others.step([g_bias, g_biases, g_last_bias], scale)
-                firsts.step([g_first], scale)
+                others.step([g_first, g_bias, g_biases, g_last_bias], scale)
                 lasts.step([g_last], scale)
 
     def _batch(self, functions: int, points: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -394,20 +425,35 @@ def log_spectral_distance(sound: Sound, shown: Sound, rate: int) -> float:
     return float(np.sqrt(np.square(difference).mean(-1)).mean())
 
 
+def length_for(size: float, sound: Sound, settings: Settings) -> int:
+    """Samples of a segment with which the codes of a sound take so many bytes, about."""
+    width, channels = settings.width, sound.shape[1]
+    weights = width * (width + 1) * (settings.layers - 1) + width * (2 + channels) + channels
+    return round(weights * _BITS_A_WEIGHT / 8 * len(sound) / size)
+
+
 def fit(
-    sounds: Sequence[Sound], rate: int, settings: Settings, seed: int = 0
+    sounds: Sequence[Sound], rate: int, length: int, settings: Settings, seed: int = 0
 ) -> dict[str, Any]:
-    """Train functions for a cover and secrets, and measure what a carrier of them would be."""
+    """Train functions for a cover and secrets, and measure what a carrier of them would be.
+
+    Args:
+        sounds: of one shape; the cover first.
+        rate: samples a second.
+        length: samples of a segment, about.
+        settings: of the functions.
+        seed: of everything that is drawn.
+    """
     rng = np.random.default_rng(seed)
     scales = [settings.level / math.sqrt(power(sound)) for sound in sounds]
-    count = max(1, round(len(sounds[0]) / settings.length))
+    count = max(1, len(sounds[0]) // length)
     orders = [np.zeros(0, np.int64), *(rng.permutation(count) for _ in sounds[1:])]
     pieces = [
-        cut(sound * scale, settings.length, order)
+        cut(sound * scale, length, order)
         for sound, scale, order in zip(sounds, scales, orders, strict=True)
     ]
     began = time.process_time()
-    functions = Functions(settings, pieces, rng)
+    functions = Functions(settings, rate, pieces, rng)
     functions.train(torch.Generator().manual_seed(seed))
     seconds = time.process_time() - began
     codes = functions.codes()
@@ -424,9 +470,85 @@ def fit(
     ]
     return {
         "snr": [snr(*pair) for pair in zip(sounds, shown, strict=True)],
-        "distance": [log_spectral_distance(*pair, rate) for pair in zip(sounds, shown, strict=True)],
+        "distance": [
+            log_spectral_distance(*pair, rate) for pair in zip(sounds, shown, strict=True)
+        ],
         "bytes": len(coded),
         "bits": 8 * len(coded) / sounds[0].size,
         "weights": sum(part.size for part in codes) / sounds[0].size,
         "seconds": seconds,
     }
+
+
+def rows(work: Work, root: Path, settings: Settings) -> Iterator[dict[str, Any]]:
+    """Measure one cover: alone in the bytes of its FLAC, with a secret in those and in both's."""
+    cover, rate = read(work.cover, root)
+    secret, _ = read(work.secret, root)
+    shortest = min(len(cover), len(secret))
+    sounds = [cover[:shortest], secret[:shortest]]
+    files = [flac(sound, rate) for sound in sounds]
+    for held, size, name in (
+        (1, files[0], "alone, its FLAC"),
+        (2, files[0], "with a secret, one FLAC"),
+        (2, sum(files), "with a secret, two FLACs"),
+    ):
+        own = sounds[:held]
+        length = length_for(_ROOM * size, own[0], settings)
+        theory = sum(needed(sound, rate, work.decibels) for sound in own)
+        coarse = sum(flac_at(sound, rate, work.decibels) for sound in own)
+        yield {
+            "work": work.name,
+            "what": name,
+            "asked": work.decibels,
+            "samples": own[0].size,
+            "segment": length,
+            "allowed": 8 * size / own[0].size,
+            "predicted": _OF_PICTURES * theory,
+            "water-filling": theory,
+            "coarse FLAC": 8 * coarse / own[0].size,
+            **fit(own, rate, length, settings),
+        }
+
+
+def table(measured: Sequence[dict[str, Any]]) -> str:
+    """Markdown of rows; sizes are in bits for each sample of the cover."""
+    head = (
+        "cover", "what, no larger than", "bits allowed", "bits", "predicted", "water-filling",
+        "FLAC at the SNR", "SNR", "asked", "log-spectral distance", "CPU s",
+    )  # fmt: skip
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for row in measured:
+        numbers = ("allowed", "bits", "predicted", "water-filling", "coarse FLAC")
+        cells = [row["work"], row["what"], *(f"{row[name]:.2f}" for name in numbers)]
+        cells += [" / ".join(f"{value:.1f}" for value in row["snr"]), f"{row['asked']:.0f}"]
+        cells += [" / ".join(f"{value:.1f}" for value in row["distance"]), f"{row['seconds']:.0f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print and write."""
+    usual = Settings()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", type=Path, default=Path("/"))
+    parser.add_argument("--only", default="", help="covers whose name has this in it")
+    for name in ("steps", "width", "layers"):
+        parser.add_argument(f"--{name}", type=int, default=getattr(usual, name))
+    for name in ("reach", "coarseness", "level"):
+        parser.add_argument(f"--{name}", type=float, default=getattr(usual, name))
+    parser.add_argument("-o", "--output", type=Path, default=HERE / "results")
+    given = parser.parse_args()
+    settings = Settings(**{name: getattr(given, name) for name in vars(usual)})
+    measured = []
+    for work in WORKS:
+        if given.only in work.name:
+            for row in rows(work, given.root, settings):
+                measured.append(row)
+                print(json.dumps(row), flush=True)
+    print(table(measured))
+    given.output.mkdir(parents=True, exist_ok=True)
+    (given.output / "sound.json").write_text(json.dumps(measured, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
