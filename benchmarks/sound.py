@@ -41,7 +41,7 @@ from sirensong.training.quality import steps_for
 from sirensong.training.recipe import FAST
 
 HERE = Path(__file__).parent
-_BITS_A_WEIGHT = 8.6  # at the usual coarseness, tables counted in
+_BITS_A_WEIGHT = 8.6  # at the usual coarseness
 _ROOM = 0.98  # of the size that is aimed at
 _OF_PICTURES = 2.5  # carriers of photographs against AVIF files (docs/performance.md)
 
@@ -155,15 +155,14 @@ class Segments(NamedTuple):
     samples: Tensor
 
 
-def cut(sound: npt.NDArray[np.float64], length: int, order: npt.NDArray[np.int64]) -> Segments:
+def cut(sound: npt.NDArray[np.floating], count: int, order: npt.NDArray[np.int64]) -> Segments:
     """Cut a sound into segments.
 
     Args:
         sound: (samples, channels).
-        length: of a segment, about.
-        order: which function holds which segment; the number of segments if it is empty.
+        count: T.
+        order: which function holds which segment; each its own if it is empty.
     """
-    count = max(1, len(sound) // length)
     ends = np.arange(count + 1) * len(sound) // count
     starts, sizes = ends[:-1], np.diff(ends)
     samples = np.zeros((count, sizes.max(), sound.shape[1]), np.float32)
@@ -419,37 +418,43 @@ def log_spectral_distance(sound: Sound, shown: Sound, rate: int) -> float:
         frames = np.lib.stride_tricks.sliding_window_view(samples.T.astype(float), size, axis=-1)
         squares = np.abs(np.fft.rfft(frames[:, :: size // 2] * window)) ** 2
         floor = np.square(window).sum() / 12
-        return 10 * np.log10(np.maximum(squares, floor))
+        levels: npt.NDArray[np.float64] = 10 * np.log10(np.maximum(squares, floor))
+        return levels
 
     difference = decibels(sound) - decibels(shown)
     return float(np.sqrt(np.square(difference).mean(-1)).mean())
 
 
-def length_for(size: float, sound: Sound, settings: Settings) -> int:
-    """Samples of a segment with which the codes of a sound take so many bytes, about."""
+def sized(size: float, sound: Sound, settings: Settings) -> tuple[int, Settings]:
+    """Cut a sound so that its codes take so many bytes, about.
+
+    Returns:
+        How many segments there are, and settings with the lattice that uses up the rest.
+    """
     width, channels = settings.width, sound.shape[1]
     weights = width * (width + 1) * (settings.layers - 1) + width * (2 + channels) + channels
-    return round(weights * _BITS_A_WEIGHT / 8 * len(sound) / size)
+    count = max(1, int(8 * size / weights / _BITS_A_WEIGHT))
+    finer = 8 * size / weights / count - _BITS_A_WEIGHT
+    return count, replace(settings, coarseness=settings.coarseness * 2**-finer)
 
 
 def fit(
-    sounds: Sequence[Sound], rate: int, length: int, settings: Settings, seed: int = 0
+    sounds: Sequence[Sound], rate: int, count: int, settings: Settings, seed: int = 0
 ) -> dict[str, Any]:
     """Train functions for a cover and secrets, and measure what a carrier of them would be.
 
     Args:
         sounds: of one shape; the cover first.
         rate: samples a second.
-        length: samples of a segment, about.
+        count: of segments.
         settings: of the functions.
         seed: of everything that is drawn.
     """
     rng = np.random.default_rng(seed)
     scales = [settings.level / math.sqrt(power(sound)) for sound in sounds]
-    count = max(1, len(sounds[0]) // length)
     orders = [np.zeros(0, np.int64), *(rng.permutation(count) for _ in sounds[1:])]
     pieces = [
-        cut(sound * scale, length, order)
+        cut(sound * scale, count, order)
         for sound, scale, order in zip(sounds, scales, orders, strict=True)
     ]
     began = time.process_time()
@@ -493,7 +498,7 @@ def rows(work: Work, root: Path, settings: Settings) -> Iterator[dict[str, Any]]
         (2, sum(files), "with a secret, two FLACs"),
     ):
         own = sounds[:held]
-        length = length_for(_ROOM * size, own[0], settings)
+        count, finer = sized(_ROOM * size, own[0], settings)
         theory = sum(needed(sound, rate, work.decibels) for sound in own)
         coarse = sum(flac_at(sound, rate, work.decibels) for sound in own)
         yield {
@@ -501,12 +506,13 @@ def rows(work: Work, root: Path, settings: Settings) -> Iterator[dict[str, Any]]
             "what": name,
             "asked": work.decibels,
             "samples": own[0].size,
-            "segment": length,
+            "segments": count,
+            "coarseness": finer.coarseness,
             "allowed": 8 * size / own[0].size,
             "predicted": _OF_PICTURES * theory,
             "water-filling": theory,
             "coarse FLAC": 8 * coarse / own[0].size,
-            **fit(own, rate, length, settings),
+            **fit(own, rate, count, finer),
         }
 
 
