@@ -1,7 +1,7 @@
 """Sound as a function of time: what it takes to hold speech and music, beside FLAC.
 
 `apt-get install alsa-utils pocketsphinx-testdata amoebax-data gunroar-data`, then
-`python benchmarks/sound.py [--root /] [--only TEXT] [--steps 1500] [--as-picture] [-o results]`.
+`python benchmarks/sound.py [--root /] [--only TEXT] [--steps 4000] [--as-picture] [-o results]`.
 
 A prototype, which hides nothing for real. A sound is cut into segments, each a small SIREN of one
 coordinate, time, and of as many outputs as there are channels. Weights are trained as a carrier's
@@ -140,7 +140,7 @@ class Settings:
     layers: int = 3
     reach: float = 2000.0
     coarseness: float = 0.2
-    steps: int = 1500
+    steps: int = 4000
     level: float = 1.4
 
 
