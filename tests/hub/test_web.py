@@ -16,6 +16,7 @@ import sirensong as ss
 from sirensong.carrier.header import Header
 from sirensong.errors import FileError, FormatError
 from sirensong.hub import arriving
+from sirensong.hub import cache as cache_module
 from sirensong.hub.addresses import parse_address
 from sirensong.hub.cache import Entry
 from sirensong.hub.fetching import fetch
@@ -339,6 +340,24 @@ def test_who_is_overtaken_by_another_process_ends_with_the_whole_too(cache):
         second.write(b"le")
         assert other.finish(same, second, '"v"').read_bytes() == b"whole"
     assert kept(cache) == [".safetensors"]
+
+
+def test_what_another_process_has_begun_meanwhile_is_not_taken_for_whole(cache, monkeypatch):
+    entry, look, looks = Entry("the same"), cache_module._is_at, []
+
+    def overtaken(file, path):
+        found = look(file, path)
+        looks.append(found)
+        if len(looks) == 1:  # just then another one begins
+            path.unlink()
+            path.write_bytes(b"wh")
+        return found
+
+    monkeypatch.setattr(cache_module, "_is_at", overtaken)
+    with entry.receiving('"v"', 0) as (path, file):
+        file.write(b"whole")
+        assert entry.finish(path, file, '"v"').read_bytes() == b"whole"
+    assert looks == [True, False]
 
 
 def test_two_downloads_of_the_same_at_once(web, song, cache):

@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ PLACE = "SIRENSONG_CACHE"
 """The environment variable that names another folder."""
 
 _WHOLE, _PART, _VERSION = ".safetensors", ".part", ".version"
+_ABANDONED = 86_400  # seconds after which a file that another process was to name is deleted
 
 
 def cache_folder() -> Path:
@@ -127,11 +129,13 @@ class Entry:
         """
         whole = self.folder / f"{_name(version or '')}{_WHOLE}"
         with file_errors("write", self.folder):
-            if not _is_at(file, part):
-                part = self._copied(file)
-            part.replace(whole)
+            with contextlib.suppress(FileNotFoundError):
+                if _is_at(file, part):
+                    part.replace(whole)
+            if not _is_at(file, whole):  # another process has begun the same anew
+                self._copied(file).replace(whole)
             for path in self.folder.iterdir():
-                if path.stem != whole.stem:
+                if path.stem != whole.stem and not _is_in_use(path):
                     with contextlib.suppress(OSError):
                         path.unlink()
         return whole
@@ -166,6 +170,14 @@ class Entry:
 def _is_at(file: BinaryIO, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _is_in_use(path: Path) -> bool:
+    """Whether a file without a version's name may be another process's, which is at work."""
+    try:
+        return path.name.startswith(".") and time.time() - path.stat().st_mtime < _ABANDONED
     except FileNotFoundError:
         return False
 

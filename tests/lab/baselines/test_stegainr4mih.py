@@ -88,7 +88,7 @@ def test_twenty_five_secrets_go_into_one_file():
 @pytest.fixture(scope="module")
 def paper():
     cover, *secrets = flat(3)
-    method = short("paper", joint=80, cover=40)
+    method = short("paper", joint=160, cover=40)
     return method, method.hide(cover, secrets, KEYS[:2]), secrets
 
 
