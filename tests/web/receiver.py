@@ -1,6 +1,7 @@
 """The receiver in JavaScript, run by Node, and songs for it that no training is needed for."""
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,10 +16,44 @@ WEB = Path(__file__).parents[2] / "web"
 KERNEL = WEB / "build/kernel.wasm"
 NODE = shutil.which("node")
 
+BROWSERS = {
+    "chrome": ("chromium", "chromium-browser", "google-chrome"),
+    "firefox": ("firefox-esr", "firefox"),
+}
+
 needs_node = pytest.mark.skipif(
     NODE is None or not KERNEL.exists(),
     reason="the pages' own tests need Node 20 and what `make web` builds",
 )
+
+
+def each_browser():
+    """A test for each browser; Firefox's takes half a minute more and is a slow one."""
+    found = {name: any(map(shutil.which, commands)) for name, commands in BROWSERS.items()}
+    marks = {
+        name: [pytest.mark.skipif(not there, reason=f"{name} is not installed")]
+        for name, there in found.items()
+    }
+    marks["firefox"].append(pytest.mark.slow)
+    return pytest.mark.parametrize(
+        "browser", [pytest.param(name, marks=marks[name]) for name in BROWSERS]
+    )
+
+
+def browse(test, browser, **variables):
+    """Run one of web/test/browser in a real browser, which must find nothing wrong."""
+    done = subprocess.run(
+        [NODE, "--test", "--test-reporter=tap", f"test/browser/{test}.test.js"],
+        env=os.environ | {"BROWSERS": browser} | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+        cwd=WEB,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "# fail 0" in done.stdout
+    assert "# pass 0" not in done.stdout
 
 
 def answers(jobs):

@@ -1,11 +1,8 @@
 """The pages in real browsers: `web/test/browser`, with songs and pictures that are made here."""
 
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import sirensong as ss
@@ -14,13 +11,9 @@ from sirensong.network.substitution import Selection
 from sirensong.reveal import unlock
 from sirensong.web.page import page_of
 from sirensong.web.widget import Viewer
-from web.receiver import NODE, WEB, needs_node, saved, song
+from web.receiver import browse, each_browser, needs_node, saved, song
 
-BROWSERS = [name for name in ("chromium", "firefox-esr", "firefox") if shutil.which(name)]
-pytestmark = [
-    needs_node,
-    pytest.mark.skipif(not BROWSERS, reason="neither Chromium nor Firefox is installed"),
-]
+pytestmark = needs_node
 ACCEPT = Path(make.HERE) / "accept"
 PHRASE = "Zw\u00f6lf Boxk\u00e4mpfer"
 
@@ -62,15 +55,6 @@ def songs(tmp_path_factory):
     return folder
 
 
-def test_the_viewer(songs):
-    done = subprocess.run(
-        [NODE, "--test", "--test-reporter=tap", "test/browser/viewer.test.js"],
-        env=os.environ | {"SONGS": str(songs)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=280,
-        cwd=WEB,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert np.count_nonzero(["\n    ok " in done.stdout, "# fail 0" in done.stdout]) == 2
+@each_browser()
+def test_the_viewer(songs, browser):
+    browse("viewer", browser, SONGS=str(songs))

@@ -17,8 +17,8 @@ const PLACES = {
 /** The folder in which the songs, pages and pictures of these tests are (tests/web). */
 export const SONGS = process.env.SONGS ?? "";
 
-/** @type {Name[]} */
-export const NAMES = ["chrome", "firefox"];
+/** Those that are asked for, both unless some are. @type {Name[]} */
+export const NAMES = /** @type {Name[]} */ ((process.env.BROWSERS ?? "chrome,firefox").split(","));
 
 /**
  * Where a browser is installed.
