@@ -4,9 +4,12 @@ import pytest
 from serving import LONG, SHORT, running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared():
-    """One server for all tests that leave it as it was."""
+    """One server for all tests of a file that leave it as it was.
+
+    Tests of other files set the clock, which its loop would wait by.
+    """
     client, end = running(SHORT)
     yield client
     assert end() == []

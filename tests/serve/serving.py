@@ -94,7 +94,7 @@ def running(recipe, **more):
 
     def end():
         server.should_exit = True
-        thread.join(120)
+        thread.join(60)
         assert not thread.is_alive()
         return raised
 
