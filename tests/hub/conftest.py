@@ -51,6 +51,14 @@ def song(songs):
 
 
 @pytest.fixture
+def carrier(tmp_path, song):
+    """Whose name says what nobody is to know."""
+    path = tmp_path / "of my cat, for alice.safetensors"
+    path.write_bytes(song)
+    return path
+
+
+@pytest.fixture
 def web():
     with serving() as server:
         yield server

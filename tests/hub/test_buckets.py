@@ -19,13 +19,6 @@ def load(**options):
     return fetch(parse_address(f"s3://songs/{KEY}"), **options).read_bytes()
 
 
-@pytest.fixture
-def carrier(tmp_path, song):
-    path = tmp_path / "a name that stays here.safetensors"
-    path.write_bytes(song)
-    return path
-
-
 def test_a_song_comes_byte_for_byte(bucket, song):
     put(bucket, song)
     assert load() == song

@@ -34,6 +34,7 @@ def pixels(path):
 COMMANDS = {
     "sample": ["sample", "CARRIER", "-o", "out.png", "--scale", "2"],
     "reveal": ["reveal", "CARRIER", "--key", "my.key", "-o", "out.png"],
+    "page": ["page", "CARRIER", "-o", "-"],
     "inspect": ["inspect", "CARRIER"],
     "inspect --json": ["inspect", "CARRIER", "--json"],
 }

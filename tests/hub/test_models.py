@@ -24,13 +24,6 @@ def load(place="hf://me/name", **options):
 
 
 @pytest.fixture
-def carrier(tmp_path, song):
-    path = tmp_path / "a name that stays here.safetensors"
-    path.write_bytes(song)
-    return path
-
-
-@pytest.fixture
 def published(hub_stub, song):
     """A repository on the stub that has the song."""
     hub_stub.repositories["me/name"] = [{}, {"song.safetensors": song, "b/c.st": song}]

@@ -17,13 +17,6 @@ from sirensong.hub import folders
 NAMES = ["README.md", "preview.png", "song.safetensors"]
 
 
-@pytest.fixture
-def carrier(tmp_path, song):
-    path = tmp_path / "of my cat, for alice.safetensors"
-    path.write_bytes(song)
-    return path
-
-
 def publish(carrier, folder, **options):
     return ss.publish(carrier, folder, **{"license_id": "cc0-1.0"} | options)
 

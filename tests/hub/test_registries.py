@@ -19,13 +19,6 @@ def load(place, **options):
 
 
 @pytest.fixture
-def carrier(tmp_path, song):
-    path = tmp_path / "a name that stays here.safetensors"
-    path.write_bytes(song)
-    return path
-
-
-@pytest.fixture
 def place(oci, request):
     """A repository of each test's own."""
     name = hashlib.sha256(request.node.name.encode()).hexdigest()[:12]

@@ -158,11 +158,8 @@ export class View {
   to(zoom, x, y) {
     const { picture, screen } = this;
     const [halfX, halfY] = [screen.width / 2 / zoom, screen.height / 2 / zoom];
-    return new View(
-      ...[picture, screen, zoom],
-      within(x, halfX, picture.width),
-      within(y, halfY, picture.height),
-    );
+    const [middleX, middleY] = [within(x, halfX, picture.width), within(y, halfY, picture.height)];
+    return new View(picture, screen, zoom, middleX, middleY);
   }
 }
 

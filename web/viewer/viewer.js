@@ -33,8 +33,10 @@ class Viewer {
     this.carrier = null;
     /** @type {Unlocked | null} */
     this.unlocked = null;
-    /** @type {Showing} */
+    /** What is seen besides the cover, once a key was given. @type {Showing} */
     this.other = { kind: "cover" };
+    /** What a saved picture is called. */
+    this.name = "cover";
     /** @type {Key[] | null} */
     this.fileKeys = null;
     /** @type {Bytes | null} */

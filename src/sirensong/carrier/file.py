@@ -169,7 +169,7 @@ def page(stego: StegoFunction) -> str:
         stego: the function.
 
     Returns:
-        HTML, about 85 kB and 4/3 of the carrier.
+        HTML, about 86 kB and 4/3 of the carrier.
 
     Raises:
         SettingError: as for `dumps`, or the carrier has more than 100 MiB.

@@ -15,12 +15,10 @@ from sirensong.hub import arriving
 from sirensong.hub.addresses import SONG, BucketAddress
 from sirensong.hub.arriving import Stream
 from sirensong.hub.cache import Known
+from sirensong.hub.card import MEDIA_TYPES
 from sirensong.hub.refusals import already_there
 
 _PIECE = 2**22  # bytes of one request
-
-_TYPES = {".md": "text/markdown; charset=utf-8", ".png": "image/png", ".html": "text/html"}
-_TYPE = "application/octet-stream"
 
 
 @contextlib.contextmanager
@@ -73,9 +71,8 @@ def publish_to_bucket(
                 raise already_there(f"s3://{folder}{name}")
         for name in sorted(files, key=SONG.__eq__):
             new = not overwrite and name == SONG
-            kind = _TYPES.get(name[name.rfind(".") :], _TYPE)
             mode = "create" if new else "overwrite"
-            store.pipe_file(folder + name, files[name], mode=mode, ContentType=kind)
+            store.pipe_file(folder + name, files[name], mode=mode, ContentType=MEDIA_TYPES[name])
 
 
 def _store() -> Any:

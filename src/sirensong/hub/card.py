@@ -13,6 +13,10 @@ PREVIEW = "preview.png"
 CARD = "README.md"
 PAGE = "index.html"
 
+MEDIA_TYPES = {SONG: "application/octet-stream", PREVIEW: "image/png"}
+MEDIA_TYPES |= {CARD: "text/markdown; charset=utf-8", PAGE: "text/html; charset=utf-8"}
+"""What servers are told of each file that is published."""
+
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 
 _TEMPLATE = """\

@@ -19,6 +19,7 @@ from sirensong.hub import arriving
 from sirensong.hub.addresses import SONG, RegistryAddress
 from sirensong.hub.arriving import PIECE, Stream
 from sirensong.hub.cache import Known
+from sirensong.hub.card import MEDIA_TYPES
 from sirensong.hub.refusals import already_there, check_redirect, reason_of
 
 ARTIFACT = "application/vnd.sirensong.song"
@@ -26,7 +27,6 @@ ARTIFACT = "application/vnd.sirensong.song"
 
 _TITLE = "org.opencontainers.image.title"
 _LARGEST_MANIFEST = 2**20
-_TYPES = {".md": "text/markdown", ".png": "image/png", ".html": "text/html"}
 _MANIFESTS = "application/vnd.oci.image.manifest.v1+json"
 
 
@@ -87,10 +87,10 @@ def publish_to_registry(
             for name, data in files.items():
                 path = Path(folder) / name
                 path.write_bytes(data)
-                layers.append(_pushed(registry, container, path))
+                layers.append(_pushed(registry, container, path, MEDIA_TYPES[name]))
             empty = Path(folder) / "empty"
             empty.write_bytes(b"{}")
-            config = _pushed(registry, container, empty) | {"mediaType": ARTIFACT}
+            config = _pushed(registry, container, empty, ARTIFACT)
         del config["annotations"]
         manifest = {
             "schemaVersion": 2,
@@ -103,11 +103,10 @@ def publish_to_registry(
         _check(registry.upload_manifest(manifest, container))
 
 
-def _pushed(registry: Any, container: Any, path: Path) -> dict[str, Any]:
+def _pushed(registry: Any, container: Any, path: Path, kind: str) -> dict[str, Any]:
     """Push one file. Returns what a manifest says of it: type, size, digest and name."""
     import oras.oci
 
-    kind = _TYPES.get(path.suffix, "application/octet-stream")
     layer: dict[str, Any] = oras.oci.NewLayer(str(path), media_type=kind)
     _check(registry.upload_blob(str(path), container, layer))
     return layer | {"annotations": {_TITLE: path.name}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sirensong.errors import MissingDependencyError
+from sirensong.errors import needing
 from sirensong.keys.secret import Passphrase
 
 ENOUGH_BITS = 40
@@ -19,12 +19,8 @@ def strength(passphrase: Passphrase) -> float:
     Raises:
         MissingDependencyError: zxcvbn is not installed.
     """
-    try:
+    with needing("judging a passphrase needs zxcvbn", "hide"):
         from zxcvbn import zxcvbn
-    except ImportError:
-        raise MissingDependencyError(
-            "judging a passphrase needs zxcvbn", hint="pip install 'sirensong[hide]'"
-        ) from None
     return math.log2(zxcvbn(passphrase.text[:_JUDGED_LETTERS])["guesses"])
 
 

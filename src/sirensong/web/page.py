@@ -41,7 +41,7 @@ def page_of(data: bytes) -> str:
         data: a carrier's file, which was checked.
 
     Returns:
-        HTML, about 85 kB and 4/3 of the carrier.
+        HTML, about 86 kB and 4/3 of the carrier.
 
     Raises:
         SettingError: the carrier is too large for a page.
