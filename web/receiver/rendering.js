@@ -26,6 +26,8 @@
 
 /** Twice the overlap of two tiles, in a tile's own coordinate. */
 const FADE = 0.1;
+/** Tiles whose weights are asked for together: the browser's cryptography answers in its own time. */
+const AT_ONCE = 64;
 
 /**
  * The pixel centres of a whole side.
@@ -49,11 +51,17 @@ export async function renderBlock(func, across, down, evaluate) {
   const sums = new Float32Array(3 * across.length * down.length);
   const columns = parts(across, func.columns);
   const rows = parts(down, func.rows);
-  for (const row of rows) {
-    for (const column of columns) {
-      const weights = await func.weights(row.tile * func.columns + column.tile);
-      blend(sums, across.length, row, column, (xs, ys) => evaluate(func.shapes, weights, xs, ys));
-    }
+  const all = rows.flatMap((row) => columns.map((column) => ({ row, column })));
+  for (let first = 0; first < all.length; first += AT_ONCE) {
+    const some = all.slice(first, first + AT_ONCE);
+    const weights = await Promise.all(
+      some.map(({ row, column }) => func.weights(row.tile * func.columns + column.tile)),
+    );
+    some.forEach(({ row, column }, i) => {
+      blend(sums, across.length, row, column, (xs, ys) =>
+        evaluate(func.shapes, weights[i], xs, ys),
+      );
+    });
   }
   return colours(sums);
 }

@@ -36,6 +36,15 @@ export class SecretFunction {
     this.shapes = carrier.shapes;
     this.slot = slot;
     this.drawn = drawn;
+    this.sizes = carrier.shapes.map(([outputs, inputs]) => outputs * inputs);
+    const [from, to] = slot.selection === KEYED ? keyedLayers(this.sizes.length) : [0, Infinity];
+    /** How many entries of each layer's matrix are replaced. */
+    this.counts = this.sizes.map((size, layer) =>
+      from <= layer && layer < to ? count(slot.units, size) : 0,
+    );
+    /** How many entries the layers have from which some may be chosen. */
+    this.entries = sum(this.sizes.slice(from, to));
+    this.from = from;
   }
 
   /**
@@ -62,10 +71,11 @@ export class SecretFunction {
    */
   async weights(tile) {
     const own = this.drawn.order[tile];
-    const weights = await this.carrier.weights(own);
-    const positions = await this.positions(own);
-    const total = positions.reduce((sum, found) => sum + found.length, 0);
-    const integers = await this.drawn.values.integers(own, 2 * total);
+    const [weights, positions, integers] = await Promise.all([
+      this.carrier.weights(own),
+      this.positions(own),
+      this.drawn.values.integers(own, 2 * sum(this.counts)),
+    ]);
     const gain = this.slot.selection === KEYED ? 2 : 1;
     let [start, drawn] = [0, 0];
     this.shapes.forEach(([outputs, inputs], layer) => {
@@ -89,16 +99,12 @@ export class SecretFunction {
     const { positions, mask } = this.drawn;
     if (mask) return mask.positions(tile);
     if (!positions) throw new TypeError("a carrier of magnitude selection needs its mask");
-    const sizes = this.shapes.map(([outputs, inputs]) => outputs * inputs);
-    const [from, to] =
-      this.slot.selection === KEYED ? keyedLayers(sizes.length) : [0, sizes.length];
-    const entries = sizes.slice(from, to).reduce((sum, size) => sum + size, 0);
-    const integers = await positions.integers(tile, entries);
+    const integers = await positions.integers(tile, this.entries);
     let at = 0;
-    return sizes.map((size, layer) => {
-      if (layer < from || layer >= to) return new Uint32Array(0);
+    return this.sizes.map((size, layer) => {
+      if (layer < this.from) return new Uint32Array(0);
       at += size;
-      return smallest(integers.subarray(at - size, at), count(this.slot.units, size));
+      return smallest(integers.subarray(at - size, at), this.counts[layer]);
     });
   }
 }
@@ -124,4 +130,9 @@ function smallest(integers, kept) {
   const found = new Uint32Array(kept);
   for (let i = 0; i < kept; i++) found[i] = ranked[i] % POSITIONS;
   return found.sort();
+}
+
+/** @param {number[]} numbers */
+function sum(numbers) {
+  return numbers.reduce((total, one) => total + one, 0);
 }

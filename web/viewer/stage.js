@@ -15,6 +15,8 @@ const BLOCK = 96;
 const DRAFT = 8;
 /** Pixels of the first picture, which the page itself renders before any worker is ready. */
 const FIRST = 4096;
+/** Fewer, where each would take the weights of a tile of its own. */
+const FIRST_OF_MANY = 1024;
 /** Milliseconds without a change after which a view is made sharp. */
 const SETTLED = 60;
 /** What of the way to where a person zooms is gone in each frame. */
@@ -59,7 +61,8 @@ export class Stage {
     this.wanted = this.view = View.whole(picture, this.screen);
     const view = this.view;
     const generation = ++this.generation;
-    const size = smaller(picture, FIRST);
+    const many = picture.rows * picture.columns > FIRST_OF_MANY;
+    const size = smaller(picture, many ? FIRST_OF_MANY : FIRST);
     const across = centres(size.width, picture.columns);
     const pixels = await this.painter.first({ across, down: centres(size.height, picture.rows) });
     if (generation !== this.generation) return;
