@@ -26,6 +26,15 @@ settings.register_profile("tests", deadline=None, derandomize=True, max_examples
 settings.load_profile("tests")
 
 
+@pytest.fixture(autouse=True)
+def ordinary_priority():
+    """No test leaves its process with real-time priority, which starves all that run after it."""
+    policy = getattr(os, "sched_getscheduler", lambda pid: None)  # macOS and Windows have none
+    before = policy(0)
+    yield
+    assert policy(0) == before
+
+
 @pytest.fixture(scope="session")
 def golden():
     """Values that no release may change: what one has hidden the next must reveal."""
