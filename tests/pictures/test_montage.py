@@ -11,6 +11,7 @@ from sirensong.errors import MissingDependencyError
 from sirensong.pictures import montage as made_of
 from sirensong.pictures.image import Pixels
 from sirensong.pictures.montage import montage
+from sirensong.pictures.photographs import photograph
 
 OCTAVES_128 = (-3.08, -2.91, -2.79, -2.65, -2.51)  # photographs' means, finest first
 SPREAD_128 = (0.33, 0.28, 0.27, 0.30, 0.36)
@@ -79,5 +80,6 @@ def test_octaves_are_the_picture_together(size):
 
 def test_without_scikit_image_it_is_told_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "skimage", None)
+    photograph.cache_clear()  # of what other tests have loaded
     with pytest.raises(MissingDependencyError, match="these photographs need scikit-image"):
         montage(8, 8, np.random.default_rng(1))

@@ -26,6 +26,7 @@ from sirensong.training.options import Options
 TINY = dataclasses.replace(
     recipes.FAST.with_steps(2, cover=1), tile=None, features=0.25, hidden_layers=2, ratio=0.05
 )
+SIDE = 48  # of pictures: a seventh of the work of the experiments' 128
 MODULES = (visual, sizes, ablations, attacks, random_keys)
 TINY_WITH_EPOCHS = dataclasses.replace(TINY, joint=recipes.Phase(steps=6))
 EXPERIMENTS = {
@@ -36,10 +37,22 @@ EXPERIMENTS = {
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
     monkeypatch.setitem(study.RECIPES, "fast", TINY)
+    set_side(monkeypatch, SIDE)
     monkeypatch.setattr(random_keys, "_WRONG_KEYS", 5)
     monkeypatch.setattr(random_keys, "_GHOSTS", 3)
     monkeypatch.setattr(attacks, "_FINETUNING", (1, 2))
     monkeypatch.setattr(attacks, "PERMUTATIONS", 20)
+
+
+def set_side(monkeypatch, side):
+    monkeypatch.setattr(study.Study.picture, "__defaults__", (side,))
+    monkeypatch.setattr(study.Study.pictures, "__defaults__", (2, side))
+    monkeypatch.setattr(visual, "SIDE", side)
+
+
+@pytest.fixture
+def as_large_as_published(monkeypatch):
+    set_side(monkeypatch, study.SIDE)
 
 
 @pytest.fixture
@@ -245,6 +258,7 @@ def test_table_3_judges_what_it_trained(tmp_path):
     assert all(row[6].endswith("(too few)") for row in table.rows)
 
 
+@pytest.mark.usefixtures("as_large_as_published")
 def test_figure_8_compares_where_the_data_are_large_enough(tmp_path):
     setting = study.Study(None, 2, TINY, tmp_path)
     results = study.run_items(EXPERIMENTS["fig8"], setting)
@@ -365,6 +379,7 @@ def test_figure_14_shows_ranks_by_statistic_and_the_hill(tmp_path):
     )
 
 
+@pytest.mark.usefixtures("as_large_as_published")
 def test_the_positive_control_finds_replaced_bits(tmp_path):
     setting = study.Study(None, 4, TINY, tmp_path)
     rows = study.run_items(EXPERIMENTS["fig12a"], setting).records

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import scipy.stats
 from sklearn.metrics import auc, roc_auc_score, roc_curve
 
 from sirensong.errors import SettingError
@@ -161,6 +162,25 @@ def test_intervals_hold_together():
     for found in five:
         assert found.low < one.low - 0.01 < one.auc < one.high + 0.005 < found.high + 0.005
         assert found.high >= one.high
+
+
+def test_an_interval_is_that_of_resampling_one_by_one(monkeypatch):
+    """Of scores with ties; SciPy draws the members themselves."""
+    monkeypatch.setattr(significance, "_RESAMPLES", 100_000)
+    sizes = (20, 30)
+    signs = Detector("sign", vectors(3, sizes, shift=0.7), lambda _, __, unseen: unseen[:, 0] > 0)
+    (found,) = compare([signs], sizes, permutations=20).detections
+    scores = np.array(found.scores)
+    resampled = scipy.stats.bootstrap(
+        (scores[:20], scores[20:]),
+        area,
+        n_resamples=40_000,
+        vectorized=False,
+        method="percentile",
+        rng=0,
+    )
+    expected = resampled.confidence_interval
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.003)
 
 
 def test_few_members_conclude_nothing():
