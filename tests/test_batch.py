@@ -1,6 +1,8 @@
 """Batches: every job once, a bad one alone, a dead worker's again, the same bytes anywhere."""
 
+import contextlib
 import dataclasses
+import io
 import os
 import pickle
 import re
@@ -53,27 +55,33 @@ def write_jobs(*rows):
     Path("jobs.csv").write_text("\n".join(["output,cover,secrets", *rows]) + "\n")
 
 
-def run_batch(*options, code=0):
-    """The command in a process of its own, as its workers expect.
+def run_batch(*options, workers=1, code=0):
+    """The command; with several workers in a process of its own, as they expect.
 
     Returns what it made, by name, and what it printed.
     """
-    command = [
-        sys.executable,
-        "-m",
-        "sirensong",
-        "hide",
-        "--batch",
-        "jobs.csv",
-        "-o",
-        "out",
-        *(QUICK if "--steps" not in options else []),
-    ]
-    result = subprocess.run(
-        [*command, *options], capture_output=True, text=True, check=False, timeout=200
+    arguments = ["hide", "--batch", "jobs.csv", "-o", "out", f"--workers={workers}", *QUICK]
+    found, printed = (alone if workers == 1 else in_a_process)([*arguments, *options])
+    assert found == code, printed
+    return {path.name: path.read_bytes() for path in Path("out").iterdir()}, printed
+
+
+def alone(arguments):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        return cli.run(arguments), printed.getvalue()
+
+
+def in_a_process(arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "sirensong", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=200,
     )
-    assert result.returncode == code, result.stderr
-    return {path.name: path.read_bytes() for path in Path("out").iterdir()}, result
+    return done.returncode, done.stdout
 
 
 def test_a_list_is_read_with_its_bad_rows_told(folder):
@@ -114,13 +122,13 @@ def test_names_that_no_file_can_have_fail_alone(folder):
     rows = [f"{long},a.png,one.key=b.png", "y,a\0.png,one.key=b.png", f"z,{long},one.key=b.png"]
     rows += ["w\0,a.png,one.key=b.png", "good,a.png,one.key=b.png", f"v,a.png,{long}=b.png"]
     write_jobs(*rows)
-    made, result = run_batch("--workers", "1", code=1)
+    made, printed = run_batch(code=1)
     assert list(made) == ["good.safetensors"]
-    assert "sirensong: error: 5 of 6 jobs failed" in result.stderr
-    assert f"{long}.safetensors: failed: cannot write " in result.stderr
-    assert result.stderr.count("file name too long") == 3
-    assert result.stderr.count("a name has a NUL character") == 2
-    assert "Traceback" not in result.stderr
+    assert "sirensong: error: 5 of 6 jobs failed" in printed
+    assert f"{long}.safetensors: failed: cannot write " in printed
+    assert printed.count("file name too long") == 3
+    assert printed.count("a name has a NUL character") == 2
+    assert "Traceback" not in printed
 
 
 def test_an_order_is_plain_data_that_any_worker_can_be_sent(folder):
@@ -186,29 +194,29 @@ def test_another_file_is_no_list(folder, content):
 
 
 def test_every_job_is_done_once_and_alike_on_one_worker_and_on_two(folder):
-    alone, result = run_batch("--workers", "1")
-    assert sorted(alone) == ["x.safetensors", "y.safetensors", "z.safetensors"]
-    assert result.stdout.count("PSNR") == 3
+    single, printed = run_batch()
+    assert sorted(single) == ["x.safetensors", "y.safetensors", "z.safetensors"]
+    assert printed.count("PSNR") == 3
     stamps = {path: path.stat().st_mtime_ns for path in Path("out").iterdir()}
-    again, result = run_batch("--workers", "2")
-    assert again == alone
-    assert result.stdout.count("done before") == 3
+    again, printed = run_batch()
+    assert again == single
+    assert printed.count("done before") == 3
     assert {path: path.stat().st_mtime_ns for path in Path("out").iterdir()} == stamps
     for path in stamps:
         path.unlink()
-    assert run_batch("--workers", "2")[0] == alone
+    assert run_batch(workers=2)[0] == single
 
 
 def test_a_bad_job_fails_alone(folder):
     write_jobs("x,a.png,one.key=b.png", "y,nowhere.png,one.key=a.png", "z,c.png")
-    made, result = run_batch("--workers", "2", code=1)
+    made, printed = run_batch(workers=2, code=1)
     assert sorted(made) == ["x.safetensors"]
     assert (
         f"y.safetensors: failed: cannot read {folder}/nowhere.png: no such file or directory"
-        in result.stderr
+        in printed
     )
-    assert "z.safetensors: failed: row 4" in result.stderr
-    assert "sirensong: error: 2 of 3 jobs failed" in result.stderr
+    assert "z.safetensors: failed: row 4" in printed
+    assert "sirensong: error: 2 of 3 jobs failed" in printed
 
 
 @pytest.mark.parametrize(
@@ -221,15 +229,14 @@ def test_a_bad_job_fails_alone(folder):
         ["--cluster", "tcp://127.0.0.1:1"],
     ],
 )
-def test_options_that_do_not_go_with_a_batch(folder, options, capsys):
+def test_options_that_do_not_go_with_a_batch(folder, options, capsys, monkeypatch):
+    monkeypatch.setattr("sirensong.workers._PATIENCE", 1)  # with a cluster that is not there
     assert cli.run(["hide", "--batch", "jobs.csv", "-o", "out", *options]) == 1
     assert "sirensong: error: " in capsys.readouterr().err
 
 
 def test_magnitude_selection_leaves_a_mask_beside_each_carrier(folder):
-    assert {"x.mask", "y.mask", "z.mask"} <= set(
-        run_batch("--selection", "magnitude", "--workers", "1")[0]
-    )
+    assert {"x.mask", "y.mask", "z.mask"} <= set(run_batch("--selection", "magnitude")[0])
 
 
 def test_a_mask_that_a_dead_worker_left_is_replaced_and_another_ones_is_not(folder, monkeypatch):

@@ -173,6 +173,7 @@ print(json.dumps([results.records, told]))
 """
 
 
+@pytest.mark.slow
 def test_items_are_the_same_on_several_processes(tmp_path):
     """In processes of their own, so that what loky warns of when its workers stop is not ours."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
