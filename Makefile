@@ -8,6 +8,9 @@ MODULES := web/node_modules/.installed
 NODE := $(shell node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2> /dev/null && \
 	command -v npm)
 
+# Where it is set, every process of the tests would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-slow check check-web web docs format bench rate compare kill-test fuzz mutants \
 	clean
 
