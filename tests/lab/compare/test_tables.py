@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from sirensong.errors import SettingError
+from sirensong.lab.baselines.catalogue import find_class
+from sirensong.lab.baselines.functions.method import FunctionMethod
 from sirensong.lab.compare import published, tables
 from sirensong.lab.compare.contenders import Absence
 from sirensong.lab.compare.entries import ENTRIES, QUALITY, Entry, choose
@@ -320,6 +322,17 @@ def test_all_leaves_out_what_takes_long_and_says_so():
     assert sorted([*run, *left], key=ENTRIES.index) == list(ENTRIES)
     assert Entry("stegainr", "literal", 1) in left
     assert Entry("lsb", "published", 2) in run
+
+
+def test_all_leaves_out_functions_whose_published_schedule_takes_days():
+    """Looks at all pixels: a thousand take minutes at 256x256, those of INRSteg a week."""
+    for entry in ENTRIES:
+        kind = find_class(entry.scheme)
+        if not issubclass(kind, FunctionMethod):
+            continue
+        stages = kind.schedules[entry.variant]
+        looks = sum(one.steps * one.share for one in (stages.secret, stages.stego))
+        assert entry.long == (looks > 1_000), entry.name
 
 
 def test_a_variant_that_is_asked_for_is_run_however_long_it_takes():

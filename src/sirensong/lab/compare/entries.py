@@ -58,7 +58,8 @@ QUALITY = (
     *_entries("deepmih", _SIZES, 2),
     Entry("stegainr", "tuned", 2),
     Entry("stegainr", "literal", 1, most=2, long=True),
-    *_entries("inrsteg", _SIZES, 2),
+    Entry("inrsteg", FULL, 2, most=1, long=True),
+    Entry("inrsteg", SMALL, 2),
     *_entries(OURS, ("24bpp", "12bpp", "8bpp", "archive"), 2),
     Entry(OURS, "paper", 2, most=1, long=True),
 )
