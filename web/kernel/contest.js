@@ -9,8 +9,8 @@ import { alike } from "./proof.js";
 /** @typedef {import("./gpu.js").Attempt} Attempt */
 /** @typedef {import("./packing.js").Shapes} Shapes */
 
-/** Points of a block that is worth the way to the GPU and back: most of a whole one. */
-const ENOUGH = 6144;
+/** Points of a block that is worth the way to the GPU and back. */
+const ENOUGH = 4096;
 /** Points at which the GPU proves itself. */
 const PROOF = 64;
 /** Milliseconds without a block after which there is time for a contest. */

@@ -12,8 +12,8 @@ import { groups, offsets, pack, pointsOf } from "./packing.js";
 
 /** Groups of four numbers in a row of what goes there and comes back. */
 const WIDTH = 1024;
-/** Features that a fragment has room for. */
-const WIDEST = 160;
+/** Groups of a network's weights, at most: a GPU that takes long is taken to hang. */
+const LARGEST = 2 ** 15;
 
 /**
  * The browser's GPU, which is woken by its first use. No sine may have a large argument.
@@ -26,7 +26,7 @@ export function findGpu() {
   let use = 0;
   return (shapes, pieces) => {
     if (gl === undefined) gl = open();
-    if (!gl || shapes[0][0] > WIDEST) return null;
+    if (!gl || sizeOf(shapes) > LARGEST) return null;
     const program = fragments(shapes);
     if (program !== compiled) compile(gl, program);
     compiled = program;
@@ -88,6 +88,11 @@ function draw(gl, shapes, pieces, use) {
   return parted(pieces, outputs, use);
 }
 
+/** @param {Shapes} shapes */
+function sizeOf(shapes) {
+  return offsets(shapes)[shapes.length];
+}
+
 /**
  * Some rows of points: of each its coordinates, where its weights begin, and which use of the GPU
  * this is. Then the weights of all pieces.
@@ -97,7 +102,7 @@ function draw(gl, shapes, pieces, use) {
  * @param {number} use
  */
 function gathered(shapes, pieces, rows, use) {
-  const size = offsets(shapes)[shapes.length];
+  const size = sizeOf(shapes);
   const height = rows + Math.ceil((pieces.length * size) / WIDTH);
   const numbers = new Float32Array(4 * WIDTH * height);
   let [at, begin] = [0, WIDTH * rows];
@@ -142,21 +147,21 @@ void main(){gl_Position=vec4(gl_VertexID%2*4-1,gl_VertexID/2*4-1,0,1);}`;
 /**
  * A program for networks of some shapes: the sums and the sine of `layer.ts`, in their order. It is
  * written without blanks, since no tool takes them out of the page. `t` has points and weights, of
- * which `w` gives the next four; `a` and `b` are a layer's inputs and outputs, in turn.
+ * which `w` gives the next four; `a` is a layer's inputs, `b` its outputs.
  * @param {Shapes} shapes
  */
 function fragments(shapes) {
+  const [features, inputs] = shapes[0];
   const sums = [..."xyzw"].map((side) => `s+=w()*x.${side};`);
-  const layers = shapes.map(([rows, columns], layer) => {
-    const [from, to] = layer % 2 ? "ba" : "ab";
+  /** @type {(rows: number, columns: number, output: string) => string} */
+  const layer = (rows, columns, output) => {
     const [whole, rest] = [columns >> 2, columns % 4];
     return `for(int i=0;i<${groups(rows)};i++){
 vec4 s=w(),x;
-for(int j=0;j<${whole};j++){x=${from}[j];${sums.join("")}}
-${rest ? `x=${from}[${whole}];${sums.slice(0, rest).join("")}` : ""}
-${to}[i]=${layer + 1 < shapes.length ? "sine(s)" : "s"};}`;
-  });
-  const most = groups(shapes[0][0]);
+for(int j=0;j<${whole};j++){x=a[j];${sums.join("")}}
+${rest ? `x=a[${whole}];${sums.slice(0, rest).join("")}` : ""}
+b[i]=${output};}`;
+  };
   return `#version 300 es
 precision highp float;
 precision highp int;
@@ -170,9 +175,14 @@ x=y*y;
 y+=y*x*((((x*-2.50521084e-8+2.75573192e-6)*x-1.98412698e-4)*x+8.33333333e-3)*x-.166666667);
 return y*vec4(1-2*(ivec4(n)&1));}
 void main(){
-vec4 p=texelFetch(t,ivec2(gl_FragCoord),0),a[${most}],b[${most}];
+vec4 p=texelFetch(t,ivec2(gl_FragCoord),0),a[${groups(features)}],b[${groups(features)}];
 a[0]=p;
 k=int(p.z);
-${layers.join("")}
-o=vec4(${shapes.length % 2 ? "b" : "a"}[0].rgb,p.w);}`;
+${layer(features, inputs, "sine(s)")}
+for(int l=2;l<${shapes.length};l++){
+a=b;
+${layer(features, features, "sine(s)")}}
+a=b;
+${layer(3, features, "s")}
+o=vec4(b[0].rgb,p.w);}`;
 }

@@ -17,7 +17,7 @@ export function alike(found, expected) {
   found.forEach((outputs, piece) => {
     for (let i = 0; i < outputs.length; i++) {
       const distance = Math.abs(outputs[i] - expected[piece][i]);
-      if (!(distance <= furthest)) furthest = distance; // so does what is no number
+      furthest = Math.max(furthest, distance);
       sum += distance;
     }
     count += outputs.length;

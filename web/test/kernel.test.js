@@ -7,24 +7,10 @@ import { openKernel } from "../kernel/kernel.js";
 import { readCarrier } from "../receiver/carrier.js";
 import { render } from "../receiver/reveal.js";
 import { evaluate as plainly } from "../receiver/siren.js";
-import { assertAlike, golden, listed, picture } from "./helpers.js";
+import { assertAlike, golden, listed, network, picture, points } from "./helpers.js";
 
 const binary = Uint8Array.from(readFileSync(new URL("../build/kernel.wasm", import.meta.url)));
 const evaluate = await openKernel(binary);
-
-/**
- * @param {[number, number][]} shapes
- * @param {number} scale
- */
-function network(shapes, scale) {
-  const size = shapes.reduce((sum, [rows, columns]) => sum + rows * (columns + 1), 0);
-  return Float32Array.from({ length: size }, (_, i) => scale * Math.sin(i * i + 1));
-}
-
-/** @param {number} count */
-function points(count) {
-  return [2, 3].map((pace) => Float32Array.from({ length: count }, (_, i) => Math.cos(pace * i)));
-}
 
 /** @type {[number, number][][]} */
 const SHAPES = [
