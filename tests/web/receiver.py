@@ -27,8 +27,8 @@ needs_node = pytest.mark.skipif(
 )
 
 
-def each_browser():
-    """A test for each browser; Firefox's takes half a minute more and is a slow one."""
+def each_browser(*wanted):
+    """A test for each browser, or some; Firefox's takes half a minute more and is a slow one."""
     found = {name: any(map(shutil.which, commands)) for name, commands in BROWSERS.items()}
     marks = {
         name: [pytest.mark.skipif(not there, reason=f"{name} is not installed")]
@@ -36,7 +36,7 @@ def each_browser():
     }
     marks["firefox"].append(pytest.mark.slow)
     return pytest.mark.parametrize(
-        "browser", [pytest.param(name, marks=marks[name]) for name in BROWSERS]
+        "browser", [pytest.param(name, marks=marks[name]) for name in wanted or BROWSERS]
     )
 
 

@@ -41,6 +41,8 @@ def songs(tmp_path_factory):
     saved(folder / "large.safetensors", large)
     ss.write_key(folder / "large.key", key)
     write_picture(folder / "large.secret.png", unlock(large, key), (525, 700))
+    six_tiles = ss.load(folder / "six-tiles.safetensors")
+    write_picture(folder / "six-tiles.large.png", six_tiles, (200, 300))
     for path in list(folder.glob("*.safetensors")):
         path.with_suffix(".html").write_text(page_of(path.read_bytes()), "utf-8")
     sound = (folder / "two-secrets.safetensors").read_bytes()
@@ -58,3 +60,9 @@ def songs(tmp_path_factory):
 @each_browser()
 def test_the_viewer(songs, browser):
     browse("viewer", browser, SONGS=str(songs))
+
+
+@each_browser("chrome")
+def test_the_gpu(songs, browser):
+    """The GPU, in software if need be; Firefox has none without a driver."""
+    browse("gpu", browser, SONGS=str(songs))

@@ -1,167 +1,118 @@
 /** Networks by WebAssembly's SIMD, as fast as NumPy on a core; where that is missing, plainly. */
 
 import { evaluate as plainly } from "../receiver/siren.js";
+import { groups, isTame, offsets, pack } from "./packing.js";
+import { alike } from "./proof.js";
 
 /** @typedef {import("../receiver/rendering.js").Evaluate} Evaluate */
-/** @typedef {[number, number][]} Shapes */
+/** @typedef {import("../receiver/rendering.js").Piece} Piece */
+/** @typedef {import("./packing.js").Shapes} Shapes */
+
+/**
+ * The compiled kernel, and its memory: weights, then inputs and outputs of a layer.
+ * @typedef {{memory: WebAssembly.Memory, layer: (weights: number, inputs: number,
+ *   outputs: number, groups: number, columns: number, sine: boolean) => void}} Kernel
+ */
 
 const POINTS = 64;
 const PAGE = 65536;
-/** Above it the kernel's sine loses digits. */
-const LARGEST_ARGUMENT = 10000;
-/** What a coordinate's size is at most, with the overlap of tiles. */
-const LARGEST_COORDINATE = 1.1;
-/** Points by which the kernel proves itself on this machine, and how far it may be off. */
-const TRIAL = 64;
-const TOLERANCE = 1e-4;
 
 /**
- * The fastest right way to evaluate networks here.
+ * The fastest right way to evaluate networks on a processor here.
  * @param {Uint8Array<ArrayBuffer>} binary of layer.ts
  * @returns {Promise<Evaluate>}
  */
 export async function openKernel(binary) {
   try {
     const { instance } = await WebAssembly.instantiate(binary);
-    const kernel = new Kernel(/** @type {any} */ (instance.exports));
-    return kernel.provesItself() ? kernel.evaluate : plainly;
+    const kernel = /** @type {any} */ (instance.exports);
+    /** @type {Evaluate} */
+    const evaluate = (shapes, pieces) =>
+      pieces.map((piece) =>
+        isTame(shapes, piece.weights)
+          ? network(kernel, shapes, piece)
+          : plainly(shapes, [piece])[0],
+      );
+    return isRight(evaluate) ? evaluate : plainly;
   } catch {
     return plainly; // no WebAssembly, no SIMD in it, or a policy that forbids it
   }
 }
 
-/** The compiled kernel and its memory: weights, then inputs and outputs of a layer. */
-class Kernel {
-  /**
-   * @param {{memory: WebAssembly.Memory, layer: (weights: number, inputs: number,
-   *   outputs: number, groups: number, columns: number, sine: boolean) => void}} exports
-   */
-  constructor({ memory, layer }) {
-    this.memory = memory;
-    this.layer = layer;
-  }
-
-  /** @type {Evaluate} */
-  evaluate = (shapes, weights, xs, ys) => {
-    if (largestArgument(shapes, weights) > LARGEST_ARGUMENT) {
-      return plainly(shapes, weights, xs, ys);
+/**
+ * @param {Kernel} kernel
+ * @param {Shapes} shapes
+ * @param {Piece} piece
+ */
+function network(kernel, shapes, piece) {
+  const places = place(kernel, shapes, piece.weights);
+  const count = piece.xs.length;
+  const found = new Float32Array(3 * count);
+  for (let first = 0; first < count; first += POINTS) {
+    const at = block(kernel, shapes, places, piece, first);
+    const output = new Float32Array(kernel.memory.buffer, at, 3 * POINTS);
+    for (let point = 0; point < POINTS && first + point < count; point++) {
+      for (let i = 0; i < 3; i++) found[3 * (first + point) + i] = output[i * POINTS + point];
     }
-    const places = this.place(shapes, weights);
-    const found = new Float32Array(3 * xs.length);
-    for (let first = 0; first < xs.length; first += POINTS) {
-      this.block(shapes, places, xs.subarray(first, first + POINTS), ys.subarray(first));
-      const output = new Float32Array(this.memory.buffer, places.buffers[0], 3 * POINTS);
-      for (let point = 0; point < POINTS && first + point < xs.length; point++) {
-        for (let i = 0; i < 3; i++) found[3 * (first + point) + i] = output[i * POINTS + point];
-      }
-    }
-    return found;
-  };
-
-  /**
-   * Put a tile's weights into the kernel's memory.
-   * @param {Shapes} shapes
-   * @param {Float32Array} weights
-   */
-  place(shapes, weights) {
-    const packed = pack(shapes, weights);
-    const widest = Math.max(...shapes.map(([rows]) => padded(rows)));
-    const start = PAGE; // the first page is the compiler's own
-    const row = 4 * POINTS * widest;
-    const end = start + packed.bytes + 2 * row;
-    const missing = Math.ceil((end - this.memory.buffer.byteLength) / PAGE);
-    if (missing > 0) this.memory.grow(missing);
-    const memory = new Float32Array(this.memory.buffer);
-    memory.set(packed.numbers, start / 4);
-    const layers = packed.layers.map((offset) => start + offset);
-    return { layers, buffers: [start + packed.bytes, start + packed.bytes + row] };
   }
-
-  /**
-   * All layers at up to 64 points; the outputs come to lie in the first buffer.
-   * @param {Shapes} shapes
-   * @param {{layers: number[], buffers: number[]}} places
-   * @param {Float32Array} xs
-   * @param {Float32Array} ys
-   */
-  block(shapes, { layers, buffers }, xs, ys) {
-    let [from, to] = shapes.length % 2 ? [buffers[1], buffers[0]] : buffers;
-    const inputs = new Float32Array(this.memory.buffer, from, 2 * POINTS).fill(0);
-    inputs.set(xs);
-    inputs.set(ys.subarray(0, xs.length), POINTS);
-    shapes.forEach(([rows, columns], layer) => {
-      const sine = layer + 1 < shapes.length;
-      this.layer(layers[layer], from, to, padded(rows) / 4, columns, sine);
-      [from, to] = [to, from];
-    });
-  }
-
-  /** Whether the kernel and plain JavaScript agree at some points of a made-up network. */
-  provesItself() {
-    /** @type {Shapes} */
-    const shapes = [
-      [5, 2],
-      [6, 5],
-      [3, 6],
-    ];
-    const size = shapes.reduce((sum, [rows, columns]) => sum + rows * (columns + 1), 0);
-    const weights = Float32Array.from({ length: size }, (_, i) => 2 * Math.sin(7 * i + 1));
-    const [xs, ys] = [3, 5].map((pace) =>
-      Float32Array.from({ length: TRIAL }, (_, i) => Math.sin(pace * i)),
-    );
-    const [mine, theirs] = [this.evaluate, plainly].map((way) => way(shapes, weights, xs, ys));
-    return mine.every((number, i) => Math.abs(number - theirs[i]) < TOLERANCE);
-  }
-}
-
-/** @param {number} rows */
-function padded(rows) {
-  return 4 * Math.ceil(rows / 4);
+  return found;
 }
 
 /**
- * Weights as the kernel wants them: in groups of four outputs, four biases, then input by input.
+ * Put a tile's weights into the kernel's memory.
+ * @param {Kernel} kernel
  * @param {Shapes} shapes
  * @param {Float32Array} weights
+ * @returns {number[]} where each layer's begin, and behind them two buffers of a layer's outputs
  */
-function pack(shapes, weights) {
-  const sizes = shapes.map(([rows, columns]) => padded(rows) * (columns + 1));
-  const numbers = new Float32Array(sizes.reduce((sum, size) => sum + size, 0));
-  /** @type {number[]} */
-  const layers = [];
-  let [at, to] = [0, 0];
-  shapes.forEach(([rows, columns], layer) => {
-    layers.push(4 * to);
-    for (let row = 0; row < rows; row++) {
-      const group = to + (row >> 2) * 4 * (columns + 1) + (row & 3);
-      numbers[group] = weights[at + rows * columns + row];
-      for (let column = 0; column < columns; column++) {
-        numbers[group + 4 * (column + 1)] = weights[at + row * columns + column];
-      }
-    }
-    at += rows * (columns + 1);
-    to += sizes[layer];
-  });
-  return { numbers, layers, bytes: 4 * numbers.length };
+function place({ memory }, shapes, weights) {
+  // The first page is the compiler's own.
+  const places = offsets(shapes).map((offset) => PAGE + 16 * offset);
+  const end = places[shapes.length];
+  const row = 16 * POINTS * Math.max(...shapes.map(([rows]) => groups(rows)));
+  const missing = Math.ceil((end + 2 * row - memory.buffer.byteLength) / PAGE);
+  if (missing > 0) memory.grow(missing);
+  pack(shapes, weights, new Float32Array(memory.buffer, PAGE, (end - PAGE) / 4).fill(0));
+  return [...places, end + row];
 }
 
 /**
- * What no sine's argument exceeds.
+ * All layers at up to 64 points, from the first one on.
+ * @param {Kernel} kernel
  * @param {Shapes} shapes
- * @param {Float32Array} weights
+ * @param {number[]} places
+ * @param {Piece} piece
+ * @param {number} first
+ * @returns {number} where the outputs lie
  */
-function largestArgument(shapes, weights) {
-  let [largest, at] = [0, 0];
+function block(kernel, shapes, places, { xs, ys }, first) {
+  let [from, to] = places.slice(shapes.length);
+  const inputs = new Float32Array(kernel.memory.buffer, from, 2 * POINTS).fill(0);
+  inputs.set(xs.subarray(first, first + POINTS));
+  inputs.set(ys.subarray(first, first + POINTS), POINTS);
   shapes.forEach(([rows, columns], layer) => {
-    const biases = at + rows * columns;
-    const size = layer === 0 ? LARGEST_COORDINATE : 1;
-    for (let row = 0; row < rows && layer + 1 < shapes.length; row++) {
-      let sum = Math.abs(weights[biases + row]);
-      const from = at + row * columns;
-      for (let i = from; i < from + columns; i++) sum += size * Math.abs(weights[i]);
-      largest = Math.max(largest, sum);
-    }
-    at = biases + rows;
+    const sine = layer + 1 < shapes.length;
+    kernel.layer(places[layer], from, to, groups(rows), columns, sine);
+    [from, to] = [to, from];
   });
-  return largest;
+  return from;
+}
+
+/**
+ * Whether the kernel does as plain JavaScript at some points of a made-up network.
+ * @param {Evaluate} evaluate
+ */
+function isRight(evaluate) {
+  /** @type {Shapes} */
+  const shapes = [
+    [5, 2],
+    [6, 5],
+    [3, 6],
+  ];
+  const weights = Float32Array.from({ length: 72 }, (_, i) => 2 * Math.sin(7 * i + 1));
+  const [xs, ys] = [3, 5].map((pace) =>
+    Float32Array.from({ length: POINTS }, (_, i) => Math.sin(pace * i)),
+  );
+  const pieces = [{ weights, xs, ys }];
+  return alike(evaluate(shapes, pieces), plainly(shapes, pieces));
 }

@@ -15,13 +15,17 @@
  */
 
 /**
- * A network at some points: outputs are red, green and blue of each point in turn.
+ * A tile's piece of a block: its weights, and where they are evaluated.
+ * @typedef {{weights: Float32Array<ArrayBuffer>, xs: Float32Array, ys: Float32Array}} Piece
+ */
+
+/**
+ * Networks of the same shapes, each at its own points: for each, red, green and blue of each point
+ * in turn.
  * @callback Evaluate
  * @param {[number, number][]} shapes
- * @param {Float32Array<ArrayBuffer>} weights
- * @param {Float32Array} xs
- * @param {Float32Array} ys
- * @returns {Float32Array}
+ * @param {Piece[]} pieces
+ * @returns {Float32Array[]}
  */
 
 /** Twice the overlap of two tiles, in a tile's own coordinate. */
@@ -51,16 +55,18 @@ export async function renderBlock(func, across, down, evaluate) {
   const sums = new Float32Array(3 * across.length * down.length);
   const columns = parts(across, func.columns);
   const rows = parts(down, func.rows);
-  const all = rows.flatMap((row) => columns.map((column) => ({ row, column })));
+  /** @type {[Part, Part][]} */
+  const all = [];
+  for (const row of rows) for (const column of columns) all.push([row, column]);
   for (let first = 0; first < all.length; first += AT_ONCE) {
     const some = all.slice(first, first + AT_ONCE);
     const weights = await Promise.all(
-      some.map(({ row, column }) => func.weights(row.tile * func.columns + column.tile)),
+      some.map(([row, column]) => func.weights(row.tile * func.columns + column.tile)),
     );
-    some.forEach(({ row, column }, i) => {
-      blend(sums, across.length, row, column, (xs, ys) =>
-        evaluate(func.shapes, weights[i], xs, ys),
-      );
+    const pieces = some.map((one, i) => ({ weights: weights[i], ...crossings(one) }));
+    const found = evaluate(func.shapes, pieces);
+    some.forEach((one, i) => {
+      blend(sums, across.length, one, found[i]);
     });
   }
   return colours(sums);
@@ -109,14 +115,10 @@ function shareOf(x, tile, tiles) {
 }
 
 /**
- * Add one tile's outputs times its shares.
- * @param {Float32Array} sums
- * @param {number} width of the block
- * @param {Part} row
- * @param {Part} column
- * @param {(xs: Float32Array, ys: Float32Array) => Float32Array} outputs
+ * The points where a tile's rows and columns cross.
+ * @param {[Part, Part]} parts
  */
-function blend(sums, width, row, column, outputs) {
+function crossings([row, column]) {
   const [high, wide] = [row.coordinates.length, column.coordinates.length];
   const xs = new Float32Array(high * wide);
   const ys = new Float32Array(high * wide);
@@ -124,7 +126,18 @@ function blend(sums, width, row, column, outputs) {
     xs.set(column.coordinates, r * wide);
     ys.fill(row.coordinates[r], r * wide, (r + 1) * wide);
   }
-  const found = outputs(xs, ys);
+  return { xs, ys };
+}
+
+/**
+ * Add one tile's outputs times its shares.
+ * @param {Float32Array} sums
+ * @param {number} width of the block
+ * @param {[Part, Part]} parts
+ * @param {Float32Array} found
+ */
+function blend(sums, width, [row, column], found) {
+  const [high, wide] = [row.coordinates.length, column.coordinates.length];
   for (let r = 0; r < high; r++) {
     for (let c = 0; c < wide; c++) {
       const share = Math.fround(row.shares[r] * column.shares[c]);

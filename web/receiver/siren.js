@@ -3,7 +3,15 @@
 /**
  * @type {import("./rendering.js").Evaluate}
  */
-export function evaluate(shapes, weights, xs, ys) {
+export function evaluate(shapes, pieces) {
+  return pieces.map((piece) => network(shapes, piece));
+}
+
+/**
+ * @param {[number, number][]} shapes
+ * @param {import("./rendering.js").Piece} piece
+ */
+function network(shapes, { weights, xs, ys }) {
   const found = new Float32Array(3 * xs.length);
   const widest = Math.max(...shapes.map(([outputs]) => outputs));
   let inputs = new Float32Array(widest);

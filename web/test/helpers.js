@@ -55,3 +55,21 @@ export function assertAlike(pairs, share = 1e-4) {
 export function counting(length, from = 0) {
   return Uint8Array.from({ length }, (_, i) => i + from);
 }
+
+/**
+ * Made-up weights.
+ * @param {[number, number][]} shapes
+ * @param {number} scale
+ */
+export function network(shapes, scale) {
+  const size = shapes.reduce((sum, [rows, columns]) => sum + rows * (columns + 1), 0);
+  return Float32Array.from({ length: size }, (_, i) => scale * Math.sin(i * i + 1));
+}
+
+/**
+ * Made-up coordinates: of the columns, and of the rows.
+ * @param {number} count
+ */
+export function points(count) {
+  return [2, 3].map((pace) => Float32Array.from({ length: count }, (_, i) => Math.cos(pace * i)));
+}

@@ -7,24 +7,10 @@ import { openKernel } from "../kernel/kernel.js";
 import { readCarrier } from "../receiver/carrier.js";
 import { render } from "../receiver/reveal.js";
 import { evaluate as plainly } from "../receiver/siren.js";
-import { assertAlike, golden, listed, picture } from "./helpers.js";
+import { assertAlike, golden, listed, network, picture, points } from "./helpers.js";
 
 const binary = Uint8Array.from(readFileSync(new URL("../build/kernel.wasm", import.meta.url)));
 const evaluate = await openKernel(binary);
-
-/**
- * @param {[number, number][]} shapes
- * @param {number} scale
- */
-function network(shapes, scale) {
-  const size = shapes.reduce((sum, [rows, columns]) => sum + rows * (columns + 1), 0);
-  return Float32Array.from({ length: size }, (_, i) => scale * Math.sin(i * i + 1));
-}
-
-/** @param {number} count */
-function points(count) {
-  return [2, 3].map((pace) => Float32Array.from({ length: count }, (_, i) => Math.cos(pace * i)));
-}
 
 /** @type {[number, number][][]} */
 const SHAPES = [
@@ -52,8 +38,8 @@ for (const shapes of SHAPES) {
       assert.notEqual(evaluate, plainly);
       const weights = network(shapes, 0.4);
       const [xs, ys] = points(count);
-      const found = evaluate(shapes, weights, xs, ys);
-      const expected = plainly(shapes, weights, xs, ys);
+      const found = evaluate(shapes, [{ weights, xs, ys }])[0];
+      const expected = plainly(shapes, [{ weights, xs, ys }])[0];
       assert.equal(found.length, 3 * count);
       const furthest = Math.max(...found.map((number, i) => Math.abs(number - expected[i])));
       assert.ok(furthest < 2e-5, `${furthest}`);
@@ -71,7 +57,7 @@ test("sines up to their limit", () => {
   // sin(1 * sin(a x)): the outer matrix passes the inner sine through a small slope.
   const weights = Float32Array.of(9000, 0, 0, 0.001, 0, 1000, 0, 0, 0, 0, 0);
   const [xs, ys] = points(4096);
-  const found = evaluate(shapes, weights, xs, ys);
+  const found = evaluate(shapes, [{ weights, xs, ys }])[0];
   xs.forEach((x, i) => {
     const expected = 1000 * Math.sin(0.001 * Math.sin(Math.fround(9000 * x)));
     assert.ok(Math.abs(found[3 * i] - expected) < 5e-6, `${i}: ${found[3 * i]} ${expected}`);
@@ -88,7 +74,10 @@ test("arguments beyond the kernel's sine are left to plain JavaScript", () => {
   weights.fill(0, 16, 24); // biases of the first layer
   weights[3] = 9500; // with a coordinate of at most 1.1 it may come to more than 10,000
   const [xs, ys] = points(70);
-  assert.deepEqual(evaluate(shapes, weights, xs, ys), plainly(shapes, weights, xs, ys));
+  assert.deepEqual(
+    evaluate(shapes, [{ weights, xs, ys }])[0],
+    plainly(shapes, [{ weights, xs, ys }])[0],
+  );
 });
 
 test("a binary that is none leaves it to plain JavaScript", async () => {

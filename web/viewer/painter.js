@@ -72,6 +72,8 @@ export class Painter {
     const able = await Promise.all(asked).catch(() => [false]);
     if (able.length === 0 || able.includes(false)) this.hands = [this.own];
     this.free = [...this.hands];
+    // One is enough: it takes as many blocks as it can, and browsers count contexts of GPUs.
+    await this.hands.at(-1)?.answer({ type: "gpu" });
   }
 
   /**

@@ -1,6 +1,8 @@
 /** What a worker does with what it is told: opens a song, unlocks it, renders parts of pictures. */
 
 import binary from "../build/kernel.wasm";
+import { compete } from "../kernel/contest.js";
+import { findGpu } from "../kernel/gpu.js";
 import { openKernel } from "../kernel/kernel.js";
 import { Carrier } from "../receiver/carrier.js";
 import { readMask } from "../receiver/mask.js";
@@ -23,6 +25,7 @@ import { forcedFunction, revealFile, secretFunction, unlock } from "../receiver/
  * @typedef {{type: "open", fields: import("../receiver/carrier.js").Fields,
  *   tensors: import("../receiver/carrier.js").Tensors}
  *   | {type: "ready"}
+ *   | {type: "gpu"}
  *   | {type: "show", showing: Showing}
  *   | {type: "unlock", keys: Key[], memory: number}
  *   | {type: "file", unlocked: Unlocked, mask: Bytes | null}
@@ -35,7 +38,11 @@ const KEPT = 96 * 2 ** 20;
 /** Answers requests, one after the other. */
 export class Responder {
   constructor() {
-    this.evaluate = openKernel(Uint8Array.from(atob(binary), (letter) => letter.charCodeAt(0)));
+    this.kernel = openKernel(Uint8Array.from(atob(binary), (letter) => letter.charCodeAt(0)));
+    /** @type {import("../kernel/gpu.js").Attempt | null} */
+    this.gpu = null;
+    /** @type {import("../receiver/rendering.js").Evaluate | null} */
+    this.evaluate = null;
     /** @type {Carrier | null} */
     this.carrier = null;
     /** @type {Func | null} */
@@ -57,14 +64,19 @@ export class Responder {
   /** @param {Request} request */
   async work(request) {
     if (request.type === "ready") return Boolean(globalThis.crypto?.subtle);
+    if (request.type === "gpu") {
+      this.gpu = findGpu();
+      return null;
+    }
+    const kernel = await this.kernel;
     if (request.type === "open") {
+      this.evaluate = compete(kernel, this.gpu);
       this.carrier = new Carrier(request.fields, request.tensors);
       this.func = kept(this.carrier);
       return null;
     }
-    const { carrier, func } = this;
-    if (!carrier || !func) throw new TypeError("no song is open");
-    const evaluate = await this.evaluate;
+    const { carrier, func, evaluate } = this;
+    if (!carrier || !func || !evaluate) throw new TypeError("no song is open");
     switch (request.type) {
       case "unlock":
         return unlock(carrier, request.keys, request.memory);
@@ -72,7 +84,7 @@ export class Responder {
         this.func = kept(await functionOf(carrier, request.showing));
         return null;
       case "file":
-        return revealFile(carrier, request.unlocked, evaluate, await maskOf(request.mask));
+        return revealFile(carrier, request.unlocked, kernel, await maskOf(request.mask));
       case "render":
         return renderBlock(func, request.across, request.down, evaluate);
     }

@@ -30,9 +30,17 @@ export function placeOf(name) {
 
 /** @param {Name} name */
 export function launch(name) {
-  const args =
-    name === "chrome" ? ["--no-sandbox", "--host-resolver-rules=MAP song.test 127.0.0.1"] : [];
-  return puppeteer.launch({ browser: name, executablePath: placeOf(name), headless: true, args });
+  const args = [
+    "--no-sandbox",
+    "--host-resolver-rules=MAP song.test 127.0.0.1",
+    "--enable-unsafe-swiftshader", // a GPU in software, where there is no other
+  ];
+  return puppeteer.launch({
+    browser: name,
+    executablePath: placeOf(name),
+    headless: true,
+    args: name === "chrome" ? args : [],
+  });
 }
 
 /**
