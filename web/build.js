@@ -5,10 +5,12 @@
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 import * as esbuild from "esbuild";
 
 const HERE = new URL("./", import.meta.url);
+const BUILT = new URL("build/", HERE);
 const SHIPPED = new URL("../src/sirensong/web/", HERE);
 
 /** @type {esbuild.BuildOptions} */
@@ -19,7 +21,6 @@ const SCRIPTS = {
   target: ["chrome120", "firefox120", "safari17"],
   charset: "ascii", // whatever a server says of the page's encoding
   legalComments: "inline",
-  loader: { ".wasm": "base64" },
   absWorkingDir: new URL(".", HERE).pathname,
   write: false,
 };
@@ -30,9 +31,12 @@ async function bundle(entry) {
   return (outputFiles ?? [])[0].text.trim();
 }
 
-/** The compiled kernel, which the scripts take in. */
-async function compileKernel() {
-  mkdirSync(new URL("build/", HERE), { recursive: true });
+/**
+ * Compile the kernel, and write what runs in WebAssembly into a module, in base64: scripts take it in
+ * from there, in a page and in Node alike.
+ */
+async function buildBinaries() {
+  mkdirSync(BUILT, { recursive: true });
   const options = ["--enable", "simd", "--runtime", "stub", "--noAssert", "-O3"];
   const base = ["--baseDir", new URL(".", HERE).pathname];
   const { error, stderr } = await asc.main([
@@ -41,6 +45,11 @@ async function compileKernel() {
     ...base,
   ]);
   if (error) throw new Error(stderr.toString());
+  const argon2id = fileURLToPath(import.meta.resolve("argon2id/dist/simd.wasm"));
+  const lines = Object.entries({ kernel: new URL("kernel.wasm", BUILT), argon2id }).map(
+    ([name, path]) => `export const ${name} = "${readFileSync(path).toString("base64")}";\n`,
+  );
+  writeFileSync(new URL("binaries.js", BUILT), lines.join(""));
 }
 
 /** @param {string} text */
@@ -69,6 +78,6 @@ async function buildPage(name) {
   console.log(`${name}.html: ${page.length} bytes`);
 }
 
-await compileKernel();
+await buildBinaries();
 await buildPage("viewer");
 await buildPage("sender");

@@ -13,7 +13,7 @@ import sirensong as ss
 from golden import make
 
 WEB = Path(__file__).parents[2] / "web"
-KERNEL = WEB / "build/kernel.wasm"
+BINARIES = WEB / "build/binaries.js"
 NODE = shutil.which("node")
 
 BROWSERS = {
@@ -22,7 +22,7 @@ BROWSERS = {
 }
 
 needs_node = pytest.mark.skipif(
-    NODE is None or not KERNEL.exists(),
+    NODE is None or not BINARIES.exists(),
     reason="the pages' own tests need Node 20 and what `make web` builds",
 )
 

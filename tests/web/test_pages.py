@@ -58,7 +58,7 @@ def test_only_the_pages_own_script_and_style_may_run(stego):
 
 
 def test_a_page_has_the_license_of_what_is_in_it():
-    assert "hash-wasm" in ss.viewer()
+    assert "argon2id, https://github.com/openpgpjs/argon2id, MIT" in ss.viewer()
 
 
 def test_a_frame_holds_the_page_and_keeps_it_from_the_notebook(stego):

@@ -27,6 +27,14 @@ export function equal(one, other) {
 }
 
 /**
+ * @param {string} text in base64
+ * @returns {Bytes}
+ */
+export function fromBase64(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+}
+
+/**
  * The bytes of a text in ASCII or UTF-8.
  * @param {string} text
  * @returns {Bytes}

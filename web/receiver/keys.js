@@ -1,6 +1,6 @@
 /** What people hold, and how it is written down (docs/format.md, section 3). */
 
-import { argon2id } from "hash-wasm";
+import { argon2id } from "./argon2.js";
 import { readBech32 } from "./bech32.js";
 import { concat, decode, encode, equal } from "./bytes.js";
 import { cryptography, derive } from "./derivation.js";
@@ -127,9 +127,13 @@ async function stretched(text, nonce, memory) {
   const known = Number.isInteger(memory) && memory >= USUAL_MEMORY && memory <= LARGEST_MEMORY;
   require(known, `a passphrase takes ${USUAL_MEMORY} to ${LARGEST_MEMORY} MiB`);
   const password = encode(text.normalize("NFC"));
-  const settings = { parallelism: 4, iterations: 3, memorySize: 1024 * memory, hashLength: 32 };
-  const bytes = await argon2id({ ...settings, password, salt: nonce, outputType: "binary" });
-  return Uint8Array.from(bytes);
+  const settings = { parallelism: 4, passes: 3, memorySize: 1024 * memory };
+  try {
+    return await argon2id({ password, salt: nonce, ...settings });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Refusal(`there is no room for the ${memory} MiB that this passphrase takes`);
+  }
 }
 
 /**

@@ -1,7 +1,9 @@
 /** Answers, for the tests in Python, what the receiver makes of songs and keys: JSON in, JSON out. */
 
 import { readFileSync, writeFileSync } from "node:fs";
+import { kernel } from "../build/binaries.js";
 import { openKernel } from "../kernel/kernel.js";
+import { fromBase64 } from "../receiver/bytes.js";
 import { readCarrier } from "../receiver/carrier.js";
 import { readHiddenFile, safeName } from "../receiver/files.js";
 import { keysOfFile, keysOfText } from "../receiver/keys.js";
@@ -26,8 +28,7 @@ function bytesOf(path) {
 async function rendered(job) {
   const begun = performance.now();
   const carrier = readCarrier(bytesOf(job.song));
-  const binary = new URL("../build/kernel.wasm", import.meta.url);
-  const evaluate = job.fast ? await openKernel(Uint8Array.from(readFileSync(binary))) : plainly;
+  const evaluate = job.fast ? await openKernel(fromBase64(kernel)) : plainly;
   /** @type {import("../receiver/rendering.js").Func} */
   let func = carrier;
   let [height, width] = [carrier.height, carrier.width];

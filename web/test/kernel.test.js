@@ -1,15 +1,16 @@
 /** The compiled kernel against plain JavaScript. */
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { kernel } from "../build/binaries.js";
 import { openKernel } from "../kernel/kernel.js";
+import { fromBase64 } from "../receiver/bytes.js";
 import { readCarrier } from "../receiver/carrier.js";
 import { render } from "../receiver/reveal.js";
 import { evaluate as plainly } from "../receiver/siren.js";
 import { assertAlike, golden, listed, network, picture, points } from "./helpers.js";
 
-const binary = Uint8Array.from(readFileSync(new URL("../build/kernel.wasm", import.meta.url)));
+const binary = fromBase64(kernel);
 const evaluate = await openKernel(binary);
 
 /** @type {[number, number][][]} */

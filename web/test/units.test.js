@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readBech32 } from "../receiver/bech32.js";
 import { ascending } from "../receiver/derivation.js";
+import { bind, LARGEST_MEMORY } from "../receiver/keys.js";
 import { quantile } from "../receiver/quantiles.js";
 import { mend } from "../receiver/reedsolomon.js";
 import { Refusal } from "../receiver/refusal.js";
@@ -75,4 +76,11 @@ test("sixteen wrong bytes of a word are mended, and seventeen refused", () => {
   const lost = word();
   for (let i = 0; i < 17; i++) lost[i * 14] = 1 + i;
   assert.throws(() => mend(lost), /too many wrong bytes/);
+});
+
+test("a passphrase that takes more memory than WebAssembly has is told of", async () => {
+  await assert.rejects(
+    bind({ kind: "passphrase", text: "staple" }, new Uint8Array(32), LARGEST_MEMORY),
+    (error) => error instanceof Refusal && /no room for the 4096 MiB/.test(error.message),
+  );
 });

@@ -1,9 +1,10 @@
 /** What a worker does with what it is told: opens a song, unlocks it, renders parts of pictures. */
 
-import binary from "../build/kernel.wasm";
+import { kernel as binary } from "../build/binaries.js";
 import { compete } from "../kernel/contest.js";
 import { findGpu } from "../kernel/gpu.js";
 import { openKernel } from "../kernel/kernel.js";
+import { fromBase64 } from "../receiver/bytes.js";
 import { Carrier } from "../receiver/carrier.js";
 import { readMask } from "../receiver/mask.js";
 import { Refusal } from "../receiver/refusal.js";
@@ -38,7 +39,7 @@ const KEPT = 96 * 2 ** 20;
 /** Answers requests, one after the other. */
 export class Responder {
   constructor() {
-    this.kernel = openKernel(Uint8Array.from(atob(binary), (letter) => letter.charCodeAt(0)));
+    this.kernel = openKernel(fromBase64(binary));
     /** @type {import("../kernel/gpu.js").Attempt | null} */
     this.gpu = null;
     /** @type {import("../receiver/rendering.js").Evaluate | null} */

@@ -1,5 +1,6 @@
 /** Where a song comes from: the page itself, a file, or an address. */
 
+import { fromBase64 } from "../receiver/bytes.js";
 import { isMask } from "../receiver/mask.js";
 import { Refusal, require } from "../receiver/refusal.js";
 
@@ -15,7 +16,7 @@ const LARGEST_KEY_FILE = 4096;
  */
 export function ownSong() {
   const text = document.getElementById("song")?.textContent?.trim();
-  return text ? Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)) : null;
+  return text ? fromBase64(text) : null;
 }
 
 /**

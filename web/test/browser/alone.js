@@ -2,6 +2,7 @@
 
 import { findGpu } from "../../kernel/gpu.js";
 import { isTame } from "../../kernel/packing.js";
+import { fromBase64 } from "../../receiver/bytes.js";
 import { readCarrier } from "../../receiver/carrier.js";
 import { render } from "../../receiver/reveal.js";
 import { evaluate as plainly } from "../../receiver/siren.js";
@@ -19,7 +20,7 @@ function evaluate(shapes, pieces) {
 
 /** @param {string} song in base64 */
 async function cover(song) {
-  const carrier = readCarrier(Uint8Array.from(atob(song), (letter) => letter.charCodeAt(0)));
+  const carrier = readCarrier(fromBase64(song));
   return [...(await render(carrier, carrier, evaluate))];
 }
 
