@@ -247,6 +247,7 @@ def test_every_experiment_runs_and_shows(name, tmp_path):
         assert all(len(x) == len(y) > 1 for x, y in figure.lines.values())
 
 
+@pytest.mark.slow
 def test_table_3_judges_what_it_trained(tmp_path):
     setting = study.Study(None, 1, TINY, tmp_path)
     (table,) = EXPERIMENTS["table3"].show(study.run_items(EXPERIMENTS["table3"], setting))
