@@ -74,7 +74,7 @@ rate: $(INSTALLED)
 # Every scheme on the same pictures: make compare COMPARE="--sets 10 --methods lsb,deepmih". Without
 # SIRENSONG_DATA they are scikit-image's photographs.
 compare: $(INSTALLED)
-	$(BIN)/sirensong compare --sets 2 --size 128 $(if $(SIRENSONG_DATA),--data $(SIRENSONG_DATA)) \
+	$(BIN)/sirensong compare --sets 2 --size 96 $(if $(SIRENSONG_DATA),--data $(SIRENSONG_DATA)) \
 		-o benchmarks/results/compare $(COMPARE)
 
 # pip reads dependency groups from 25.1 on. On Linux PyPI's torch brings CUDA; for the CPU build set
