@@ -666,7 +666,8 @@ def test_what_a_key_reveals_is_for_its_holder_alone(at, tmp_path, set_umask):
 )
 def test_a_carrier_is_as_large_as_was_asked_for(at, tmp_path, dial, least, most):
     song = tmp_path / "sized.safetensors"
-    assert cli.run(["fit", "cover.png", "-o", str(song), *dial]) == 0
+    # With a seed: sizes differ by some percent from run to run.
+    assert cli.run(["fit", "cover.png", "-o", str(song), "--seed", "1", *dial]) == 0
     assert least < song.stat().st_size < most
 
 
