@@ -20,7 +20,7 @@ from sirensong.lab.compare.processes import Processes
 from sirensong.lab.compare.running import comparison, write_comparison
 from sirensong.lab.reproduce.study import run_items
 
-_LONG = "takes hours a set; --methods {scheme}:{variant} runs it"
+_LONG = "takes hours or days a set; --methods {scheme}:{variant} runs it"
 _WEIGHTS = Path("benchmarks/weights")
 _SMALLEST, _LARGEST = 16, 4096
 
