@@ -26,13 +26,13 @@ from sirensong.network.substitution import Selection
 from web.receiver import answers, song
 
 KEY = ss.SecretKey(bytes(range(32)))
-SHAPE = 28, 6  # the network of the default quality, for each 32x32 pixels
 
 
 def made(folder: Path, side: int) -> Path:
     """A song of the default network, with a secret as large as its cover."""
-    tiles = side // 32
-    stego = song(SHAPE, (tiles, tiles), (side, side), side)
+    grid, network = ss.FAST.grid(side, side), ss.FAST.architecture(side, side)
+    shape = network.hidden_features, network.hidden_layers
+    stego = song(shape, (grid.rows, grid.columns), (side, side), side)
     stego = make.with_slots(stego, (KEY, Selection.KEYED, 0.2, side, side))
     path = folder / f"{side}.safetensors"
     ss.save(path, stego)

@@ -88,7 +88,7 @@ def test_a_job_notes_a_file_where_all_decoys_are_pictures(folder, monkeypatch):
     secret = (folder / "alice.key", folder / "note.txt")
 
     def noted(**changes):
-        order = Order(dataclasses.replace(TINY, tile=None, **changes), seed=1)
+        order = Order(dataclasses.replace(TINY, tile=64, **changes), seed=1)
         outcome = run_job(Job(folder / "a.safetensors", folder / "large.png", (secret,)), order)
         (folder / "a.safetensors").unlink()
         return any("note.txt is hidden as a file, and all decoys" in one for one in outcome.notes)

@@ -369,7 +369,7 @@ TUNED = {
     "momentum": 0.95,
     "tilt": 0.2,
     "gain": 1.2,
-    "tile": 32,
+    "tile": None,
     "bits": 23.7,
     "whole_file": False,
     "features": 1.5,

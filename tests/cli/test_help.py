@@ -66,7 +66,7 @@ def test_the_defaults_that_are_shown_are_those_of_the_recipes(monkeypatch, capsy
     for shown in (
         f"fast: {fast.hidden_layers}, paper: {paper.hidden_layers}",
         f"fast: {fast.joint.steps}, paper: {paper.joint.steps}",
-        f"fast: {fast.tile}, paper: the whole picture",
+        "fast: by the quality, paper: the whole picture",
         f"fast: {fast.functions}, paper: {paper.functions}",
         f"fast: {fast.selection}, paper: {paper.selection}",
         f"fast: {fast.share:g}, paper: {paper.share:g}",

@@ -121,7 +121,7 @@ def test_sizes_are_said_in_thousands(count, words):
 
 
 def test_defaults_are_the_recipes_own():
-    assert options._default(options._tile) == "fast: 32, paper: the whole picture"
+    assert options._default(options._tile) == "fast: by the quality, paper: the whole picture"
     assert options._default(options._omega) == "fast: by the tile's side, paper: 30"
     assert options._default(options._features) == (
         "fast: by the quality, paper: 1 times a tile's side"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sirensong.errors import SettingError
-from sirensong.network.tiles import OVERLAP, Grid, grid_for
+from sirensong.network.tiles import OVERLAP, Grid, grid_for, grid_within
 
 SIDES = st.integers(1, 60)
 TILES = st.integers(1, 5)
@@ -102,13 +102,24 @@ def test_grids_out_of_range_are_refused(grid):
         ((128, 128), 32, Grid(4, 4)),
         ((128, 128), 128, Grid(1, 1)),
         ((128, 128), 1000, Grid(1, 1)),
-        ((128, 128), None, Grid(1, 1)),
         ((20, 100), 32, Grid(1, 3)),
         ((3024, 4032), 32, Grid(94, 126)),
     ],
 )
 def test_tiles_are_as_near_to_the_side_as_they_can_be(size, side, expected):
     assert grid_for(*size, side) == expected
+
+
+@given(
+    height=st.integers(1, 3000),
+    width=st.integers(1, 3000),
+    side=st.floats(4, 64),
+)
+def test_tiles_within_a_side_are_the_fewest(height, width, side):
+    grid = grid_within(height, width, side)
+    for pixels, tiles in ((height, grid.rows), (width, grid.columns)):
+        assert pixels / tiles <= side
+        assert tiles == 1 or pixels / (tiles - 1) > side
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_a_job_has_its_recipes_grid_and_network():
     assert wide.device == CPU
     assert wide.checkpoint is None
     assert wide.recipe is SMALL
-    grown = dataclasses.replace(SMALL, tile=None, hidden_features=None, bits=None)
+    grown = dataclasses.replace(SMALL, tile=1000, hidden_features=None, bits=None)
     assert job_of(cover=picture(0, 8, 24), recipe=grown).architecture.hidden_features == 16
     assert job_of(cover=picture(0, 50, 50), recipe=grown).architecture.hidden_features == 80
 

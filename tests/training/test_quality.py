@@ -24,6 +24,7 @@ from sirensong.training.quality import (
     overhead,
     quality_above,
     steps_for,
+    tile_for,
 )
 
 
@@ -64,10 +65,35 @@ def test_the_quality_that_would_do_is_the_least_that_does():
 
 @pytest.mark.parametrize(
     ("bits", "side", "features"),
-    [(24.5, 32, 28), (24.5, 64, 56), (12.5, 32, 20), (1.0, 32, 8), (500.0, 32, 48), (8.0, 1, 8)],
+    [(24.5, 32, 28), (24.5, 64, 54), (12.5, 32, 20), (1.0, 32, 8), (500.0, 32, 48), (8.0, 1, 8)],
 )
 def test_the_square_of_the_width_grows_as_bits_and_pixels_do(bits, side, features):
     assert features_for(bits, side) == features
+
+
+@given(bits=st.floats(4, 300))
+def test_a_tile_is_as_large_as_the_vectors_of_its_network_serve(bits):
+    """One of 32 pixels fills as many, so it takes as much time a point."""
+    side = tile_for(bits)
+    assert 32 <= side <= 43
+    filled = math.ceil(min(math.sqrt(30.5 * bits), 48) / 16)
+    assert features_for(bits, side - 1e-9) <= 16 * filled
+    assert side == 43 or features_for(bits, side + 0.1) > 16 * filled
+
+
+@pytest.mark.parametrize(
+    ("quality", "grids"),
+    [
+        ("small", {64: 2, 128: 3, 256: 6, 1024: 24}),
+        ("standard", {64: 2, 128: 4, 256: 7, 1024: 27}),
+        ("high", {64: 2, 128: 3, 256: 6, 1024: 24}),
+        ("archive", {64: 2, 128: 4, 256: 8, 1024: 32}),
+    ],
+)
+def test_a_covers_tiles_go_by_its_quality(quality, grids):
+    recipe = ss.FAST.at(quality)
+    assert {side: recipe.grid(side, side).rows for side in grids} == grids
+    assert replace(recipe, tile=32).grid(256, 256) == ss.Grid(8, 8)
 
 
 @given(st.floats(6, 300), st.integers(12, 48), st.integers(2, 8))
@@ -188,7 +214,7 @@ def test_what_holds_no_weights_is_estimated_with_room_for_tables(stego):
 
 
 def test_without_bits_features_and_coarseness_decide():
-    recipe = replace(ss.FAST, bits=None, features=1.0, coarseness=0.25)
+    recipe = replace(ss.FAST, tile=32, bits=None, features=1.0, coarseness=0.25)
     assert recipe.architecture(128, 128).hidden_features == 32
     assert recipe.coarseness_of(128, 128) == 0.25
     assert recipe.coded_bits(128, 128) is None

@@ -45,7 +45,7 @@ def _omega(recipe: Recipe) -> str:
 
 
 def _tile(recipe: Recipe) -> str:
-    return "the whole picture" if recipe.tile is None else str(recipe.tile)
+    return "the whole picture" if recipe.bits is None else "by the quality"
 
 
 def _stego_weight(recipe: Recipe) -> str:

@@ -7,6 +7,7 @@ neighbours, and there the two fade into each other, so that no seam shows.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -175,17 +176,29 @@ def _span(pixels: int, tiles: int, tile: int) -> tuple[slice, Array, Array]:
     return span, own, blend
 
 
-def grid_for(height: int, width: int, side: int | None) -> Grid:
+def grid_for(height: int, width: int, side: int) -> Grid:
     """Choose the tiles of a picture: as many as make them nearest to a size.
 
     Args:
         height: of the picture, in pixels.
         width: of the picture, in pixels.
-        side: of a tile, in pixels; None for one tile.
+        side: of a tile, in pixels.
 
     Returns:
         The grid, of one tile at least.
     """
-    if side is None:
-        return Grid()
     return Grid(max(1, round(height / side)), max(1, round(width / side)))
+
+
+def grid_within(height: int, width: int, side: float) -> Grid:
+    """Choose the tiles of a picture: as few as are no larger than a size.
+
+    Args:
+        height: of the picture, in pixels.
+        width: of the picture, in pixels.
+        side: of a tile, in pixels.
+
+    Returns:
+        The grid.
+    """
+    return Grid(math.ceil(height / side), math.ceil(width / side))

@@ -27,9 +27,14 @@ _LEAST_QUALITY = 4.0  # bits a pixel
 
 # Few weights of many bits are better than many of few, so bits decide how many there are. Beyond
 # this width they are spent on finer steps: wider networks take longer.
-_WIDTH = math.sqrt(32) / 32  # for each pixel of a tile's side, and root of the bits a pixel
+_WIDTH = math.sqrt(30.5) / 32  # for each pixel of a tile's side, and root of the bits a pixel
 _WIDEST = 1.5  # for each pixel of a tile's side
 _LEAST_WIDTH, _LARGEST_WIDTH = 8, 512
+
+# Vectors hold up to 16 numbers, and widths are filled up to whole vectors. What is filled up takes
+# time and holds nothing, so tiles are larger than they need be (docs/adr/0021-the-size-of-tiles.md).
+_VECTOR = 16
+_TILE, _LARGEST_TILE = 32.0, 43.0  # sides in pixels
 
 _LARGEST_SIZE = (65_535, 65_535)  # in pixels; a header takes a few bytes less for others
 _TABLES = 400  # bytes of tables and states, about
@@ -152,6 +157,20 @@ def features_for(bits: float, side: float) -> int:
     """
     grown = 2 * round(min(_WIDTH * math.sqrt(bits), _WIDEST) * side / 2)
     return min(_LARGEST_WIDTH, max(_LEAST_WIDTH, grown))
+
+
+def tile_for(bits: float) -> float:
+    """Side of the largest tile, in pixels, whose network takes no more time a point than 32's.
+
+    Args:
+        bits: that codes take for each pixel.
+
+    Returns:
+        32 to 43; beyond, too much hangs on each weight.
+    """
+    growth = min(_WIDTH * math.sqrt(bits), _WIDEST)
+    filled = _VECTOR * math.ceil(_TILE * growth / _VECTOR)
+    return min(_LARGEST_TILE, (filled + 1) / growth)  # widths are even: one more is rounded off
 
 
 def coarseness_for(architecture: Architecture, bits: float) -> float:

@@ -10,7 +10,7 @@ from sirensong.carrier.slots import SLOTS
 from sirensong.errors import SettingError
 from sirensong.network.siren import Architecture
 from sirensong.network.substitution import Selection, ratio_units
-from sirensong.network.tiles import Grid, grid_for
+from sirensong.network.tiles import Grid, grid_for, grid_within
 from sirensong.pictures.decoys import KINDS
 from sirensong.training.phase import Phase
 from sirensong.training.quality import (
@@ -19,6 +19,7 @@ from sirensong.training.quality import (
     bits_for_file,
     coarseness_for,
     features_for,
+    tile_for,
 )
 
 _WIDTH_STEP = 16  # hidden features come in multiples of this
@@ -70,7 +71,8 @@ class Recipe:
         momentum: of Muon.
         tilt: how much faster than `rate` Muon moves the last hidden matrix, and slower the first.
         gain: factor on the initial hidden matrices.
-        tile: approximate tile side in pixels; None for one function for the whole picture.
+        tile: approximate tile side in pixels; None to go by `bits`, and without them for one
+            function for the whole picture.
         bits: that the codes of the weights take for each pixel of the cover, about, which decides
             on the network's width and on the lattice; None to go by `features` and `coarseness`.
         whole_file: `bits` are the file's, header and slots counted in.
@@ -109,7 +111,7 @@ class Recipe:
     momentum: float = 0.95
     tilt: float = 0.0
     gain: float = 1.0
-    tile: int | None = 32
+    tile: int | None = None
     bits: float | None = None
     whole_file: bool = False
     features: float = 1.5
@@ -172,7 +174,11 @@ class Recipe:
 
     def grid(self, height: int, width: int) -> Grid:
         """The tiles of a cover of this size in pixels."""
-        return grid_for(height, width, self.tile)
+        if self.tile is not None:
+            return grid_for(height, width, self.tile)
+        if self.bits is not None:
+            return grid_within(height, width, tile_for(self.bits))
+        return Grid()
 
     def architecture(self, height: int, width: int) -> Architecture:
         """The network for each tile of a cover of this size in pixels.
@@ -274,6 +280,7 @@ OPEN = replace(
     rate=0.035,
     adam_rate=3e-3,
     last_rate=4e-3,
+    tile=32,
     bits=None,
     features=1.5,
     hidden_layers=5,
@@ -296,7 +303,6 @@ PAPER = Recipe(
     rate=1e-3,
     adam_rate=1e-3,
     last_rate=1e-3,
-    tile=None,
     features=1.0,
     hidden_layers=8,
     omega=30.0,

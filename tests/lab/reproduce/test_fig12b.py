@@ -17,7 +17,7 @@ from sirensong.lab.steganalysis import siastegnet as detector
 from sirensong.training import recipe as recipes
 
 TINY = dataclasses.replace(
-    recipes.FAST.with_steps(2, cover=1), tile=None, features=0.25, hidden_layers=2, ratio=0.05
+    recipes.FAST.with_steps(2, cover=1), tile=1000, features=0.25, hidden_layers=2, ratio=0.05
 )
 (FIG12B,) = siastegnet.EXPERIMENTS
 

@@ -24,7 +24,7 @@ from sirensong.training import recipe as recipes
 from sirensong.training.options import Options
 
 TINY = dataclasses.replace(
-    recipes.FAST.with_steps(2, cover=1), tile=None, features=0.25, hidden_layers=2, ratio=0.05
+    recipes.FAST.with_steps(2, cover=1), tile=1000, features=0.25, hidden_layers=2, ratio=0.05
 )
 SIDE = 48  # of pictures: a seventh of the work of the experiments' 128
 MODULES = (visual, sizes, ablations, attacks, random_keys)
