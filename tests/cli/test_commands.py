@@ -677,7 +677,7 @@ def test_a_carrier_is_as_large_as_was_asked_for(at, tmp_path, dial, least, most)
         (["--bytes", "6000", "--quality", "small"], "exclude each other"),
         (["--bits-per-pixel", "9", "--bytes", "6000"], "exclude each other"),
         (["--quality", "good"], "small, standard, high, archive or a number of dB, got 'good'"),
-        (["--quality", "70"], "quality must be 37 to 50 dB, got 70"),
+        (["--quality", "70"], "quality must be 38 to 50 dB, got 70"),
         (["--bytes", "100"], "a cover of 24x24 pixels takes"),
     ],
 )

@@ -43,12 +43,12 @@ def test_other_names_are_refused(name):
 
 @pytest.mark.parametrize("decibels", [0, 20, 60, -1, math.inf, math.nan])
 def test_decibels_beyond_what_was_measured_are_refused(decibels):
-    with pytest.raises(ss.SettingError, match="quality must be 37 to 50 dB") as caught:
+    with pytest.raises(ss.SettingError, match="quality must be 38 to 50 dB") as caught:
         bits_for(decibels)
     assert caught.value.hint == "--bits-per-pixel goes further"
 
 
-@given(st.floats(37, 50))
+@given(st.floats(38, 50))
 def test_decibels_are_what_their_bits_are_expected_to_give(decibels):
     stego, secret = expected_psnr(bits_for(decibels))
     assert (stego + secret) / 2 == pytest.approx(decibels, abs=1e-6)
@@ -57,7 +57,7 @@ def test_decibels_are_what_their_bits_are_expected_to_give(decibels):
 def test_the_quality_that_would_do_is_the_least_that_does():
     now = bits_for("small")
     assert quality_above(now, 0.0) == "standard"
-    assert quality_above(now, 4.1) == "high"
+    assert quality_above(now, 4.5) == "high"
     assert quality_above(now, 12.0) == "archive"
     assert quality_above(now, 20.0) is None
     assert quality_above(bits_for("archive"), 0.1) is None
