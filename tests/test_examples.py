@@ -15,7 +15,7 @@ from sirensong.pictures.image import fill, to_pil
 from sirensong.pictures.photographs import NAMES, photograph
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-SIDE = 32
+SIDE = 24
 
 
 @pytest.fixture(scope="module")

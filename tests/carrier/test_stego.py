@@ -12,7 +12,9 @@ from PIL import Image
 
 from functions import STEP, unstack
 from sirensong.carrier import mapped
+from sirensong.carrier.file import dumps, loads
 from sirensong.carrier.slots import SLOT_BYTES, SLOTS
+from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import SettingError
 from sirensong.network.lattice import start_codes, tensors
 from sirensong.network.rendering import render_uint8
@@ -144,6 +146,26 @@ def test_the_digest_is_sha_256_of_steps_and_codes_in_order(stego, steps):
     expected = hashlib.sha256(b"".join(parts))
     assert stego.digest == expected.digest()
     assert stego.fingerprint == expected.hexdigest()[:16]
+
+
+def test_what_was_read_knows_its_digest_and_a_copy_finds_its_own(stego, monkeypatch):
+    data = dumps(stego)
+    read = loads(data)
+
+    def forbidden(*_):
+        raise AssertionError("codes were found again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StegoFunction, "_codes_of", forbidden)
+        patched.setattr(StegoFunction, "_holds", forbidden)
+        assert (read.digest, read.is_rounded) == (loads(data).digest, True)
+    assert read.digest == stego.digest
+    half = tuple(Layer(weight + np.float32(STEP / 2.5), bias) for weight, bias in read.weights)
+    for changes in ({"weights": half}, {"nonce": bytes(32)}):
+        copy, own = (dataclasses.replace(one, **changes) for one in (read, stego))
+        assert (copy.digest, copy.is_rounded) == (own.digest, own.is_rounded)
+    assert not dataclasses.replace(read, weights=half).is_rounded
+    assert dataclasses.replace(read, nonce=bytes(32)).digest != read.digest
 
 
 def test_the_digest_does_not_depend_on_memory_order_or_byte_order(stego):

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from sirensong.carrier.coding import decode
 from sirensong.carrier.header import LARGEST_HEADER, VERSION, Header, read_header
 from sirensong.carrier.mapped import empty_weights, put, read
-from sirensong.carrier.stego import StegoFunction
+from sirensong.carrier.stego import CodesDigest, StegoFunction
 from sirensong.errors import FileError, FormatError, SettingError
 from sirensong.files import StrPath, file_errors, write_bytes
 from sirensong.network.lattice import (
@@ -230,24 +230,26 @@ def _parse(data: npt.NDArray[np.uint8], name: str) -> StegoFunction:
     try:
         check_steps(steps, header.architecture)
         header.grid.check((header.height, header.width))
-        weights = _decoded(header, steps, nonce, parts["codes"], name)
-        size = header.height, header.width
-        return StegoFunction(header.architecture, header.grid, weights, steps, *size, nonce, slots)
+        weights, digest = _decoded(header, steps, nonce, parts["codes"], name)
+        form, size = (header.architecture, header.grid), (header.height, header.width)
+        return StegoFunction(*form, weights, steps, *size, nonce, slots).as_read(digest)
     except SettingError as error:
         raise FormatError(f"{name} is not a carrier: {error.message}") from None
 
 
 def _decoded(
     header: Header, steps: Steps, nonce: bytes, codes: npt.NDArray[np.uint8], name: str
-) -> Weights:
-    """Make weights of codes, some of a tensor's at a time."""
+) -> tuple[Weights, bytes]:
+    """Make weights of codes, some of a tensor's at a time, and the codes' digest."""
     tiles, shapes = range(header.grid.tiles), header.architecture.shapes
     sizes = [len(tiles) * size for out, into in shapes for size in (out * into, out)]
     found = decode(codes, sizes, name)  # has checked that the file is as long: now there is room
     weights = empty_weights(header.architecture, header.grid)
     flat = [array.reshape(-1) for array in tensors(weights)]
     start = start_codes(header.architecture, steps, nonce, tiles)
+    digest = CodesDigest(steps)
     for piece in found:
+        digest.update(piece.codes)
         index, some = piece.tensor, range(piece.start, piece.start + len(piece.codes))
         moved = piece.codes.astype(np.int64)
         if index < FIRST_TENSORS:
@@ -255,4 +257,4 @@ def _decoded(
         put(flat[index], some, values_of(moved, steps[index]))
     for array in tensors(weights):
         array.flags.writeable = False
-    return weights
+    return weights, digest.value()

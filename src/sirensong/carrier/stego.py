@@ -83,6 +83,7 @@ class StegoFunction:
     width: int
     nonce: bytes = field(repr=False)
     slots: bytes = field(repr=False)
+    _read_digest: bytes | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.grid.check((self.height, self.width))
@@ -130,15 +131,29 @@ class StegoFunction:
     @property
     def digest(self) -> bytes:
         """SHA-256 of steps and codes: weights that lie between two codes go by the nearer."""
-        sha = hashlib.sha256(np.asarray(self.steps, "<f4").tobytes())
+        if self._read_digest is not None:
+            return self._read_digest
+        digest = CodesDigest(self.steps)
         for codes in self.codes():
-            sha.update(codes.astype("<i2", copy=False).data)
-        return sha.digest()
+            digest.update(codes)
+        return digest.value()
 
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that name these weights."""
         return self.digest.hex()[:16]
+
+    def as_read(self, digest: bytes) -> StegoFunction:
+        """Remember, and return itself, that the weights are a file's and cannot be written to.
+
+        Neither their digest nor whether they lie on the lattice is then found from them again,
+        which takes a fifth of a large reveal. A copy with other weights remembers nothing.
+
+        Args:
+            digest: of the codes that were read.
+        """
+        object.__setattr__(self, "_read_digest", digest)
+        return self
 
     def codes(self) -> list[npt.NDArray[np.int16]]:
         """Find the codes of all weights, as a carrier has them.
@@ -190,7 +205,7 @@ class StegoFunction:
     @property
     def is_rounded(self) -> bool:
         """Whether a carrier can hold it: every weight lies on the lattice and has a code."""
-        return all(self._holds(index, array) for index, array in enumerate(tensors(self.weights)))
+        return self._read_digest is not None or all(self._holds(index, array) for index, array in enumerate(tensors(self.weights)))
 
     def _holds(self, index: int, array: Array) -> bool:
         step = self.steps[index]
@@ -225,6 +240,25 @@ class StegoFunction:
     def _repr_html_(self) -> str | None:
         """Show the viewer in a notebook; None where that is too much for one, or not possible."""
         return frame_of(b"".join(self.parts())) if self.is_rounded else None
+
+
+class CodesDigest:
+    """SHA-256 of steps and codes (docs/format.md, section 7).
+
+    Args:
+        steps: of each tensor.
+    """
+
+    def __init__(self, steps: Steps) -> None:
+        self._sha = hashlib.sha256(np.asarray(steps, "<f4").tobytes())
+
+    def update(self, codes: npt.NDArray[np.int16]) -> None:
+        """Go on with a tensor's codes, or the next of them."""
+        self._sha.update(codes.astype("<i2", copy=False).data)
+
+    def value(self) -> bytes:
+        """Find the digest of all that there was."""
+        return self._sha.digest()
 
 
 def _tiles_of(array: Array) -> Iterator[tuple[range, Array]]:

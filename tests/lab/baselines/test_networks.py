@@ -199,7 +199,12 @@ def test_colours_that_no_file_can_hold_cost():
     assert float(Recorder().penalty(cover, cover)) == 0
 
 
-@pytest.mark.parametrize("name", TRAINED)
+LONG = ("isn", "deepmih")  # as long as all others together, and of the blocks of HiNet
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in TRAINED]
+)
 def test_twenty_steps_lower_the_loss(name, crops):
     torch.manual_seed(0)
     secrets = min(2, find_class(name).most)
