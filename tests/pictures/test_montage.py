@@ -67,6 +67,17 @@ def test_what_is_level_is_stronger_than_what_is_upright():
     assert np.log(across / down).mean() == pytest.approx(-0.07, abs=0.06)
 
 
+def test_a_small_part_has_three_colours():
+    """Of 8x8 pixels, the least variance of a colour: photographs had -10.3 +- 1.0, in logarithms.
+
+    Without colours apart from the light it is -11.6.
+    """
+    cut = np.array(made(128, 60)).reshape(60, 16, 8, 16, 8, 3).swapaxes(2, 3).reshape(-1, 64, 3)
+    apart = (cut - cut.mean(1, keepdims=True)) / 255
+    least = np.linalg.eigvalsh(apart.swapaxes(1, 2) @ apart / 63)[:, 0]
+    assert np.log(least.clip(0) + 1e-7).mean() == pytest.approx(-10.2, abs=0.5)
+
+
 def test_no_two_are_alike():
     pictures = np.array(made(32, 40), float).reshape(40, -1)
     alike = np.abs(np.corrcoef(pictures)[np.triu_indices(40, 1)])

@@ -39,6 +39,7 @@ _PARTS = (0.4, 0.4, 0.2)  # shares of pictures of one part, two and three
 _GREY = 0.25  # share of parts of grey photographs
 _SMALLER = (1.5, 6.0)  # a part is made smaller by a factor between these
 _MOST = 3.0  # an octave is made stronger or weaker by this factor at most
+_APART = (0.12, 0.6, 0.2)  # colour apart from light: its share, that one's spread, loss an octave
 _KNEE = 0.2  # how far from black and white samples begin to be held back
 _TURNED = 0.75  # share of parts with rows for columns: scikit-image's have too many upright edges
 _ALONG = np.array([(1, -1, 0), (1, 1, -2)]) / np.sqrt([[2], [6]])  # axes of colours without grey
@@ -137,7 +138,23 @@ def _graded(picture: Pixels, rng: np.random.Generator) -> Pixels:
     saturation = np.exp(drawn[-1]) / max(float(np.sqrt((colours**2).mean())), 1e-3)
     tone = np.clip(drawn[-2], 0.1, 0.9) + _CAST + _tint(0.03, rng)
     toned: Pixels = grey + colours * np.float32(min(saturation, 4)) + np.float32(tone)
-    return _limited(toned)
+    return _limited(toned + _apart(grey, rng))
+
+
+def _apart(grey: Pixels, rng: np.random.Generator) -> Pixels:
+    """Colours that do not go with the light, fine and coarse: each tile of a photograph has some.
+
+    They are the light's own octaves a few pixels away, so that they are strong where it is. Parts
+    of grey photographs, and colours that are turned, would have one colour to a tile, or two.
+    """
+    share, spread, loss = _APART
+    share *= np.exp(rng.normal(0, spread))
+    octaves, left = _octaves(grey)
+    for place, octave in enumerate(octaves):
+        one, other = (np.roll(octave, shift, (0, 1)) for shift in ((3, -5), (-4, 2)))
+        strength = np.float32(share * np.exp(-loss * place) * _ALONG)
+        octaves[place] = one * strength[0] + other * strength[1]
+    return _together(octaves, np.zeros((*left.shape[:2], 3), np.float32))
 
 
 def _limited(picture: Pixels) -> Pixels:
