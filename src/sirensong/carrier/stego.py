@@ -205,7 +205,9 @@ class StegoFunction:
     @property
     def is_rounded(self) -> bool:
         """Whether a carrier can hold it: every weight lies on the lattice and has a code."""
-        return self._read_digest is not None or all(self._holds(index, array) for index, array in enumerate(tensors(self.weights)))
+        return self._read_digest is not None or all(
+            self._holds(index, array) for index, array in enumerate(tensors(self.weights))
+        )
 
     def _holds(self, index: int, array: Array) -> bool:
         step = self.steps[index]

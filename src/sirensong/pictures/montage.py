@@ -152,8 +152,8 @@ def _apart(grey: Pixels, rng: np.random.Generator) -> Pixels:
     octaves, left = _octaves(grey)
     for place, octave in enumerate(octaves):
         one, other = (np.roll(octave, shift, (0, 1)) for shift in ((3, -5), (-4, 2)))
-        strength = np.float32(share * np.exp(-loss * place) * _ALONG)
-        octaves[place] = one * strength[0] + other * strength[1]
+        first, second = (share * np.exp(-loss * place) * _ALONG).astype(np.float32)
+        octaves[place] = one * first + other * second
     return _together(octaves, np.zeros((*left.shape[:2], 3), np.float32))
 
 
