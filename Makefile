@@ -18,7 +18,8 @@ demo: $(INSTALLED)
 	$(BIN)/sirensong demo -o demo --overwrite
 
 test: check
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	# one more than there are cores: some wait for browsers, disks and other processes
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-slow: check
 	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600
