@@ -17,8 +17,8 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: $(INSTALLED)
 	$(BIN)/sirensong demo -o demo --overwrite
 
+# One worker more than there are cores: some wait for browsers, disks and other processes.
 test: check
-	# one more than there are cores: some wait for browsers, disks and other processes
 	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-slow: check
