@@ -111,6 +111,7 @@ def oci(tmp_path_factory):
 def hub_stub(tmp_path, monkeypatch):
     """A stub of the Hub, not the Hub, and the client's settings that lead to it."""
     from huggingface_hub import constants
+    from huggingface_hub.utils import _detect_agent
 
     with serving(HubStub) as server:
         server.repositories, server.objects, server.summaries = {}, {}, []
@@ -123,5 +124,7 @@ def hub_stub(tmp_path, monkeypatch):
         )
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
+        monkeypatch.setattr(constants, "AGENT_HARNESSES_PATH", str(tmp_path / "harnesses"))
+        monkeypatch.setattr(_detect_agent, "_registry", None)
         monkeypatch.setenv("HF_TOKEN", "hf_stub")
         yield server

@@ -116,6 +116,15 @@ def test_the_client_s_own_variable_keeps_it_offline(published, monkeypatch):
     assert published.asked == []
 
 
+def test_nothing_is_told_of_who_asks(published, carrier):
+    load()
+    ss.publish(carrier, "hf://me/name", license_id="cc0-1.0", overwrite=True)
+    assert not any("harness" in path for path, _ in published.asked)
+    told = {headers["user-agent"] for _, headers in published.asked}
+    assert told
+    assert not any("torch" in agent or "; agent/" in agent for agent in told)
+
+
 def test_too_large_is_refused_before_it_is_sent(published, song):
     with pytest.raises(FormatError, match=f"at most 99 bytes, got {len(song)}"):
         load(largest=99)

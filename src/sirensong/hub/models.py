@@ -44,7 +44,7 @@ def fetch_model(
         import huggingface_hub
     name = address.file or SONG
     place = {"repo_id": address.repository, "filename": name, "revision": address.revision}
-    with _errors("fetch", address), _silence():
+    with _errors("fetch", address), _discretion():
         if not offline:
             _check_before(place, largest, address)
         bar = _bar(largest, str(address), on_bytes)
@@ -71,7 +71,7 @@ def publish_model(address: ModelAddress, files: Mapping[str, bytes], *, overwrit
     with needing("hf:// addresses need huggingface_hub", "hub"):
         from huggingface_hub import CommitOperationAdd, HfApi
     api = HfApi()
-    with _errors("publish to", address), _silence():
+    with _errors("publish to", address), _discretion():
         api.create_repo(address.repository, repo_type="model", exist_ok=True)
         head = api.repo_info(address.repository, revision=address.revision)
         there = {sibling.rfilename for sibling in head.siblings or ()}
@@ -114,8 +114,13 @@ def _bar(largest: int, shown: str, on_bytes: OnBytes | None) -> type:
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Print none of the client's bars and warnings inside this context."""
+def _discretion() -> Iterator[None]:
+    """Inside this context the client prints no bars and warnings, and tells nothing of its user.
+
+    By itself it would say whether torch is installed and what runs it, and ask the Hub, even
+    offline, for a list of what that may be.
+    """
+    from huggingface_hub import constants
     from huggingface_hub.utils import (
         are_progress_bars_disabled,
         disable_progress_bars,
@@ -124,11 +129,14 @@ def _silence() -> Iterator[None]:
     )
 
     were, told = are_progress_bars_disabled(), logging.get_verbosity()
+    tells_nothing = constants.HF_HUB_DISABLE_TELEMETRY
     disable_progress_bars()
     logging.set_verbosity_error()
+    constants.HF_HUB_DISABLE_TELEMETRY = True
     try:
         yield
     finally:
+        constants.HF_HUB_DISABLE_TELEMETRY = tells_nothing
         logging.set_verbosity(told)
         if not were:
             enable_progress_bars()
