@@ -11,6 +11,7 @@ from functions import initial, stack, steps_of
 from sirensong import cli
 from sirensong.carrier.file import save
 from sirensong.carrier.stego import StegoFunction
+from sirensong.cli import detecting
 from sirensong.errors import SettingError
 from sirensong.lab.steganalysis import calibration, weights
 from sirensong.lab.steganalysis.weights import best_single, detect, histogram
@@ -113,8 +114,20 @@ def write(folder, functions, names=None):
 
 
 @pytest.fixture
-def attack(tmp_path, capsys):
-    """Run `attack weights` on the folders clean and stego; returns its exit code and its output."""
+def attack(tmp_path, capsys, monkeypatch):
+    """Run `attack weights` on the folders clean and stego; returns its exit code and its output.
+
+    A test that runs it again on the same carriers sees the same detections, made once.
+    """
+    found = {}
+
+    def detect_once(*populations, **options):
+        carriers = tuple(tuple(stego.nonce for stego in one) for one in populations)
+        if carriers not in found:
+            found[carriers] = detect(*populations, **options)
+        return found[carriers]
+
+    monkeypatch.setattr(detecting, "detect", detect_once)
 
     def run(*options):
         folders = [str(tmp_path / "clean"), str(tmp_path / "stego")]
