@@ -13,7 +13,6 @@ import argparse
 import json
 import math
 import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,9 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import sirensong as ss
+from changes import CHANGES
 from pictures import neighbours
-from sirensong.lab.finetuning import finetune
-from sirensong.lab.robustness import perturb, prune, quantise
 from sirensong.payload.payload import Layout
 from sirensong.payload.samples import from_picture
 from sirensong.training.capacity import largest_layout
@@ -32,31 +30,6 @@ HERE = Path(__file__).parent
 SIDE = 128
 WORD = 255
 QUALITIES = ("small", "standard", "high", "archive")
-
-Change = Callable[[ss.StegoFunction], ss.StegoFunction]
-
-
-def noisy(stego: ss.StegoFunction, strength: float) -> ss.StegoFunction:
-    """Noise on all weights, in standard deviations of their matrix."""
-    return perturb(stego, strength, np.random.default_rng(0))
-
-
-def tuned(stego: ss.StegoFunction, steps: int) -> ss.StegoFunction:
-    """Trained on, towards the cover that it shows."""
-    return finetune(stego, ss.sample(stego), steps=steps)
-
-
-CHANGES: dict[str, Change] = {
-    "none": lambda stego: stego,
-    "8 bits": partial(quantise, bits=8),
-    "6 bits": partial(quantise, bits=6),
-    "noise 1 %": partial(noisy, strength=0.01),
-    "noise 5 %": partial(noisy, strength=0.05),
-    "tuned 50 steps": partial(tuned, steps=50),
-    "pruned 5 %": partial(prune, rate=0.05),
-    "pruned 10 %": partial(prune, rate=0.1),
-    "pruned 20 %": partial(prune, rate=0.2),
-}
 
 
 def covers(data: Path, count: int) -> list[np.ndarray[Any, Any]]:

@@ -1,4 +1,4 @@
-"""What pruning, noise and rounding of the published weights leave of the pictures.
+"""What pruning, noise, rounding and tuning of published weights leave of the pictures.
 
 `python benchmarks/robust.py --data DIR [--sets 5] [-o results]`.
 
@@ -13,17 +13,15 @@ import argparse
 import json
 import os
 import tempfile
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 import sirensong as ss
 from bench import hide_once
+from changes import CHANGES
 from codecs_of_pictures import psnr
 from pictures import PictureSet, triples
-from sirensong.lab.robustness import perturb, prune, quantise
 
 HERE = Path(__file__).parent
 
@@ -35,22 +33,6 @@ HOWS = {
     "archive, `--robust`": ["--quality", "archive", "--robust"],
 }
 """Options of `sirensong hide`, by the names of the rows."""
-
-
-def noisy(stego: ss.StegoFunction, strength: float) -> ss.StegoFunction:
-    """Noise on the matrices, in standard deviations of each."""
-    return perturb(stego, strength, np.random.default_rng(0))
-
-
-CHANGES: dict[str, Callable[[ss.StegoFunction], ss.StegoFunction]] = {
-    "as made": lambda stego: stego,
-    "noise 1 %": partial(noisy, strength=0.01),
-    "noise 3 %": partial(noisy, strength=0.03),
-    "pruned 5 %": partial(prune, rate=0.05),
-    "pruned 10 %": partial(prune, rate=0.1),
-    "pruned 20 %": partial(prune, rate=0.2),
-    "rounded to 8 bits": partial(quantise, bits=8),
-}
 
 
 def measure(pictures: PictureSet, options: list[str]) -> dict[str, list[float]]:
