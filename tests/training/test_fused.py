@@ -9,7 +9,7 @@ import torch
 import sirensong as ss
 from sirensong.network.siren import evaluate, initial_weights
 from sirensong.training import native
-from sirensong.training.fused import FusedPass, TorchPass, pass_for
+from sirensong.training.fused import FusedPass, TorchPass, pass_for, split_of
 from sirensong.training.parameters import Parameters
 from sirensong.training.problem import Problem, Target, Tile
 from sirensong.training.wrong_keys import WrongKeys
@@ -118,6 +118,35 @@ def test_results_do_not_depend_on_the_number_of_threads(threads):
             assert torch.equal(one, other)
 
 
+@pytest.mark.parametrize(
+    ("functions", "points", "split"), [(1, 2100, 2), (3, 4099, 4), (7, 2048, 2)]
+)
+def test_points_of_a_few_functions_come_in_groups(functions, points, split):
+    assert split_of(functions, points) == split
+    problem, shared = problem_of(17, 3, tiles=1, functions=functions)
+    batch = batch_of(problem, points)
+    errors, gradient = FusedPass(problem, points, ROUTINES, threads=1).run(shared, *batch)
+    expected_errors, expected = by_autograd(problem, shared, *batch)
+    assert_near(errors.double(), expected_errors, 2e-6)
+    for mine, theirs in zip(gradient.tensors(), expected, strict=True):
+        assert_near(mine.double(), theirs, 1e-5)
+    again = FusedPass(problem, points, ROUTINES, threads=5).run(shared, *batch)
+    assert torch.equal(again[0], errors)
+    for one, other in zip(again[1].tensors(), gradient.tensors(), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("functions", "points", "split"),
+    [
+        *((1, 65536, 12), (3, 16384, 4), (4, 16384, 3), (5, 16384, 3), (11, 16384, 2)),
+        *((12, 16384, 1), (300, 65536, 1), (1, 2048, 2), (1, 2047, 1)),
+    ],
+)
+def test_groups_are_as_many_as_threads_can_share_and_not_small(functions, points, split):
+    assert split_of(functions, points) == split
+
+
 def test_a_pass_does_not_remember_the_last():
     problem, shared = problem_of(17, 3)
     batches = [batch_of(problem, 70, seed) for seed in range(2)]
@@ -197,6 +226,17 @@ def test_steps_are_compiled_where_that_is_faster(
     problem, _ = problem_of(features, 2)
     one_pass = pass_for(problem, 8, precision, CPU)
     assert isinstance(one_pass, FusedPass if compiled else TorchPass)
+
+
+def test_one_large_function_is_shared_by_all_threads(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    problem, _ = problem_of(48, 2, tiles=1, functions=1)
+    assert isinstance(pass_for(problem, 2047, "fp32", CPU), TorchPass)
+    shares, one_pass = [], pass_for(problem, 2048, "fp32", CPU)
+    monkeypatch.setattr(native, "shared", lambda _, threads: shares.append(threads))
+    shared = problem_of(48, 2, tiles=1, functions=1)[1]
+    one_pass.run(shared, *batch_of(problem, 2048))
+    assert shares == [2]
 
 
 def test_a_gpu_has_no_compiled_routines():

@@ -22,7 +22,9 @@ from sirensong.training.step import TrainingPass
 if TYPE_CHECKING:
     from sirensong.training.routines import Routines
 
-_IDLE = 4 / 3  # how much longer threads may take that do not all get as many functions
+_IDLE = 4 / 3  # how much longer threads may take that do not all get as many groups of points
+_GROUPS = 12  # as many are shared evenly by 2, 3, 4 or 6 threads
+_LEAST = 1024  # points of a group: each fetches its function's weights and hands gradients over
 
 
 class Pass(Protocol):
@@ -56,12 +58,21 @@ def pass_for(problem: Problem, points: int, precision: str, device: torch.device
         precision: "auto", "fp32" or "mixed", which is PyTorch's.
         device: where it is trained.
     """
-    functions, threads = problem.functions, torch.get_num_threads()
+    groups = problem.functions * split_of(problem.functions, points)
+    threads = torch.get_num_threads()
     routines = native.routines_for(device.type, problem.architecture.hidden_features)
-    each = -(-functions // threads)  # of the thread that has the most
-    if routines is not None and precision != "mixed" and each * threads <= _IDLE * functions:
-        return FusedPass(problem, points, routines, threads=min(threads, functions))
+    each = -(-groups // threads)  # of the thread that has the most
+    if routines is not None and precision != "mixed" and each * threads <= _IDLE * groups:
+        return FusedPass(problem, points, routines, threads=min(threads, groups))
     return TorchPass(problem, points, backward_dtype(precision, device), device)
+
+
+def split_of(functions: int, points: int) -> int:
+    """Groups that the points of each function come in: a few large functions keep all threads busy.
+
+    It does not depend on the number of threads, and so neither do results.
+    """
+    return max(1, min(-(-_GROUPS // functions), points // _LEAST))
 
 
 class TorchPass:
@@ -107,7 +118,7 @@ class FusedPass:
         problem: T tiles of F functions each, on the CPU.
         points: B, the points of each function in one batch.
         routines: the compiled ones.
-        threads: how many share the functions.
+        threads: how many share the functions' points.
     """
 
     torch_threads: int | None = 1  # what is left of a step is too little to share
@@ -116,16 +127,22 @@ class FusedPass:
         self._problem, self._routines, self._threads = problem, routines, threads
         architecture, functions = problem.architecture, problem.functions
         features, layers = architecture.hidden_features, architecture.hidden_layers
-        self._numbers = (functions, functions // problem.tiles, points, features, layers)
+        self._split = split_of(functions, points)
+        self._numbers = (
+            *(functions, functions // problem.tiles),
+            *(points, self._split, -(-points // self._split)),
+            *(features, layers),
+        )
         *self._starts, size = routines.pass_scratch(features, layers)
         self._scratch = torch.zeros(threads, size)
-        self._errors = torch.empty(functions)
+        groups = functions * self._split
+        self._errors = torch.empty(groups)
         self._gradient = Parameters(
-            first=torch.empty(functions, features, 2),
-            hidden=torch.empty(layers - 1, functions, features, features),
-            last=torch.empty(functions, 3, features),
-            biases=torch.empty(layers, functions, features),
-            last_bias=torch.empty(functions, 3),
+            first=torch.empty(groups, features, 2),
+            hidden=torch.empty(layers - 1, groups, features, features),
+            last=torch.empty(groups, 3, features),
+            biases=torch.empty(layers, groups, features),
+            last_bias=torch.empty(groups, 3),
         )
 
     def run(self, shared: Parameters, coords: Tensor, colours: Tensor) -> tuple[Tensor, Parameters]:
@@ -149,4 +166,4 @@ class FusedPass:
             self._routines.run_pass(array.ctypes.data, scratch, counter)
 
         native.shared(work, self._threads)
-        return self._errors, problem.summed(self._gradient)
+        return self._errors.view(-1, self._split).sum(1), problem.summed(self._gradient)

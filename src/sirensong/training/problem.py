@@ -166,11 +166,17 @@ class Problem:
         return self.summed(gradient)
 
     def summed(self, gradient: Parameters) -> Parameters:
-        """The same of a gradient that is 0 already where a function has weights of its own."""
+        """The same of a gradient that is 0 already where a function has weights of its own.
+
+        Args:
+            gradient: of all functions, or of several groups of each function's points.
+        """
         first, hidden, last = (
-            part.view_as(kept).sum(axis + 1).mul_(trained.squeeze(axis + 1))
-            for part, kept, trained, axis in zip(
-                _matrices(gradient), self.kept, self._trained, _TILE_AXES, strict=True
+            part.view(*trained.shape[: axis + 1], -1, *trained.shape[axis + 2 :])
+            .sum(axis + 1)
+            .mul_(trained.squeeze(axis + 1))
+            for part, trained, axis in zip(
+                _matrices(gradient), self._trained, _TILE_AXES, strict=True
             )
         )
         layers, _, features = gradient.biases.shape

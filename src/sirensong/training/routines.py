@@ -1,8 +1,9 @@
 """The routines in which a step of training spends its time, compiled for this processor.
 
-Functions, matrices and tiles are taken one by one, by whichever thread comes first, and each is
-worked on by one thread alone: so results do not depend on the number of threads. Of a function some
-points go through all layers and back before the next, so that what they leave stays in the cache.
+Groups of a function's points, matrices and tiles are taken one by one, by whichever thread comes
+first, and each is worked on by one thread alone: so results do not depend on the number of threads.
+Of a group some points go through all layers and back before the next, so that what they leave stays
+in the cache.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ PASS_TENSORS = (
     *("coords", "colours", "loss_weights"),
     *("errors", "to_first", "to_hidden", "to_last", "to_biases", "to_last_bias"),
 )
-PASS_NUMBERS = ("functions", "in_tile", "points", "features", "layers")
+PASS_NUMBERS = ("functions", "in_tile", "points", "split", "group", "features", "layers")
 
 
 class Routines:
@@ -132,7 +133,8 @@ class _Pass:
     """Writes the forward and backward pass of functions on their points (`fused.FusedPass`).
 
     Addresses and numbers are read from one array: `PASS_TENSORS`, `PASS_NUMBERS`, and where in the
-    scratch each part of `scratch_sizes` begins.
+    scratch each part of `scratch_sizes` begins. The points of each function are `split` into groups
+    of so many, the last of fewer, which have errors and gradients of their own.
     """
 
     def __init__(self, module: Module, parts: Parts) -> None:
@@ -145,9 +147,9 @@ class _Pass:
             return code.load(code.array + next(places), kind)
 
         self.given = {name: read(ADDRESS) for name in PASS_TENSORS}
-        self.functions, self.in_tile, self.points, self.features, self.layers = (
-            read(INT) for _ in PASS_NUMBERS
-        )
+        self.number = {name: read(INT) for name in PASS_NUMBERS}
+        self.functions, self.in_tile = self.number["functions"], self.number["in_tile"]
+        self.features, self.layers = self.number["features"], self.number["layers"]
         starts = {name: read(INT) for name in scratch_sizes(1, 2)}
         self.own = {name: code.scratch + start for name, start in starts.items()}
         self.summed = starts["zeros"] - starts["sum_first"]
@@ -158,23 +160,27 @@ class _Pass:
     def write(self) -> None:
         """Write the routine."""
         code, own = self.code, self.own
+        points, split, size = (self.number[name] for name in ("points", "split", "group"))
         with code:
             _fill(code, own["ones"], self.width, code.floats(1.0))
-            with code.shared_loop(code.counter, self.functions) as function:
+            with code.shared_loop(code.counter, self.functions * split) as group:
+                function = group // split
                 self._fetch(function)
                 _fill(code, own["sum_first"], self.summed, code.floats(0.0))
                 squares = Variable(code.floats(0.0))
-                with code.loop(0, self.points, CHUNK) as first:
-                    rows = code.least(self.points - first, CHUNK)
-                    point = function * self.points + first
+                start = group % split * size
+                end = code.least(start + size, points)
+                with code.loop(start, end, CHUNK) as first:
+                    rows = code.least(end - first, CHUNK)
+                    point = function * points + first
                     coords = Matrix(self.given["coords"] + point * 2, 2)
                     self._forward(coords, rows)
                     self._compare(function, point, rows, squares)
                     self._backward(coords, rows)
-                samples = (self.points * 3).cast("uitofp", FLOAT)
+                samples = (points * 3).cast("uitofp", FLOAT)
                 error = code.total(squares.value) / samples
-                code.store(self.given["errors"] + function, error)
-                self._hand_over(function)
+                code.store(self.given["errors"] + group, error)
+                self._hand_over(function, group)
 
     def _shape(self, name: str) -> tuple[Value, Value, Value, Value]:
         """Rows and columns of a matrix in its tensor, and what both are in the scratch."""
@@ -261,7 +267,7 @@ class _Pass:
     def _compare(self, function: Value, point: Value, rows: Value, squares: Variable) -> None:
         """Add the squares of residuals up; the output becomes the loss's gradient by it."""
         code = self.code
-        samples = (self.points * 3).cast("uitofp", FLOAT)
+        samples = (self.number["points"] * 3).cast("uitofp", FLOAT)
         weight = code.load(self.given["loss_weights"] + function, FLOAT)
         weight = code.splat(weight / samples) * 2.0
         with code.loop(0, rows) as row:
@@ -298,26 +304,30 @@ class _Pass:
         ones = Matrix(self.own["ones"], 0, 0)
         self._product(total, ones, matrix, total, inner=rows, rows=1, width=width)
 
-    def _hand_over(self, function: Value) -> None:
+    def _hand_over(self, function: Value, group: Value) -> None:
         """Gradients by the weights of this function that are shared, and by biases."""
         code, own, width = self.code, self.own, self.width
         code.call(self.parts.transpose, own["first"], WIDE, own["sum_first"], width, WIDE, width)
-        self._take(own["first"], "first", function, 0)
+        self._take(own["first"], "first", function, group, 0)
         with code.loop(0, self.top) as number:
-            self._take(own["sum_hidden"] + width * width * number, "hidden", function, number)
-        self._take(own["sum_last"], "last", function, 0)
-        biases = self.given["to_biases"] + function * self.features
-        apart = self.functions * self.features
+            total = own["sum_hidden"] + width * width * number
+            self._take(total, "hidden", function, group, number)
+        self._take(own["sum_last"], "last", function, group, 0)
+        biases = self.given["to_biases"] + group * self.features
+        apart = self.functions * self.number["split"] * self.features
         code.call(
             self.parts.narrow, biases, apart, own["sum_biases"], width, self.layers, self.features
         )
-        bias = self.given["to_last_bias"] + function * 3
+        bias = self.given["to_last_bias"] + group * 3
         code.call(self.parts.narrow, bias, 3, own["sum_last_bias"], WIDE, 1, 3)
 
-    def _take(self, total: Value, name: str, function: Value, number: Operand) -> None:
+    def _take(
+        self, total: Value, name: str, function: Value, group: Value, number: Operand
+    ) -> None:
         rows, columns, _, wide = self._shape(name)
-        place = (self.functions * number + function) * rows * columns
-        out, kept = self.given[f"to_{name}"] + place, self.given[f"kept_{name}"] + place
+        size, before = rows * columns, self.functions * number
+        out = self.given[f"to_{name}"] + (before * self.number["split"] + group) * size
+        kept = self.given[f"kept_{name}"] + (before + function) * size
         self.code.call(self.parts.take, out, columns, total, wide, rows, columns, kept)
 
 
