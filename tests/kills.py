@@ -4,11 +4,13 @@
     python tests/kills.py FOLDER --all        # three signals each
     python tests/kills.py FOLDER --random 100 # at random moments (make kill-test)
 
-Each run is a process of its own, forked from this one so that PyTorch is imported once. The
-pictures are cut into groups of 16, 16 and 8 tiles. Prints a line of JSON for each run.
+Each run is a process of its own, forked from this one after the undisturbed run, so that all that a
+run needs is imported once. The pictures are cut into groups of 16, 16 and 8 tiles. Prints a line of
+JSON for each run.
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -177,9 +179,10 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     many = 10 if arguments.random else 1
     prepare(folder, many * COVER_STEPS, many * JOINT_STEPS)
-    code = finish(start(command(folder, "whole.safetensors"), folder / "log"))
+    with contextlib.redirect_stdout(sys.stderr):
+        code = cli.run(command(folder, "whole.safetensors"))
     if code:
-        sys.exit((folder / "log").read_text())
+        sys.exit(code)
     if arguments.random:
         found = at_random(folder, arguments.random)
     else:

@@ -293,6 +293,16 @@ def test_the_marks_are_where_the_papers_columns_are_wrong():
     assert [row[1:4] for row in first if row[-1]] == [["COCO", "2", "stego"]]
 
 
+def test_the_released_function_is_beside_what_was_printed():
+    (table,) = [table for table in published.printed_tables() if "released" in table.title]
+    assert [(row[3], row[4], row[5]) for row in table.rows] == [
+        ("stego", "RGB", "40.49"),
+        ("secret 1", "RGB", "38.81"),
+        ("secret 2", "RGB", "34.35"),
+    ]
+    assert "Not printed" in table.notes[0]
+
+
 def test_printed_numbers_say_what_their_psnr_is_of():
     for table in published.printed_tables():
         assert table.rows
