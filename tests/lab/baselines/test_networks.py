@@ -193,6 +193,34 @@ def test_the_loss_adds_each_secrets_error():
     assert float(network.loss(cover, secrets).detach()) == pytest.approx(expected, rel=1e-5)
 
 
+def test_secrets_may_weigh_more_in_the_first_half_of_a_training(crops, monkeypatch):
+    class Hours:
+        minutes = property(lambda self: next(self.times))
+
+        def __init__(self, device, before):
+            self.times = iter((0.0, 0.0, 1.9, 2.0, 3.9, 4.0, 4.0))
+
+    monkeypatch.setattr(training, "_Clock", Hours)
+    network, early = Recorder(), []
+
+    def step(run, batch, rate):
+        early.append(network.early)
+        run.progress.steps += 1
+
+    monkeypatch.setattr(training._Run, "step", step)
+    train(network, crops, 1, Budget(4.0))
+    assert early == [True, True, False, False]
+    assert not network.early
+
+    network.early_factor = 4.0
+    cover, secrets = torch.full((1, 3, 4, 4), 0.5), torch.full((1, 6, 4, 4), 0.4)
+    late = float(network.loss(cover, secrets).detach())
+    network.early = True
+    error = 2 * 0.75 * 0.4**2
+    assert float(network.loss(cover, secrets).detach()) == pytest.approx(late + 3 * error, rel=1e-5)
+    assert find_class("misdnn")("small", 2).network.early_factor == 4.0
+
+
 def test_colours_that_no_file_can_hold_cost():
     cover = torch.full((1, 3, 4, 4), 0.5)
     assert float(Recorder().penalty(cover, cover + 0.7)) == pytest.approx(0.2**2, rel=1e-5)

@@ -19,6 +19,7 @@ class MisDnnNetwork(SeparateNetwork):
     """
 
     revealing: nn.ModuleList
+    early_factor = 4.0  # or a secret is given up before its two networks have found each other
 
     def __init__(self, secrets: int, *, widths: Widths, from_cover: bool) -> None:
         super().__init__()

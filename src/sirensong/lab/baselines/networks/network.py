@@ -18,10 +18,14 @@ class HidingNetwork(nn.Module, ABC):
     Attributes:
         rate: the training's highest step size.
         secret_weight: of each secret's squared error in the loss; the stego picture's has 1.
+        early_factor: of that weight in the first half of a training.
+        early: whether the training is in its first half; the training loop says so.
     """
 
     rate: float = 1e-3
     secret_weight: float = 0.75
+    early_factor: float = 1.0
+    early: bool = False
 
     @abstractmethod
     def hide(self, cover: Tensor, secrets: Tensor) -> Tensor:
@@ -56,6 +60,8 @@ class HidingNetwork(nn.Module, ABC):
         revealed = self.reveal(as_file(stego))
         mse = nn.functional.mse_loss
         weight = self.secret_weight * secrets.shape[1] / 3
+        if self.early:
+            weight *= self.early_factor
         return mse(stego, cover) + weight * mse(revealed, secrets) + self.penalty(cover, stego)
 
     def penalty(self, cover: Tensor, stego: Tensor) -> Tensor:  # noqa: ARG002

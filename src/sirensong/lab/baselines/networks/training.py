@@ -127,13 +127,16 @@ def train(
         while (minutes := clock.minutes) < budget.minutes or run.progress.steps == 0:
             run.progress.minutes = minutes
             batch = _batch(crops, secrets, budget, run.progress.steps)
-            run.step(batch, _rate(run.progress, minutes / budget.minutes))
+            share = minutes / budget.minutes
+            network.early = share < 1 / 2
+            run.step(batch, _rate(run.progress, share))
             if tell is not None:
                 tell(run.progress)
             if (minutes - kept) * 60 >= _SNAPSHOT and not run.progress.spikes:
                 run.keep()
                 kept = minutes
     run.progress.minutes = clock.minutes
+    network.early = False
     network.cpu().eval()
     return run.progress
 
