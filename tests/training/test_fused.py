@@ -74,15 +74,20 @@ def assert_near(one, other, share):
     assert (one - other).norm() <= share * other.norm()
 
 
+def assert_autograds(errors, gradient, problem, shared, batch):
+    """As autograd has them in float64."""
+    expected_errors, expected = by_autograd(problem, shared, *batch)
+    assert_near(errors.double(), expected_errors, 2e-6)
+    for mine, theirs in zip(gradient.tensors(), expected, strict=True):
+        assert_near(mine.double(), theirs, 1e-5)
+
+
 @pytest.mark.parametrize(("features", "layers", "points"), SIZES)
 def test_errors_and_gradients_are_those_of_autograd_in_float64(features, layers, points):
     problem, shared = problem_of(features, layers)
     batch = batch_of(problem, points)
     errors, gradient = FusedPass(problem, points, ROUTINES, threads=1).run(shared, *batch)
-    expected_errors, expected = by_autograd(problem, shared, *batch)
-    assert_near(errors.double(), expected_errors, 2e-6)
-    for mine, theirs in zip(gradient.tensors(), expected, strict=True):
-        assert_near(mine.double(), theirs, 1e-5)
+    assert_autograds(errors, gradient, problem, shared, batch)
 
 
 @pytest.mark.parametrize(("features", "layers", "points"), SIZES)
@@ -126,10 +131,7 @@ def test_points_of_a_few_functions_come_in_groups(functions, points, split):
     problem, shared = problem_of(17, 3, tiles=1, functions=functions)
     batch = batch_of(problem, points)
     errors, gradient = FusedPass(problem, points, ROUTINES, threads=1).run(shared, *batch)
-    expected_errors, expected = by_autograd(problem, shared, *batch)
-    assert_near(errors.double(), expected_errors, 2e-6)
-    for mine, theirs in zip(gradient.tensors(), expected, strict=True):
-        assert_near(mine.double(), theirs, 1e-5)
+    assert_autograds(errors, gradient, problem, shared, batch)
     again = FusedPass(problem, points, ROUTINES, threads=5).run(shared, *batch)
     assert torch.equal(again[0], errors)
     for one, other in zip(again[1].tensors(), gradient.tensors(), strict=True):
