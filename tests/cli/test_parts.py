@@ -253,6 +253,17 @@ def test_the_text_of_a_key_is_never_printed(capsys, monkeypatch):
     assert shown.splitlines()[1] == "hint: look [there]"
 
 
+def test_what_a_file_says_cannot_steer_the_terminal(capsys, monkeypatch):
+    for name in ("err", "_notes"):
+        monkeypatch.setattr(console, name, console.Console(stderr=True, soft_wrap=True))
+    text = "a\x1b[2Jb\nc\x85d\u2028e é [f]"
+    shown = r"a\x1b[2Jb\nc\x85d\u2028e é [f]"
+    console.print_error(text, text)
+    console.print_note(text)
+    lines = [f"sirensong: error: {shown}", f"hint: {shown}", f"note: {shown}"]
+    assert capsys.readouterr().err == "\n".join(lines) + "\n"
+
+
 def test_bits_of_a_pixel_are_shown_to_a_tenth(monkeypatch, stego, tmp_path):
     shown = []
     monkeypatch.setattr(inspecting, "print_facts", lambda *a, **k: shown.append((a, k)))

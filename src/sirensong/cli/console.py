@@ -28,6 +28,7 @@ err = Console(highlight=False, soft_wrap=True, stderr=True)
 _notes = Console(highlight=False, soft_wrap=True, stderr=True)
 
 _KEY_TEXT = re.compile(f"({PREFIX}|{IDENTITY_PREFIX})[a-z0-9]+", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 Advance = Callable[[str, int, int], None]
 """Called with (what is counted, how many are done, how many there are)."""
@@ -48,18 +49,23 @@ def print_error(message: str, hint: str | None) -> None:
     """Print a line that says what is wrong, and one that says what to do.
 
     Args:
-        message: may quote what the user typed; the text of a key is never shown.
+        message: may quote what the user typed or a file says; the text of a key is never shown.
         hint: None for none.
     """
     shown = _KEY_TEXT.sub(r"\1...", message)
-    err.print(f"sirensong: error: {shown}", markup=False)
+    err.print(f"sirensong: error: {_in_one_line(shown)}", markup=False)
     if hint:
-        err.print(f"hint: {hint}", markup=False)
+        err.print(f"hint: {_in_one_line(hint)}", markup=False)
 
 
 def print_note(message: str) -> None:
     """Print a line for the user that is neither result nor error."""
-    _notes.print(f"note: {message}", markup=False)
+    _notes.print(f"note: {_in_one_line(message)}", markup=False)
+
+
+def _in_one_line(text: str) -> str:
+    """With control characters as escapes: a file that is quoted cannot steer the terminal."""
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def print_json(value: Any) -> None:

@@ -304,9 +304,10 @@ def test_a_resumed_run_sees_the_crops_that_it_would_have_seen(crops):
         assert not torch.equal(one[0], training._batch(crops, 2, other, step)[0])
 
 
-def test_a_snapshot_of_another_training_is_refused(crops, tmp_path):
+@pytest.mark.parametrize("progress", [{}, {"progress": torch.full((4,), torch.nan)}])
+def test_a_snapshot_of_another_training_is_refused(crops, tmp_path, progress):
     snapshot = tmp_path / "part"
-    snapshot.write_bytes(save({"a": torch.zeros(1)}))
+    snapshot.write_bytes(save({"a": torch.zeros(1)} | progress))
     network = find_class("hinet")("small", 1).network
     with pytest.raises(FormatError, match="no snapshot of this training"):
         train(network, crops, 1, Budget(1), snapshot=snapshot)
@@ -429,6 +430,14 @@ def test_weights_of_another_network_are_refused(trained):
         open_method("isn", "small", 3, trained)
     with pytest.raises(FormatError, match="another variant"):
         open_method("isn", "full", 2, trained)
+
+
+@pytest.mark.parametrize("told", ["", "two", "6", "-1", "1" * 5000])
+def test_a_number_of_secrets_that_cannot_be_is_refused(trained, tmp_path, told):
+    facts = read_facts(trained) | {"secrets": told}
+    (tmp_path / "other").write_bytes(save(load(trained.read_bytes()), facts))
+    with pytest.raises(FormatError, match="another number of secrets: expected 2, got "):
+        open_method("isn", weights=tmp_path / "other")
 
 
 def damage_truncated(tensors, facts):

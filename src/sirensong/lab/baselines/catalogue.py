@@ -82,6 +82,6 @@ def open_method(
     if variant is None and facts.get("variant") in kind.variants:
         variant = facts["variant"]
     if secrets is None:
-        told = facts.get("secrets", "")
-        secrets = int(told) if told.isdecimal() else min(2, kind.most)
+        counts = {str(count): count for count in range(1, kind.most + 1)}
+        secrets = counts.get(facts.get("secrets", ""), min(2, kind.most))
     return kind(variant, secrets, weights)

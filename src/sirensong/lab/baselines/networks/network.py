@@ -8,6 +8,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from sirensong.pictures.image import RGB
+
 
 class HidingNetwork(nn.Module, ABC):
     """Two functions that are trained together: one hides pictures in a picture, one reveals them.
@@ -101,11 +103,14 @@ def as_file(picture: Tensor) -> Tensor:
     return picture + (rounded - picture).detach()
 
 
-def as_tensor(pictures: Iterable[object]) -> Tensor:
-    """Put pictures of (height, width, 3) in 8 bits one after another along the channels.
+def as_tensor(pictures: Iterable[RGB]) -> Tensor:
+    """Put pictures one after another along the channels.
+
+    Args:
+        pictures: (height, width, 3), uint8, all of one size.
 
     Returns:
         (1, 3 pictures, height, width), in [0, 1].
     """
-    parts = [torch.from_numpy(picture.copy()).permute(2, 0, 1) for picture in pictures]  # type: ignore[attr-defined]
+    parts = [torch.from_numpy(picture.copy()).permute(2, 0, 1) for picture in pictures]
     return torch.cat(parts)[None].float() / 255

@@ -219,16 +219,14 @@ class _Run:
         try:
             tensors = load(data)
             steps, minutes, loss, scale = tensors.pop("progress").tolist()
+            progress = Progress(int(steps), minutes, loss, scale)
             self._restore(tensors)
         except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
             raise FormatError(
                 f"{self._snapshot} is no snapshot of this training",
                 hint="delete it to start anew",
             ) from error
-        progress = self.progress
-        progress.steps, progress.minutes, progress.loss = int(steps), minutes, loss
-        progress.scale = scale
-        self._good = tensors
+        self.progress, self._good = progress, tensors
 
     def _go_back(self) -> None:
         """To the last good state, with half the step size."""
