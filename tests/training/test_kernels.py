@@ -31,6 +31,11 @@ def processor(request):
 
 
 @pytest.fixture(scope="module")
+def routines(processor):
+    return Routines(processor)
+
+
+@pytest.fixture(scope="module")
 def call(processor):
     """Calls the parts of a module; arrays go by their addresses."""
     module = Module(processor)
@@ -173,12 +178,11 @@ def test_normal_numbers_have_the_normal_law(call, processor):
 
 
 @pytest.mark.parametrize("features", [1, 17, 32, 48])
-def test_orthogonalised_matrices_are_pytorchs(features, processor, monkeypatch):
+def test_orthogonalised_matrices_are_pytorchs(features, routines, monkeypatch):
     matrices = torch.from_numpy(floats(2, 3, features, features + 1))[..., 1:]
     assert not matrices.is_contiguous()
     matrices[0, 1] *= 1e-6
     matrices[1, 2] = 0
-    routines = Routines(processor)
     found = []
     for own in (routines, None):
         monkeypatch.setattr(native, "routines_for", lambda *_, own=own: own)
