@@ -86,9 +86,10 @@ def test_training_writes_weights_that_hide(folder, tmp_path, capsys):
 
 
 def test_an_interrupted_training_keeps_what_it_has(folder, tmp_path):
-    output = tmp_path / "hinet.safetensors"
+    output, begun = tmp_path / "hinet.safetensors", tmp_path / "begun"
     script = (
-        "from sirensong.lab.baselines.networks import training; training._SNAPSHOT = 0.0;"
+        "from sirensong.lab.baselines.networks.training import _Run; step = _Run.step;"
+        f"_Run.step = lambda *given: (step(*given), open({str(begun)!r}, 'w').close());"
         "from sirensong.cli import main; main()"
     )
     command = [
@@ -97,7 +98,7 @@ def test_an_interrupted_training_keeps_what_it_has(folder, tmp_path):
     ]  # fmt: skip
     part = output.with_name("hinet.safetensors.part")
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
-        while not part.exists() and run.poll() is None:
+        while not begun.exists() and run.poll() is None:
             time.sleep(0.05)
         os.kill(run.pid, signal.SIGTERM)
         _, told = run.communicate(timeout=60)
@@ -178,6 +179,7 @@ def test_each_key_of_a_keyed_method_reveals_its_own_picture(folder, tmp_path, ca
     capsys.readouterr()
     wrong = [*reveal, str(tmp_path / "wrong"), "--key", str(keys[2])]
     assert "no picture" in failure(capsys, wrong, code=3)
+    assert not (tmp_path / "wrong").exists()
 
 
 def test_pictures_that_would_replace_what_is_read_are_refused(folder, weights, tmp_path, capsys):

@@ -132,8 +132,8 @@ def _watched(what: str, minutes: float, output: Path) -> Iterator[Callable[[Prog
             advance(what, min(int(progress.minutes), int(minutes)), int(minutes))
             if stopped():
                 raise StoppedError(
-                    f"interrupted after {progress.minutes:.1f} minutes: what was reached up to a "
-                    f"minute ago is kept in {output}.part",
+                    f"interrupted after {progress.minutes:.1f} minutes: what was reached is kept "
+                    f"in {output}.part",
                     hint="the same command goes on from there",
                 )
 
@@ -200,14 +200,14 @@ def reveal(
     read = [("the stego file", stego), *(("a key", path) for path in keys)]
     refuse_same([("a picture", path) for path in paths], read)
     file = read_bytes(stego, cap=_LARGEST_FILE, what=f"a file of {name}")
-    with file_errors("make", output):
-        output.mkdir(parents=True, exist_ok=True)
-    for path in paths:
-        refuse_existing(path, overwrite=overwrite)
     found = [method.view(file)]
     found += [_found(method, file, place, read_key(path)) for place, path in enumerate(keys)]
     if not method.keyed:
         found += [method.reveal(file, index) for index in range(method.secrets)]
+    with file_errors("make", output):
+        output.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        refuse_existing(path, overwrite=overwrite)
     for path, picture in zip(paths, found, strict=True):
         data = encode_picture(picture, path)
         write_bytes(path, data, overwrite=overwrite, secret=path != paths[0])

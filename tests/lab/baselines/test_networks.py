@@ -11,7 +11,13 @@ from safetensors.torch import load, save
 from torch import nn
 
 from command import photograph
-from sirensong.errors import FileError, FormatError, SettingError, TrainingDivergedError
+from sirensong.errors import (
+    FileError,
+    FormatError,
+    SettingError,
+    StoppedError,
+    TrainingDivergedError,
+)
 from sirensong.keys.secret import SecretKey
 from sirensong.lab.baselines.catalogue import NAMES, find_class, open_method
 from sirensong.lab.baselines.method import decode_png
@@ -291,6 +297,35 @@ def test_a_stopped_run_goes_on_from_its_snapshot(crops, tmp_path, monkeypatch):
     rate, progress = seen
     assert progress.minutes >= minutes
     assert 0 < rate < 0.05  # the fourth of a hundred steps of warm-up
+
+
+def test_a_run_that_is_told_to_stop_keeps_its_last_step(crops, tmp_path):
+    snapshot, network = tmp_path / "part", find_class("hinet")("small", 1).network
+
+    def tell(progress):
+        if progress.steps == 2:
+            raise StoppedError("enough")
+
+    with pytest.raises(StoppedError):
+        train(network, crops, 1, Budget(1), snapshot=snapshot, tell=tell)
+    kept = load(snapshot.read_bytes())
+    assert kept["progress"][0] == 2
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(value, kept[f"network.{name}"])
+
+
+def test_a_run_that_is_stopped_among_spikes_keeps_what_was_before_them(tmp_path):
+    network = torch.nn.Linear(1, 1)
+    network.rate = 1e-3
+    before = network.weight.detach().clone()
+    optimizer = torch.optim.Adam(network.parameters())
+    run = training._Run(network, optimizer, Progress(spikes=1), tmp_path / "part")
+    torch.nn.init.ones_(network.weight)
+    run.keep()
+    assert torch.equal(load((tmp_path / "part").read_bytes())["network.weight"], before)
+    run.progress.spikes = 0
+    run.keep()
+    assert load((tmp_path / "part").read_bytes())["network.weight"] == 1
 
 
 def test_a_resumed_run_sees_the_crops_that_it_would_have_seen(crops):

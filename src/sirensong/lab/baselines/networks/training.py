@@ -2,8 +2,8 @@
 
 Adam, a warm-up, then a cosine down to nothing at the budget's end; gradients are clipped. The
 budget is the processor's own clock, so that other programs' share does not count; on a GPU it is
-the wall's. Each step's crops come from the seed and the step's number. A run that was stopped goes
-on from its last snapshot.
+the wall's. Each step's crops come from the seed and the step's number. A run goes on from its last
+snapshot: one that was stopped from its last step, one that was killed from up to a minute before.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sirensong.errors import FormatError, TrainingDivergedError
+from sirensong.errors import FormatError, StoppedError, TrainingDivergedError
 from sirensong.files import read_bytes, write_bytes
 from sirensong.lab.baselines.networks.crops import Crops
 from sirensong.lab.baselines.networks.network import HidingNetwork
@@ -107,12 +107,13 @@ def train(
         budget: how long, and with what.
         snapshot: a file from which a stopped run goes on. It is left for the caller to delete, once
             the result is safe.
-        tell: is called after each step.
+        tell: is called after each step, and may stop the run by a StoppedError.
 
     Returns:
         How far it came.
 
     Raises:
+        StoppedError: `tell` stopped it; the snapshot has all steps that were taken.
         TrainingDivergedError: the loss is not finite, even with much smaller steps.
         FileError: the snapshot cannot be written.
         FormatError: the snapshot is of another network.
@@ -122,23 +123,34 @@ def train(
     run = _Run(network, optimizer, Progress(), snapshot)
     run.resume()
     clock = _Clock(budget.device, run.progress.minutes)
-    kept = clock.minutes
     with use_threads(budget.threads):
-        while (minutes := clock.minutes) < budget.minutes or run.progress.steps == 0:
-            run.progress.minutes = minutes
-            batch = _batch(crops, secrets, budget, run.progress.steps)
-            share = minutes / budget.minutes
-            network.early = share < 1 / 2
-            run.step(batch, _rate(run.progress, share))
-            if tell is not None:
-                tell(run.progress)
-            if (minutes - kept) * 60 >= _SNAPSHOT and not run.progress.spikes:
-                run.keep()
-                kept = minutes
+        try:
+            _take_steps(run, crops, secrets, budget, clock, tell)
+        except StoppedError:
+            run.keep()
+            raise
     run.progress.minutes = clock.minutes
     network.early = False
     network.cpu().eval()
     return run.progress
+
+
+def _take_steps(
+    run: _Run, crops: Crops, secrets: int, budget: Budget, clock: _Clock, tell: Tell | None
+) -> None:
+    """Train until the budget is used up, one step at least."""
+    kept = clock.minutes
+    while (minutes := clock.minutes) < budget.minutes or run.progress.steps == 0:
+        run.progress.minutes = minutes
+        batch = _batch(crops, secrets, budget, run.progress.steps)
+        share = minutes / budget.minutes
+        run.network.early = share < 1 / 2
+        run.step(batch, _rate(run.progress, share))
+        if tell is not None:
+            tell(run.progress)
+        if (minutes - kept) * 60 >= _SNAPSHOT:
+            run.keep()
+            kept = minutes
 
 
 class _Clock:
@@ -197,8 +209,9 @@ class _Run:
         self.optimizer.step()
 
     def keep(self) -> None:
-        """Remember this state, in the snapshot's file too."""
-        self._good = self._state()
+        """Remember this state if all is well; the snapshot's file gets the last such state."""
+        if not self.progress.spikes:
+            self._good = self._state()
         if self._snapshot is None:
             return
         from safetensors.torch import save
