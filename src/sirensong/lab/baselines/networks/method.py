@@ -83,6 +83,7 @@ class NetworkMethod(PictureMethod):
             How far it came.
 
         Raises:
+            StoppedError: `tell` stopped it; OUTPUT.part has all steps that were taken.
             TrainingDivergedError: the loss is not finite, even with much smaller steps.
             FileError: a file cannot be written.
             FormatError: OUTPUT.part is the snapshot of another training.
