@@ -60,6 +60,15 @@ def compare(
             "them, a second or two each; 0 for none",
         ),
     ] = 0,
+    detect_functions: Annotated[
+        int,
+        typer.Option(
+            "--detect-functions",
+            min=0,
+            help="the same for schemes whose file is a function: pairs of one with secrets and one "
+            "without, each trained for half a minute at 64x64 and for ten at 256x256; 0 for none",
+        ),
+    ] = 0,
     quiet: Quiet = False,  # noqa: ARG001
 ) -> None:
     """Let every scheme hide the same pictures, and report all of them side by side.
@@ -74,7 +83,7 @@ def compare(
     contenders, absent = prepare(chosen, weights, size)
     absent += [Absence(entry, _LONG.format(**vars(entry))) for entry in left]
     with counting() as advance, Processes() as processes:
-        experiment = comparison(contenders, absent, processes, detect)
+        experiment = comparison(contenders, absent, processes, detect, detect_functions)
         results = run_items(experiment, contest, advance=partial(advance, experiment.name))
     names = ", ".join(contest.data_sets())
     heading = f"Sirensong: schemes compared (N = {sets} of {names}; {size}x{size})"

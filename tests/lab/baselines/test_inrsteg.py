@@ -102,6 +102,29 @@ def test_a_damaged_wrapping_is_no_picture(hidden):
     method.reveal(damaged, 0, KEYS[1])
 
 
+def test_a_function_that_hides_nothing_has_a_wrapping_for_as_many_and_opens_for_nobody():
+    method, [cover] = shortened(InrSteg(), 2), pictures(1)
+    file = method.hide_nothing(cover, NONCE)
+    assert len(file) == len(method.hide(cover, pictures(2), KEYS[:2]))
+    _, public = method._read(file)
+    assert [len(row) for row in public.wrapped] == [40, 40]
+    assert public.wrapped != method._read(method.hide_nothing(cover, bytes(32)))[1].wrapped
+    for key in KEYS:
+        with pytest.raises(NoPictureError):
+            method.reveal(file, 0, key)
+
+
+def test_a_function_that_hides_nothing_has_nothing_frozen():
+    """All that a first step moves: Adam moves every number whose gradient is not zero."""
+    method, [cover] = shortened(InrSteg(), 1), pictures(1)
+    moved = []
+    for steps in (0, 1):
+        weights, _ = shortened(method, steps).function(method.hide_nothing(cover, NONCE))
+        moved.append(weights)
+    for before, after in zip(*moved, strict=True):
+        assert (before.weight != after.weight).mean() > 0.99
+
+
 def test_a_file_for_more_recipients_is_refused(hidden):
     _, file, _, _ = hidden
     with pytest.raises(FormatError, match="another secrets: expected 4, got 2"):

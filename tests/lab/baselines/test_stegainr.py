@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load
 from small_functions import KEYS, NONCE, pictures, shortened, watched
 
 from sirensong.errors import FormatError, SettingError
@@ -154,6 +155,29 @@ def test_the_same_call_gives_the_same_file_and_another_picture_another_nonce():
     }
     assert len(nonces) == 4
     assert all(KEYS[0].secret not in nonce for nonce in nonces)
+
+
+def test_a_function_that_hides_nothing_is_trained_as_others_are_and_whole(monkeypatch):
+    method, [cover] = shortened(StegaInr(), 60), pictures(1)
+    made = watched(method, monkeypatch)
+    file = method.hide_nothing(cover, NONCE)
+    assert method.hide_nothing(cover, NONCE) == file != method.hide_nothing(cover, bytes(32))
+    assert made == []
+    assert measure(cover, method.view(file)).psnr > 25
+    start = method.stego_function(Public(NONCE)).begin(method.widths, np.random.default_rng(0))
+    weights, grid = method.function(file)
+    assert grid.tiles == 1
+    for layer, drawn in zip(weights, start[::2], strict=True):
+        assert layer.weight.shape == (1, *drawn.shape)
+
+
+def test_what_is_published_is_what_the_file_has(hidden):
+    method, file, _, _ = hidden
+    tensors = load(file)
+    weights, _ = method.function(file)
+    for place, layer in enumerate(weights):
+        np.testing.assert_array_equal(layer.weight[0], tensors[f"layers.{place}.weight"])
+        np.testing.assert_array_equal(layer.bias[0], tensors[f"layers.{place}.bias"])
 
 
 def test_a_file_of_another_variant_or_number_of_secrets_is_refused(hidden):

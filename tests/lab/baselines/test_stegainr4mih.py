@@ -52,6 +52,37 @@ def test_another_recipients_key_opens_its_own_picture_whatever_is_asked_for(hidd
     np.testing.assert_array_equal(method.reveal(file, 0, KEYS[1]), method.reveal(file, 1, KEYS[1]))
 
 
+def test_a_function_that_hides_nothing_is_of_the_same_form_and_opens_for_nobody(hidden):
+    method, file, cover, _ = hidden
+    nothing = short(joint=2, cover=1).hide_nothing(cover, bytes(32))
+    weights, grid = method.function(nothing)
+    others, other_grid = method.function(file)
+    assert grid == other_grid
+    for own, other in zip(weights, others, strict=True):
+        assert own.weight.shape == other.weight.shape
+    for key in KEYS[:3]:
+        with pytest.raises(NoPictureError):
+            method.reveal(nothing, 0, key)
+
+
+def test_a_seed_makes_a_function_that_hides_nothing_and_another_another():
+    method, [cover] = short(joint=1), flat(1)
+    first, again, other = (method.hide_nothing(cover, bytes([seed]) * 32) for seed in (0, 0, 1))
+    weights, different = (ss.loads(one).weights[1].weight for one in (first, other))
+    np.testing.assert_array_equal(weights, ss.loads(again).weights[1].weight)
+    assert not np.array_equal(weights, different)
+
+
+def test_what_is_published_is_the_carriers_weights(hidden):
+    method, file, _, _ = hidden
+    weights, grid = method.function(file)
+    stego = ss.loads(file)
+    assert grid == stego.grid
+    for layer, own in zip(weights, stego.weights, strict=True):
+        np.testing.assert_array_equal(layer.weight, own.weight)
+        np.testing.assert_array_equal(layer.bias, own.bias)
+
+
 def test_variants_are_recipes_of_the_library():
     for variant, bits in (("24bpp", 24), ("12bpp", 12), ("8bpp", 8)):
         assert StegaInr4Mih(variant).recipe == replace(FAST, bits=bits, whole_file=True)

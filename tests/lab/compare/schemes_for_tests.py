@@ -6,7 +6,15 @@ import os
 import numpy as np
 
 from sirensong.errors import NoPictureError, SettingError
-from sirensong.lab.baselines.method import Method, PictureMethod, decode_png, encode_png
+from sirensong.lab.baselines.method import (
+    FunctionMethod,
+    Method,
+    PictureMethod,
+    decode_png,
+    encode_png,
+)
+from sirensong.network.siren import Layer
+from sirensong.network.tiles import Grid
 
 _TAG = 32
 
@@ -63,6 +71,44 @@ class Dying(Open):
 
     def hide(self, cover, secrets, keys):
         os._exit(3)
+
+
+class Function(FunctionMethod):
+    """Two tiles of random weights, of which one matrix is larger where something is hidden."""
+
+    name = "inrsteg"
+    title = "Function (2002)"
+    variants = ("small", "full")
+    gain = 5
+    most = 4
+
+    def hide(self, cover, secrets, keys):
+        self.check(cover, secrets, keys)
+        drawn = b"".join(key.secret for key in keys)
+        return self._file(self.gain, cover, drawn + b"".join(one.tobytes() for one in secrets))
+
+    def hide_nothing(self, cover, seed):
+        return self._file(1, cover, seed)
+
+    def _file(self, gain, cover, drawn):
+        digest = hashlib.sha256(drawn).digest()
+        return bytes([gain, *cover.shape[:2]]) + digest + cover.tobytes()
+
+    def view(self, file):
+        height, width = file[1:3]
+        return np.frombuffer(file[35:], np.uint8).reshape(height, width, 3)
+
+    def reveal(self, file, index, key=None):
+        return self.view(file)
+
+    def function(self, file):
+        rng = np.random.default_rng(list(file[3:35]))
+        layers = [
+            Layer(rng.normal(size=(2, out, into)), rng.normal(size=(2, out)))
+            for into, out in ((2, 8), (8, 8), (8, 3))
+        ]
+        layers[1] = Layer(layers[1].weight * file[0], layers[1].bias)
+        return tuple(layers), Grid(1, 2)
 
 
 def _tag(key):

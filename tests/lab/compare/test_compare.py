@@ -18,7 +18,12 @@ from sirensong.lab.compare.entries import Entry
 from sirensong.lab.compare.processes import Processes, peak_megabytes
 from sirensong.pictures.metrics import luma_psnr, psnr_of
 
-FAKES = {"lsb": schemes.Keyed, "weng": schemes.Open, "hidden": schemes.Dying}
+FAKES = {
+    "lsb": schemes.Keyed,
+    "weng": schemes.Open,
+    "hidden": schemes.Dying,
+    "inrsteg": schemes.Function,
+}
 ONE_OFF = psnr_of(1 / 255**2)
 TWO_OFF = psnr_of(4 / 255**2)
 
@@ -162,6 +167,17 @@ def test_a_trained_scheme(data, tmp_path, capsys):
     weights = path.read_bytes()
     path.write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
     assert contenders.prepare(entries, path.parent, 32)[0][0].digest != before
+
+
+def test_functions_are_judged_and_the_report_says_so(data, tmp_path, fakes):
+    output = tmp_path / "results"
+    options = ("--sets", "1", "--methods", "inrsteg:small", "--detect-functions", "5")
+    compare(data / "coco", output, *options)
+    kinds = [line["key"]["kind"] for line in read_lines(output / "compare.jsonl")]
+    assert kinds == ["pictures", *["train functions"] * 4, "detect functions"]
+    report = (output / "report.md").read_text()
+    assert "How well functions are told from functions that hide nothing" in report
+    assert "not judged: a detector needs at least 5 pictures here, got 4" in report
 
 
 def test_each_scheme_has_a_process_of_its_own():

@@ -12,6 +12,7 @@ from sirensong.lab.compare.contest import Contest
 from sirensong.lab.compare.detect import Detectability
 from sirensong.lab.compare.entries import Entry
 from sirensong.lab.compare.processes import ProcessDiedError
+from sirensong.lab.steganalysis import weights
 
 
 class Here:
@@ -94,6 +95,56 @@ def test_what_goes_wrong_is_told_in_its_row(contest, monkeypatch):
     assert row[1:] == [
         "LSB matching, 0.4 bits a sample", "0", "not judged: a detector needs more pictures", "-",
     ]  # fmt: skip
+
+
+SONG = Contender(Entry("inrsteg", "small", 2), schemes.Function)
+
+
+def test_functions_of_the_first_table_are_trained_in_pairs_and_judged(contest, monkeypatch):
+    monkeypatch.setattr(weights, "_TREES", 5)
+    items = detecting.function_items(contest, [WENG, FUNCTION, SONG], 5, Here())
+    named = [(item.key["set"], item.key["kind"], item.key["index"]) for item in items]
+    assert named == [
+        *(("coco", "train functions", index) for index in range(5)),
+        ("coco", "detect functions", 0),
+        *(("div2k", "train functions", index) for index in range(3)),
+        ("div2k", "detect functions", 0),
+    ]
+    assert {item.key["scheme"] for item in items} == {"inrsteg"}
+    assert items[1].work() == {"bytes": [35 + 3 * 16 * 16] * 2}
+    kept = contest.make_path("functions", "inrsteg-small-2")
+    assert len(list(kept.iterdir())) == 2
+    found = items[5].work()
+    assert len(list(kept.iterdir())) == 10
+    assert (found["found"], len(found["detections"])) == (5, 5)
+    assert "scores" not in found["detections"][0]
+    assert items[-1].work() == {"failed": "a detector needs at least 5 pictures here, got 3"}
+
+
+def test_the_best_detector_of_functions_is_shown_and_what_failed():
+    key = {"set": "coco", "scheme": "inrsteg", "variant": "small"}
+    detections = [
+        {"name": "one", "auc": 0.5, "low": 0.25, "high": 0.75, "p": 0.5},
+        {"name": "other", "auc": 0.75, "low": 0.5, "high": 0.875, "p": 0.25},
+    ]
+    records = [
+        key | {"found": 5, "p": 0.375, "detections": detections},
+        key | {"failed": "too few"},
+    ]
+    assert detecting.functions_table(records).rows == [
+        ["coco", "inrsteg, small", "5", "0.75 [0.50, 0.88]", "other", "0.375"],
+        ["coco", "inrsteg, small", "0", "not judged: too few", "-", "-"],
+    ]
+
+
+def test_a_scheme_that_refuses_or_dies_says_so_for_its_pair(contest, monkeypatch):
+    def refuses(*_):
+        raise SettingError("no")
+
+    monkeypatch.setattr(schemes.Function, "hide_nothing", refuses)
+    assert detecting.function_items(contest, [SONG], 5, Here())[0].work() == {"failed": "no"}
+    dead = detecting.function_items(contest, [SONG], 5, Dead())
+    assert dead[0].work() == dead[-1].work() == {"failed": "its process died"}
 
 
 def test_the_table_has_areas_with_intervals(contest, asked):

@@ -75,7 +75,7 @@ def test_another_spread_of_one_layer_is_found_by_statistics(population):
 
 def test_the_histogram_is_of_all_parameters(population):
     (stego,) = population(1, 1.0, 7)
-    shares = histogram(stego, (-0.5, 0.5))
+    shares = histogram(stego.weights, (-0.5, 0.5))
     values = np.concatenate([array.ravel() for layer in stego.weights for array in layer])
     assert shares.shape == (100,)
     assert shares.sum() == pytest.approx(1)

@@ -12,6 +12,8 @@ from PIL import Image
 
 from sirensong.errors import NoPictureError, SettingError
 from sirensong.keys.secret import SecretKey
+from sirensong.network.siren import Weights
+from sirensong.network.tiles import Grid
 from sirensong.pictures.image import RGB, size_of, size_text
 from sirensong.pictures.opening import open_image
 
@@ -198,6 +200,43 @@ class PictureMethod(Method):
         picture = decode_png(file)
         self._check_size(picture)
         return picture
+
+
+class FunctionMethod(Method):
+    """A scheme whose file is a neural function."""
+
+    ending: ClassVar[str] = ".safetensors"
+    keyed: ClassVar[bool] = True
+
+    @abstractmethod
+    def hide_nothing(self, cover: RGB, seed: bytes) -> bytes:
+        """Train a function as somebody publishes it who has no secrets, with the same settings.
+
+        Args:
+            cover: the picture that everybody is to see, (height, width, 3).
+            seed: 32 bytes that all is drawn from.
+
+        Returns:
+            A file of the form that `hide` returns.
+
+        Raises:
+            SettingError: the cover does not suit the scheme.
+        """
+
+    @abstractmethod
+    def function(self, file: bytes) -> tuple[Weights, Grid]:
+        """Read what a file publishes.
+
+        Args:
+            file: as `hide` returned it.
+
+        Returns:
+            The layers of the function's tiles, and how the tiles lie in the picture; one tile for
+            one function of the whole picture.
+
+        Raises:
+            FormatError: it is no file of this scheme.
+        """
 
 
 def encode_png(rgb: RGB) -> bytes:

@@ -11,7 +11,7 @@ many pictures, does find, and covers against covers, which it must not.
 
 This is for schemes whose file is a picture. What a scheme that hides in a function publishes is a
 file of weights, and what is rendered from it is no picture to which anything was done: those are
-judged by their weights, in `steganalysis.weights`.
+judged by their weights, in `detect_weights`.
 """
 
 from __future__ import annotations
@@ -114,13 +114,38 @@ def scheme_source(method: Method, weights: str = "") -> Source:
         )
 
     def make(pictures: Sequence[RGB], seed: bytes) -> RGB:
-        cover, *secrets = pictures
-        count = len(secrets) if method.keyed else 0
-        keys = [SecretKey(derive(seed, b"", f"detect/{place}")) for place in range(count)]
-        return method.view(method.hide(cover, secrets, keys))
+        return method.view(hidden_file(method, pictures, seed))
 
     name = "-".join([method.name, method.variant, str(method.secrets), weights[:16]])
     return Source(name.rstrip("-"), method.secrets, make)
+
+
+def hidden_file(method: Method, pictures: Sequence[RGB], seed: bytes) -> bytes:
+    """Hide pictures under keys that follow from a seed.
+
+    Args:
+        method: the scheme.
+        pictures: the cover, then the secrets.
+        seed: 32 bytes.
+
+    Raises:
+        SettingError: the pictures do not suit the scheme.
+    """
+    cover, *secrets = pictures
+    count = len(secrets) if method.keyed else 0
+    keys = [SecretKey(derive(seed, b"", f"detect/{place}")) for place in range(count)]
+    return method.hide(cover, secrets, keys)
+
+
+def set_of(pictures: Sequence[RGB], index: int, secrets: int) -> list[RGB]:
+    """A cover and its secrets: the pictures that follow it, the first ones after the last.
+
+    Args:
+        pictures: covers, and in turn secrets.
+        index: of the cover.
+        secrets: how many.
+    """
+    return [pictures[place % len(pictures)] for place in range(index, index + 1 + secrets)]
 
 
 CONTROLS = ("lsb-replacement", "lsb-matching", "hill")
@@ -182,8 +207,7 @@ def features_of(
         FormatError: kept features are damaged.
         FileError: features cannot be read or written.
     """
-    places = range(index, index + 1 + source.secrets)
-    used = [pictures[place % len(pictures)] for place in places]
+    used = set_of(pictures, index, source.secrets)
     identity = digest(used, (source.name, seed))
     path = None if kept is None else kept / source.name / f"{identity.hex()[:32]}.npz"
     if path is not None and path.exists():
@@ -241,7 +265,7 @@ def detectability(
         FileError: features cannot be read or written.
         MissingDependencyError: scikit-learn is not installed.
     """
-    _check(len(pictures), max(FOLDS, source.secrets + 1))
+    check_pictures(len(pictures), max(FOLDS, source.secrets + 1))
     covers, stego = [], []
     for index, _ in enumerate(pictures):
         covers.append(features_of(COVERS, pictures, index, kept=kept, seed=seed))
@@ -275,7 +299,7 @@ def false_alarms(
         FileError: features cannot be read or written.
         MissingDependencyError: scikit-learn is not installed.
     """
-    _check(len(pictures), 2 * FOLDS)
+    check_pictures(len(pictures), 2 * FOLDS)
     count = len(pictures) // 2 * 2
     covers = np.stack(
         [features_of(COVERS, pictures, index, kept=kept, seed=seed) for index in range(count)]
@@ -283,7 +307,12 @@ def false_alarms(
     return judge_pairs(covers[::2], covers[1::2], seed=seed, permutations=permutations)
 
 
-def _check(pictures: int, least: int) -> None:
+def check_pictures(pictures: int, least: int) -> None:
+    """Refuse too few pictures.
+
+    Raises:
+        SettingError: there are fewer than the least number.
+    """
     if pictures < least:
         raise SettingError(f"a detector needs at least {least} pictures here, got {pictures}")
 

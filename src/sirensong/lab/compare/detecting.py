@@ -1,13 +1,14 @@
-"""Items that ask how well the stego pictures of schemes are told from their covers."""
+"""Items that ask how well what schemes publish is told from what hides nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from sirensong.errors import SirensongError
+from sirensong.lab.baselines.method import FunctionMethod
 from sirensong.lab.compare.contenders import Contender
 from sirensong.lab.compare.contest import Contest
 from sirensong.lab.compare.detect import (
@@ -17,13 +18,20 @@ from sirensong.lab.compare.detect import (
     false_alarms,
     scheme_source,
 )
+from sirensong.lab.compare.detect_weights import functions_of, weights_detectability
 from sirensong.lab.compare.entries import QUALITY
 from sirensong.lab.compare.processes import ProcessDiedError, Processes
 from sirensong.lab.reproduce.study import Item, Record, Table
 from sirensong.pictures.image import RGB
 
 DETECTION = "detect"
-"""The kind of these items."""
+"""The kind of the items that judge pictures."""
+
+TRAINING = "train functions"
+"""The kind of the items that train a cover's two functions, with secrets and without."""
+
+FUNCTIONS = "detect functions"
+"""The kind of the items that judge functions."""
 
 _CONTROLS = {
     "covers against covers": None,
@@ -60,8 +68,70 @@ def detect_items(
                 "scheme": entry.scheme, "variant": entry.variant, "secrets": entry.secrets,
                 "weights": contender.digest,
             }  # fmt: skip
-            items.append(Item(key, partial(_judge, processes, contest, contender, name, pairs)))
+            pictures = partial(_pictures, contest, name, pairs)
+            work = partial(_run, processes, contender, judge_scheme, pictures, _features(contest))
+            items.append(Item(key, work))
     return items
+
+
+def function_items(
+    contest: Contest, contenders: Sequence[Contender], pairs: int, processes: Processes
+) -> list[Item]:
+    """For each scheme of the first table whose file is a function, one item a pair, and a verdict.
+
+    Args:
+        contest: the pictures.
+        contenders: that are run.
+        pairs: of a function that hides nothing and one with secrets in the same cover, at most; a
+            data set may have fewer.
+        processes: in which they are run.
+    """
+    items = []
+    for contender in contenders:
+        entry = contender.entry
+        if entry not in QUALITY or not issubclass(contender.kind, FunctionMethod):
+            continue
+        for name in contest.data_sets():
+            key = {
+                "set": name, "pairs": pairs, "scheme": entry.scheme, "variant": entry.variant,
+                "secrets": entry.secrets,
+            }  # fmt: skip
+            pictures, kept = partial(_pictures, contest, name, pairs), _functions(contest)
+            for index in range(_count(contest, name, pairs)):
+                work = partial(_run, processes, contender, train_pair, pictures, kept, index)
+                items.append(Item(key | {"kind": TRAINING, "index": index}, work))
+            work = partial(_run, processes, contender, judge_functions, pictures, kept)
+            items.append(Item(key | {"kind": FUNCTIONS, "index": 0}, work))
+    return items
+
+
+def functions_table(records: Sequence[Record]) -> Table:
+    """The largest areas under the ROC curve, with intervals.
+
+    Args:
+        records: of the items that judge functions.
+    """
+    cells = [[record["set"], _label(record), *_best_of(record)] for record in records]
+    notes = [
+        "Area under the ROC curve of the best of five detectors on weights that have learned from "
+        "other pairs: 0.5 is guessing, 1 is always right. [Interval over functions, corrected for "
+        "five detectors]; p: how often chance gives the best of five as large an area.",
+        "A function that hides nothing is trained for the same cover by the same schedule: of "
+        "stegainr4mih with made decoys in the secrets' places, as it publishes functions without "
+        "secrets; of the other schemes for the cover alone.",
+    ]
+    columns = ("data set", "scheme", "pairs", "AUC", "by", "p")
+    return Table(
+        "How well functions are told from functions that hide nothing", columns, cells, notes
+    )
+
+
+def _best_of(record: Record) -> list[str]:
+    """Pairs, the largest area, whose it is, and p; or why there are none."""
+    if "failed" in record:
+        return ["0", f"not judged: {record['failed']}", "-", "-"]
+    best = max(record["detections"], key=lambda one: one["auc"])
+    return [str(record["found"]), _area(best), best["name"], f"{record['p']:.3f}"]
 
 
 def detect_table(records: Sequence[Record]) -> Table:
@@ -75,8 +145,7 @@ def detect_table(records: Sequence[Record]) -> Table:
         "Area under the ROC curve of a linear detector on the colour rich model SCRMQ1 that has "
         "learned from other pairs: 0.5 is guessing, 1 is always right. [95 % interval over pairs]; "
         "p: how often chance does as well.",
-        "Function schemes have no stego picture: their weights are judged in the documentation's "
-        "page on security.",
+        "Function schemes have no stego picture: --detect-functions judges their weights.",
     ]
     columns = ("data set", "scheme or control", "pairs", "AUC", "p")
     return Table("How well stego pictures are told from covers", columns, cells, notes)
@@ -90,8 +159,11 @@ def _findings(record: Record) -> list[str]:
     """Pairs, area and p; or why there are none."""
     if "failed" in record:
         return ["0", f"not judged: {record['failed']}", "-"]
-    area = f"{record['auc']:.2f} [{record['low']:.2f}, {record['high']:.2f}]"
-    return [str(record["found"]), area, f"{record['p']:.3f}"]
+    return [str(record["found"]), _area(record), f"{record['p']:.3f}"]
+
+
+def _area(found: Record) -> str:
+    return f"{found['auc']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
 
 
 def _judge_control(contest: Contest, name: str, pairs: int, control: str) -> Record:
@@ -105,12 +177,16 @@ def _judge_control(contest: Contest, name: str, pairs: int, control: str) -> Rec
         return {"failed": error.message}
 
 
-def _judge(
-    processes: Processes, contest: Contest, contender: Contender, name: str, pairs: int
+def _run(
+    processes: Processes,
+    contender: Contender,
+    work: Callable[..., Record],
+    pictures: Callable[[], list[RGB]],
+    *given: object,
 ) -> Record:
-    pictures, kept = _pictures(contest, name, pairs), _features(contest)
+    """What work says of a scheme and pictures, in the scheme's process."""
     try:
-        return processes.run(contender, judge_scheme, contender, pictures, kept)
+        return processes.run(contender, work, contender, pictures(), *given)
     except ProcessDiedError as error:
         return {"failed": error.message}
 
@@ -130,6 +206,47 @@ def judge_scheme(contender: Contender, pictures: Sequence[RGB], kept: Path) -> R
         return {"failed": error.message}
 
 
+def train_pair(contender: Contender, pictures: Sequence[RGB], kept: Path, index: int) -> Record:
+    """Train a cover's two functions and keep them; runs in the scheme's process.
+
+    Args:
+        contender: the scheme.
+        pictures: covers, and in turn secrets.
+        kept: folder of functions.
+        index: of the cover.
+    """
+    try:
+        files = functions_of(_opened(contender), pictures, index, kept)
+    except SirensongError as error:
+        return {"failed": error.message}
+    return {"bytes": [len(file) for file in files]}
+
+
+def judge_functions(contender: Contender, pictures: Sequence[RGB], kept: Path) -> Record:
+    """Judge a scheme's functions; runs in the scheme's process.
+
+    Args:
+        contender: the scheme.
+        pictures: covers, and in turn secrets.
+        kept: folder of functions; what is missing is trained.
+    """
+    try:
+        found = weights_detectability(_opened(contender), pictures, kept)
+    except SirensongError as error:
+        return {"failed": error.message}
+    detections = [asdict(one) for one in found.detections]
+    for one in detections:
+        del one["scores"]
+    return {"found": len(pictures), "p": found.p, "detections": detections}
+
+
+def _opened(contender: Contender) -> FunctionMethod:
+    method = contender.open()
+    if not isinstance(method, FunctionMethod):
+        raise TypeError(f"{method.name} hides in no function")
+    return method
+
+
 def _record(found: Detectability) -> Record:
     facts = asdict(found)
     return {"found": facts.pop("pairs"), **facts}
@@ -137,9 +254,17 @@ def _record(found: Detectability) -> Record:
 
 def _pictures(contest: Contest, name: str, pairs: int) -> list[RGB]:
     files = contest.data_sets()[name]
-    count = min(pairs, contest.distinct(files))
+    count = _count(contest, name, pairs)
     return [contest.pictures(files, index, 0)[0] for index in range(count)]
+
+
+def _count(contest: Contest, name: str, pairs: int) -> int:
+    return min(pairs, contest.distinct(contest.data_sets()[name]))
 
 
 def _features(contest: Contest) -> Path:
     return contest.make_path("features", "kept").parent
+
+
+def _functions(contest: Contest) -> Path:
+    return contest.make_path("functions", "kept").parent

@@ -9,7 +9,14 @@ from pathlib import Path
 from sirensong.files import write_bytes
 from sirensong.lab.compare.contenders import Absence, Contender
 from sirensong.lab.compare.contest import Contest
-from sirensong.lab.compare.detecting import DETECTION, detect_items, detect_table
+from sirensong.lab.compare.detecting import (
+    DETECTION,
+    FUNCTIONS,
+    detect_items,
+    detect_table,
+    function_items,
+    functions_table,
+)
 from sirensong.lab.compare.measures import measure_set
 from sirensong.lab.compare.processes import ProcessDiedError, Processes
 from sirensong.lab.compare.published import cited_table, printed_tables
@@ -34,6 +41,7 @@ def comparison(
     absent: Sequence[Absence],
     processes: Processes,
     pairs: int = 0,
+    functions: int = 0,
 ) -> Experiment[Contest]:
     """Make an experiment of the contenders.
 
@@ -42,11 +50,16 @@ def comparison(
         absent: that are not, for the report.
         processes: in which they are run.
         pairs: of a cover and its stego picture, for a detector; 0 for none.
+        functions: pairs of a function with secrets and one without, for detectors; 0 for none.
     """
 
     def items(contest: Contest) -> list[Item]:
         own = picture_items(contest, contenders, processes)
-        return own + (detect_items(contest, contenders, pairs, processes) if pairs else [])
+        if pairs:
+            own += detect_items(contest, contenders, pairs, processes)
+        if functions:
+            own += function_items(contest, contenders, functions, processes)
+        return own
 
     return Experiment(NAME, "4.11", items, lambda results: _show(results, absent))
 
@@ -93,9 +106,10 @@ def _show(results: Results, absent: Sequence[Absence]) -> list[Shown]:
     records = [record for record in results.records if record["kind"] == PICTURES]
     shown: list[Shown] = [*quality_tables(records), *grids(results)]
     shown += [*equal_bits_tables(records), *capacity_tables(records)]
-    judged = [record for record in results.records if record["kind"] == DETECTION]
-    if judged:
-        shown.append(detect_table(judged))
+    for kind, table in ((DETECTION, detect_table), (FUNCTIONS, functions_table)):
+        judged = [record for record in results.records if record["kind"] == kind]
+        if judged:
+            shown.append(table(judged))
     missing = absence_table(absent, records)
     if missing.rows:
         shown.append(missing)

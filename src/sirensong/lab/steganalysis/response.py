@@ -58,13 +58,23 @@ def picture_facts(stego: StegoFunction) -> Features:
     Returns:
         6 numbers a tile, (tiles, 6).
     """
-    axes = _axes(stego)
-    picture = _picture(stego.weights, axes, 1)
-    steps = [np.diff(picture, axis=axis) for axis in (1, 2)]
-    bends = [np.diff(picture, 2, axis=axis) for axis in (1, 2)]
-    contrast = picture.std((1, 2)).mean(-1)
+    return facts_of(_picture(stego.weights, _axes(stego), 1))
+
+
+def facts_of(pictures: Features) -> Features:
+    """Brightness, contrast and detail of pictures.
+
+    Args:
+        pictures: what tiles show, (tiles, rows, columns, 3); 1 is full light and -1 none.
+
+    Returns:
+        6 numbers a tile, (tiles, 6).
+    """
+    steps = [np.diff(pictures, axis=axis) for axis in (1, 2)]
+    bends = [np.diff(pictures, 2, axis=axis) for axis in (1, 2)]
+    contrast = pictures.std((1, 2)).mean(-1)
     sizes = [contrast, *(_size(change) for change in (*steps, *bends))]
-    return np.stack([picture.mean((1, 2, 3)), *(np.log(size + 1e-4) for size in sizes)], axis=1)
+    return np.stack([pictures.mean((1, 2, 3)), *(np.log(size + 1e-4) for size in sizes)], axis=1)
 
 
 def _size(picture: Features) -> Features:

@@ -31,6 +31,7 @@ from sirensong.lab.steganalysis.significance import (
 )
 from sirensong.lab.steganalysis.statistics import joint_statistics, layer_statistics
 from sirensong.lab.steganalysis.tiles import by_votes, pooled, without_cover
+from sirensong.network.siren import Weights
 
 BINS = 100  # of the paper's histogram
 _TREES = 60  # of gradient boosting
@@ -41,17 +42,16 @@ Advance = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class _Views:
-    """What is computed of all functions, once; those of the first population first.
+class Published:
+    """What anybody reads in the file of a function, of this scheme or another.
 
-    shares: the histograms. weights, response, calibration: of each tile, (functions, tiles,
-    numbers), without what the cover explains.
+    Args:
+        weights: of its tiles.
+        facts: what each tile shows, as `picture_facts` tells it, (tiles, numbers).
     """
 
-    shares: Features
-    weights: Features
-    response: Features
-    calibration: Features
+    weights: Weights
+    facts: Features
 
 
 def detect(
@@ -79,6 +79,31 @@ def detect(
     sizes = len(clean), len(stego)
     detectors = _look_at([*clean, *stego], sizes, permutations, seed, report)
     return _compare(detectors, sizes, permutations, seed, report)
+
+
+def detect_by_weights(
+    clean: Sequence[Published],
+    stego: Sequence[Published],
+    *,
+    seed: int = 0,
+    permutations: int = PERMUTATIONS,
+) -> Comparison:
+    """Judge two populations of functions of any scheme by the five detectors that need weights.
+
+    Args:
+        clean: functions, at least FOLDS, all of as many tiles and of one shape.
+        stego: as many functions or more, as in `detect`.
+        seed: as in `detect`.
+        permutations: as in `detect`.
+
+    Raises:
+        SettingError: too few functions or permutations.
+        MissingDependencyError: scikit-learn is not installed.
+    """
+    sizes = len(clean), len(stego)
+    check(sizes, permutations)
+    detectors = _of_weights([*clean, *stego], _classifiers(seed))
+    return compare(detectors, sizes, seed=seed, permutations=permutations)
 
 
 @dataclass(frozen=True)
@@ -174,36 +199,35 @@ def _look_at(
 ) -> list[Detector]:
     """Detectors with the features of all functions; what is missing is told before minutes pass."""
     check(sizes, permutations)
-    classifiers = _classifiers(seed)
-    return _detectors(_views_of(functions, report), classifiers)
-
-
-def _views_of(functions: Sequence[StegoFunction], advance: Advance) -> _Views:
-    shares, facts, weights, responses, calibrations = [], [], [], [], []
+    by = _classifiers(seed)
+    published, responses, calibrations = [], [], []
     for done, function in enumerate(functions, start=1):
-        shares.append(histogram(function))
-        facts.append(picture_facts(function))
-        own = layer_statistics(function.weights), joint_statistics(function.weights)
-        weights.append(np.concatenate(own, axis=1))
+        published.append(Published(function.weights, picture_facts(function)))
         responses.append(response(function))
         calibrations.append(calibration(function))
-        advance("carriers looked at", done, len(functions))
-    shown = np.stack(facts)
-    by_tile = [without_cover(np.stack(of), shown) for of in (weights, responses, calibrations)]
-    return _Views(np.stack(shares), *by_tile)
+        report("carriers looked at", done, len(functions))
+    facts = np.stack([one.facts for one in published])
+    responding, tuned = (
+        pooled(without_cover(np.stack(of), facts)) for of in (responses, calibrations)
+    )
+    return [
+        *_of_weights(published, by),
+        Detector("response, SVM on pooled tiles", responding, by.rbf),
+        Detector("fine-tuning, SVM on pooled tiles", tuned, by.rbf),
+    ]
 
 
-def histogram(stego: StegoFunction, bounds: tuple[float, float] = (-1.0, 1.0)) -> Features:
+def histogram(weights: Weights, bounds: tuple[float, float] = (-1.0, 1.0)) -> Features:
     """The paper's feature: how the weights and biases are distributed (section 4.10).
 
     Args:
-        stego: the function.
+        weights: of the function's tiles.
         bounds: of the histogram; what is beyond is counted in the last bin there.
 
     Returns:
         The shares in 100 bins of equal width, (100,).
     """
-    values = np.concatenate([array.ravel() for layer in stego.weights for array in layer])
+    values = np.concatenate([array.ravel() for layer in weights for array in layer])
     counts, _ = np.histogram(np.clip(values, *bounds), BINS, bounds)
     return counts / values.size
 
@@ -228,16 +252,21 @@ def _classifiers(seed: int) -> _Classifiers:
     return _Classifiers(_judge_of(poly), _judge_of(rbf), _judge_of(trees))
 
 
-def _detectors(views: _Views, by: _Classifiers) -> list[Detector]:
-    weights = pooled(views.weights)
+def _of_weights(published: Sequence[Published], by: _Classifiers) -> list[Detector]:
+    """The detectors that look at nothing but weights, with the features of all functions."""
+    shares = np.stack([histogram(one.weights) for one in published])
+    statistics = [
+        np.concatenate([layer_statistics(one.weights), joint_statistics(one.weights)], axis=1)
+        for one in published
+    ]
+    tiles = without_cover(np.stack(statistics), np.stack([one.facts for one in published]))
+    weights = pooled(tiles)
     return [
-        Detector("histogram, SVM poly (the paper's)", views.shares, by.poly),
-        Detector("histogram, SVM rbf (the paper's)", views.shares, by.rbf),
+        Detector("histogram, SVM poly (the paper's)", shares, by.poly),
+        Detector("histogram, SVM rbf (the paper's)", shares, by.rbf),
         Detector("weights, SVM on pooled tiles", weights, by.rbf),
-        Detector("weights, votes of tiles by boosting", views.weights, by_votes(by.trees)),
+        Detector("weights, votes of tiles by boosting", tiles, by_votes(by.trees)),
         Detector("weights, best single statistic", weights, best_single),
-        Detector("response, SVM on pooled tiles", pooled(views.response), by.rbf),
-        Detector("fine-tuning, SVM on pooled tiles", pooled(views.calibration), by.rbf),
     ]
 
 

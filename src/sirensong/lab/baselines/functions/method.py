@@ -28,7 +28,9 @@ from sirensong.lab.baselines.functions.function import (
 )
 from sirensong.lab.baselines.functions.parts import Part
 from sirensong.lab.baselines.functions.training import Training, train
-from sirensong.lab.baselines.method import Method
+from sirensong.lab.baselines.method import FunctionMethod
+from sirensong.network.siren import Layer, Weights
+from sirensong.network.tiles import Grid
 from sirensong.pictures.image import RGB, digest, size_of
 
 
@@ -58,7 +60,7 @@ class Public:
     wrapped: tuple[bytes, ...] = ()
 
 
-class FunctionMethod(Method):
+class FrozenParts(FunctionMethod):
     """A scheme in which each secret is a small function at some neurons of the stego function.
 
     The small ones are trained first and are then frozen: whoever knows the neurons cuts them out
@@ -74,8 +76,6 @@ class FunctionMethod(Method):
         stages: how this one trains.
     """
 
-    ending: ClassVar[str] = ".safetensors"
-    keyed: ClassVar[bool] = True
     widths: ClassVar[Widths]
     schedules: ClassVar[dict[str, Stages]]
     wrapped_bytes: ClassVar[int] = 0
@@ -116,6 +116,16 @@ class FunctionMethod(Method):
     def hide(self, cover: RGB, secrets: Sequence[RGB], keys: Sequence[SecretKey]) -> bytes:
         """Train the secrets' functions, then the stego function; see `Method.hide`."""
         self.check(cover, secrets, keys)
+        return self._make(cover, secrets, keys)
+
+    def hide_nothing(self, cover: RGB, seed: bytes) -> bytes:
+        """Train the function of the cover alone, none of it frozen; see `FunctionMethod`."""
+        self._check_size(cover)
+        nobody = (derive(seed, b"", f"baselines/nobody/{place}") for place in range(self.secrets))
+        return self._make(cover, (), [SecretKey(secret) for secret in nobody])
+
+    def _make(self, cover: RGB, secrets: Sequence[RGB], keys: Sequence[SecretKey]) -> bytes:
+        """Train and write a function; there may be keys without secrets."""
         check_size(size_of(cover))
         entropy = b"".join(key.secret for key in keys)
         pictures = digest([cover, *secrets], self._identity)
@@ -124,7 +134,7 @@ class FunctionMethod(Method):
         function = self.stego_function(public)
         whole = function.begin(self.widths, rng)
         free = [torch.ones_like(parameter, dtype=torch.bool) for parameter in whole]
-        for index, (secret, key) in enumerate(zip(secrets, keys, strict=True)):
+        for index, (secret, key) in enumerate(zip(secrets, keys, strict=False)):
             small, part = self.represent(public, index, secret, key, rng)
             part.insert(small, whole)
             part.freeze(free)
@@ -160,6 +170,12 @@ class FunctionMethod(Method):
         """Render the stego function; see `Method.view`."""
         found, public = self._read(file)
         return render(self.stego_function(public), self._parameters(found), found.size)
+
+    def function(self, file: bytes) -> tuple[Weights, Grid]:
+        """One function for the whole picture; see `FunctionMethod.function`."""
+        arrays = [parameter.numpy()[None] for parameter in self._parameters(self._read(file)[0])]
+        layers = zip(arrays[::2], arrays[1::2], strict=True)
+        return tuple(Layer(weight, bias) for weight, bias in layers), Grid()
 
     def reveal(self, file: bytes, index: int, key: SecretKey | None = None) -> RGB:
         """Cut a secret's function out and render it; see `Method.reveal`."""

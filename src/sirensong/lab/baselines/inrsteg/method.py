@@ -10,7 +10,7 @@ import numpy as np
 from sirensong.keys.secret import SecretKey
 from sirensong.keys.stream import derive, permutation
 from sirensong.lab.baselines.functions.function import NeuralFunction
-from sirensong.lab.baselines.functions.method import FunctionMethod, Public, Stages
+from sirensong.lab.baselines.functions.method import FrozenParts, Public, Stages
 from sirensong.lab.baselines.functions.parts import Part
 from sirensong.lab.baselines.functions.training import Training
 from sirensong.lab.baselines.functions.wrapping import WRAPPED_BYTES, unwrap, wrap
@@ -22,7 +22,7 @@ _PURPOSE = "inrsteg/wrap"
 _PUBLISHED = Training(steps=100_000, rate=1e-4)
 
 
-class InrSteg(FunctionMethod):
+class InrSteg(FrozenParts):
     """Implicit steganography beyond the constraints of modality, Song et al. 2024.
 
     A key for which nothing was wrapped is refused. Each recipient's key opens every secret of the
@@ -44,18 +44,18 @@ class InrSteg(FunctionMethod):
     }
 
     def publish(self, nonce: bytes, keys: Sequence[SecretKey]) -> Public:
-        """Draw the key that shuffles, and wrap it; see `FunctionMethod.publish`."""
+        """Draw the key that shuffles, and wrap it; see `FrozenParts.publish`."""
         shared = derive(b"".join(key.secret for key in keys), nonce, "inrsteg/shared")
         return Public(nonce, tuple(wrap(shared, keys, nonce, _PURPOSE)))
 
     def stego_function(self, public: Public) -> NeuralFunction:  # noqa: ARG002
-        """See `FunctionMethod.stego_function`."""
+        """See `FrozenParts.stego_function`."""
         return Siren()
 
     def secret_function(
         self, public: Public, index: int, key: SecretKey
     ) -> tuple[NeuralFunction, Part]:
-        """See `FunctionMethod.secret_function`.
+        """See `FrozenParts.secret_function`.
 
         Raises:
             NoPictureError: nothing was wrapped for this key.

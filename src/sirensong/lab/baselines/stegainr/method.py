@@ -10,7 +10,7 @@ from sirensong.errors import SettingError
 from sirensong.keys.secret import SecretKey
 from sirensong.keys.stream import permutation
 from sirensong.lab.baselines.functions.function import NeuralFunction
-from sirensong.lab.baselines.functions.method import FunctionMethod, Public, Stages
+from sirensong.lab.baselines.functions.method import FrozenParts, Public, Stages
 from sirensong.lab.baselines.functions.parts import Neurons, Part
 from sirensong.lab.baselines.functions.training import Training
 from sirensong.lab.baselines.stegainr.function import (
@@ -23,7 +23,7 @@ _WIDTH = 64  # of a secret's function
 _LITERAL = Training(steps=2_000, rate=1e-4, betas=(0.5, 0.999))
 
 
-class StegaInr(FunctionMethod):
+class StegaInr(FrozenParts):
     """Hiding functions within functions, Liu et al. 2023.
 
     Nothing in a file tells a right key from a wrong one: a wrong key cuts out other neurons, and
@@ -58,13 +58,13 @@ class StegaInr(FunctionMethod):
             raise SettingError(f"stegainr literal hides 1 picture, got {secrets}")
 
     def stego_function(self, public: Public) -> NeuralFunction:
-        """Everybody knows its frequencies; see `FunctionMethod.stego_function`."""
+        """Everybody knows its frequencies; see `FrozenParts.stego_function`."""
         return FourierFunction(draw_frequencies(public.nonce, public.nonce, "stegainr/cover"))
 
     def secret_function(
         self, public: Public, index: int, key: SecretKey
     ) -> tuple[NeuralFunction, Part]:
-        """See `FunctionMethod.secret_function`."""
+        """See `FrozenParts.secret_function`."""
         purpose = f"stegainr/{index}/frequencies"
         function = FourierFunction(draw_frequencies(key.secret, public.nonce, purpose))
         return function, Part(self.neurons(public.nonce, index, key), self._is_literal)

@@ -17,17 +17,21 @@ from sirensong.carrier.stego import StegoFunction
 from sirensong.errors import FormatError
 from sirensong.hide import hide
 from sirensong.keys.secret import KEY_BYTES, SecretKey
+from sirensong.keys.stream import derive
 from sirensong.lab.baselines.functions.wrapping import WRAPPED_BYTES, unwrap, wrap
-from sirensong.lab.baselines.method import Method
+from sirensong.lab.baselines.method import FunctionMethod
 from sirensong.network.mask import Mask, mask_from_bytes, mask_to_bytes
 from sirensong.network.rendering import render_uint8
+from sirensong.network.siren import Weights
 from sirensong.network.substitution import Selection
+from sirensong.network.tiles import Grid
 from sirensong.pictures.image import RGB
 from sirensong.reveal import unlock
 from sirensong.training.options import Options
 from sirensong.training.recipe import FAST, PAPER, Recipe
 
 _PURPOSE = "stegainr4mih/mask"
+_NOTHING = "stegainr4mih/nothing"
 _ONCE = bytes(12)  # a nonce for a key that seals one mask
 _LENGTH = 8  # bytes that a header begins with: its own length
 
@@ -37,7 +41,7 @@ def _of_size(bits: float) -> Recipe:
     return replace(FAST, bits=bits, whole_file=True)
 
 
-class StegaInr4Mih(Method):
+class StegaInr4Mih(FunctionMethod):
     """Steganography by implicit neural representation for multi-image hiding, on our engine.
 
     A key opens its own picture, whatever number is asked for; any other key is refused.
@@ -50,8 +54,6 @@ class StegaInr4Mih(Method):
     name: ClassVar[str] = "stegainr4mih"
     title: ClassVar[str] = "StegaINR4MIH (2024), ours"
     variants: ClassVar[tuple[str, ...]] = ("24bpp", "12bpp", "8bpp", "archive", "paper")
-    ending: ClassVar[str] = ".safetensors"
-    keyed: ClassVar[bool] = True
     most: ClassVar[int] = SLOTS
     recipes: ClassVar[dict[str, Recipe]] = {
         "24bpp": _of_size(24.0),
@@ -75,12 +77,32 @@ class StegaInr4Mih(Method):
                 picture can be so small.
         """
         self.check(cover, secrets, keys)
+        return self._make(cover, secrets, keys, self.options)
+
+    def hide_nothing(self, cover: RGB, seed: bytes) -> bytes:
+        """Train made decoys in the secrets' places, if the recipe has them; see `FunctionMethod`.
+
+        Raises:
+            SettingError: no carrier of this picture can be as small as the variant says.
+        """
+        self._check_size(cover)
+        number = int.from_bytes(derive(seed, b"", _NOTHING)[:8])
+        return self._make(cover, (), (), replace(self.options, seed=number))
+
+    def _make(
+        self, cover: RGB, secrets: Sequence[RGB], keys: Sequence[SecretKey], options: Options
+    ) -> bytes:
         pairs = list(zip(keys, secrets, strict=True))
-        hidden = hide(cover, pairs, recipe=self.recipe, options=self.options)
+        hidden = hide(cover, pairs, recipe=self.recipe, options=options)
         file = dumps(hidden.stego)
         if hidden.mask is not None:
             file += _sealed(mask_to_bytes(hidden.mask), keys, hidden.stego.nonce)
         return file
+
+    def function(self, file: bytes) -> tuple[Weights, Grid]:
+        """All tiles of the stego function; see `FunctionMethod.function`."""
+        stego, _ = self._split(file)
+        return stego.weights, stego.grid
 
     def view(self, file: bytes) -> RGB:
         """Render the stego function; see `Method.view`."""
