@@ -14,7 +14,14 @@ from sirensong.carrier.stego import StegoFunction
 from sirensong.cli import detecting
 from sirensong.errors import SettingError
 from sirensong.lab.steganalysis import calibration, weights
-from sirensong.lab.steganalysis.weights import best_single, detect, histogram
+from sirensong.lab.steganalysis.response import picture_facts
+from sirensong.lab.steganalysis.weights import (
+    Published,
+    best_single,
+    detect,
+    detect_by_weights,
+    histogram,
+)
 from sirensong.network.siren import Architecture
 from sirensong.network.tiles import Grid
 
@@ -71,6 +78,21 @@ def test_another_spread_of_one_layer_is_found_by_statistics(population):
     for detection in found.detections[2:5]:
         assert detection.auc > 0.9
         assert detection.p == 1 / 21
+
+
+def test_weights_alone_are_judged_as_they_are_among_other_detectors(population, monkeypatch):
+    monkeypatch.setattr(weights, "compare", lambda *judged, **given: (judged, given))
+    clean, stego = population(5, 1.0, 9), population(6, 1.1, 10)
+    published = [
+        [Published(function.weights, picture_facts(function)) for function in functions]
+        for functions in (clean, stego)
+    ]
+    (own, sizes), given = detect_by_weights(*published, seed=3, permutations=20)
+    (among, _), _ = detect(clean, stego, seed=3, permutations=20)
+    assert (sizes, given) == ((5, 6), {"seed": 3, "permutations": 20})
+    assert [detector.name for detector in own] == NAMES[:5]
+    for alone, one in zip(own, among[:5], strict=True):
+        np.testing.assert_array_equal(alone.features, one.features)
 
 
 def test_the_histogram_is_of_all_parameters(population):
