@@ -218,13 +218,20 @@ def test_secrets_may_weigh_more_in_the_first_half_of_a_training(crops, monkeypat
     assert early == [True, True, False, False]
     assert not network.early
 
-    network.early_factor = 4.0
-    cover, secrets = torch.full((1, 3, 4, 4), 0.5), torch.full((1, 6, 4, 4), 0.4)
-    late = float(network.loss(cover, secrets).detach())
+
+def test_the_secret_that_is_worse_weighs_more_in_mis_dnn_and_both_do_at_first():
+    network = find_class("misdnn")("small", 2).network
+    secrets = torch.full((1, 6, 4, 4), 0.25)
+    revealed = torch.cat([secrets[:, :3] + 0.1, secrets[:, 3:] - 0.3], 1).requires_grad_()
+    error = network.secrets_error(revealed, secrets)
+    assert float(error.detach()) == pytest.approx(2 * (0.1 * 0.01 + 0.9 * 0.09), rel=1e-5)
+    (gradient,) = torch.autograd.grad(error, revealed)
+    first, second = (float(part.sum()) for part in gradient.chunk(2, 1))
+    assert first == pytest.approx(2 * 0.1 * 2 * 0.1, rel=1e-4)  # shares are no function of errors
+    assert second == pytest.approx(-2 * 0.9 * 2 * 0.3, rel=1e-4)
     network.early = True
-    error = 2 * 0.75 * 0.4**2
-    assert float(network.loss(cover, secrets).detach()) == pytest.approx(late + 3 * error, rel=1e-5)
-    assert find_class("misdnn")("small", 2).network.early_factor == 4.0
+    early = network.secrets_error(revealed.detach(), secrets)
+    assert float(early) == pytest.approx(4 * float(error.detach()), rel=1e-5)
 
 
 def test_colours_that_no_file_can_hold_cost():

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from sirensong.lab.baselines.networks.blocks import Stego, Widths, parallel_blocks
 from sirensong.lab.baselines.networks.network import SeparateNetwork
 
+_EARLY = 4.0  # times the secrets' usual weight, in the first half of a training
+
 
 class MisDnnNetwork(SeparateNetwork):
     """Baluja's networks, those of the secrets once a secret.
@@ -19,7 +21,6 @@ class MisDnnNetwork(SeparateNetwork):
     """
 
     revealing: nn.ModuleList
-    early_factor = 4.0  # or a secret is given up before its two networks have found each other
 
     def __init__(self, secrets: int, *, widths: Widths, from_cover: bool) -> None:
         super().__init__()
@@ -44,3 +45,15 @@ class MisDnnNetwork(SeparateNetwork):
     def reveal(self, stego: Tensor) -> Tensor:
         """See `HidingNetwork.reveal`."""
         return torch.cat([network(stego) for network in self.revealing], 1)
+
+    def secrets_error(self, revealed: Tensor, secrets: Tensor) -> Tensor:
+        """See `HidingNetwork.secrets_error`; here each error weighs as its share of all is.
+
+        With equal weights a secret is given up before its two networks have found each other: to
+        the others it is noise in the stego picture.
+        """
+        count = len(self.prepare)
+        pairs = zip(revealed.chunk(count, 1), secrets.chunk(count, 1), strict=True)
+        errors = torch.stack([nn.functional.mse_loss(*pair) for pair in pairs])
+        shares = errors.detach() / errors.detach().sum()
+        return (_EARLY if self.early else 1.0) * count * (shares * errors).sum()

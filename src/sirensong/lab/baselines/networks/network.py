@@ -20,13 +20,11 @@ class HidingNetwork(nn.Module, ABC):
     Attributes:
         rate: the training's highest step size.
         secret_weight: of each secret's squared error in the loss; the stego picture's has 1.
-        early_factor: of that weight in the first half of a training.
         early: whether the training is in its first half; the training loop says so.
     """
 
     rate: float = 1e-3
     secret_weight: float = 0.75
-    early_factor: float = 1.0
     early: bool = False
 
     @abstractmethod
@@ -59,12 +57,13 @@ class HidingNetwork(nn.Module, ABC):
     def loss(self, cover: Tensor, secrets: Tensor) -> Tensor:
         """What training makes small: mean squared errors, through the file's 8 bits."""
         stego = self.hide(cover, secrets)
-        revealed = self.reveal(as_file(stego))
-        mse = nn.functional.mse_loss
-        weight = self.secret_weight * secrets.shape[1] / 3
-        if self.early:
-            weight *= self.early_factor
-        return mse(stego, cover) + weight * mse(revealed, secrets) + self.penalty(cover, stego)
+        error = self.secrets_error(self.reveal(as_file(stego)), secrets)
+        mse = nn.functional.mse_loss(stego, cover)
+        return mse + self.secret_weight * error + self.penalty(cover, stego)
+
+    def secrets_error(self, revealed: Tensor, secrets: Tensor) -> Tensor:
+        """How far what is revealed is from the secrets: their mean squared errors, summed."""
+        return secrets.shape[1] / 3 * nn.functional.mse_loss(revealed, secrets)
 
     def penalty(self, cover: Tensor, stego: Tensor) -> Tensor:  # noqa: ARG002
         """A scheme's further terms of the loss; here that colours leave what a file can hold."""
