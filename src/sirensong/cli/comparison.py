@@ -66,7 +66,7 @@ def compare(
             "--detect-functions",
             min=0,
             help="the same for schemes whose file is a function: pairs of one with secrets and one "
-            "without, each trained for half a minute at 64x64 and for ten at 256x256; 0 for none",
+            "without, a minute of training a pair at 64x64 and many at 256x256; 0 for none",
         ),
     ] = 0,
     quiet: Quiet = False,  # noqa: ARG001
