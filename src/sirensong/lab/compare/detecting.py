@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -58,19 +58,12 @@ def detect_items(
         for control in _CONTROLS:
             work = partial(_judge_control, contest, name, pairs, control)
             items.append(Item(key | {"control": control}, work))
-    for contender in contenders:
-        entry = contender.entry
-        if entry not in QUALITY or contender.kind.ending != ".png":
-            continue
-        for name in contest.data_sets():
-            key = {
-                "kind": DETECTION, "set": name, "index": 0, "pairs": pairs,
-                "scheme": entry.scheme, "variant": entry.variant, "secrets": entry.secrets,
-                "weights": contender.digest,
-            }  # fmt: skip
-            pictures = partial(_pictures, contest, name, pairs)
-            work = partial(_run, processes, contender, judge_scheme, pictures, _features(contest))
-            items.append(Item(key, work))
+    pictured = [one for one in contenders if one.kind.ending == ".png"]
+    for contender, name, scheme in _of_first_table(contest, pictured):
+        key = {"kind": DETECTION, "set": name, "index": 0, "pairs": pairs, **scheme}
+        pictures = partial(_pictures, contest, name, pairs)
+        work = partial(_run, processes, contender, judge_scheme, pictures, _features(contest))
+        items.append(Item(key | {"weights": contender.digest}, work))
     return items
 
 
@@ -87,22 +80,30 @@ def function_items(
         processes: in which they are run.
     """
     items = []
+    functions = [one for one in contenders if issubclass(one.kind, FunctionMethod)]
+    for contender, name, scheme in _of_first_table(contest, functions):
+        key = {"set": name, "pairs": pairs, **scheme}
+        pictures, kept = partial(_pictures, contest, name, pairs), _functions(contest)
+        for index in range(_count(contest, name, pairs)):
+            work = partial(_run, processes, contender, train_pair, pictures, kept, index)
+            items.append(Item(key | {"kind": TRAINING, "index": index}, work))
+        work = partial(_run, processes, contender, judge_functions, pictures, kept)
+        items.append(Item(key | {"kind": FUNCTIONS, "index": 0}, work))
+    return items
+
+
+def _of_first_table(
+    contest: Contest, contenders: Sequence[Contender]
+) -> Iterator[tuple[Contender, str, Record]]:
+    """Those of the first table, each with each data set, and what tells the scheme from others."""
     for contender in contenders:
         entry = contender.entry
-        if entry not in QUALITY or not issubclass(contender.kind, FunctionMethod):
-            continue
-        for name in contest.data_sets():
-            key = {
-                "set": name, "pairs": pairs, "scheme": entry.scheme, "variant": entry.variant,
-                "secrets": entry.secrets,
+        if entry in QUALITY:
+            scheme = {
+                "scheme": entry.scheme, "variant": entry.variant, "secrets": entry.secrets
             }  # fmt: skip
-            pictures, kept = partial(_pictures, contest, name, pairs), _functions(contest)
-            for index in range(_count(contest, name, pairs)):
-                work = partial(_run, processes, contender, train_pair, pictures, kept, index)
-                items.append(Item(key | {"kind": TRAINING, "index": index}, work))
-            work = partial(_run, processes, contender, judge_functions, pictures, kept)
-            items.append(Item(key | {"kind": FUNCTIONS, "index": 0}, work))
-    return items
+            for name in contest.data_sets():
+                yield contender, name, scheme
 
 
 def functions_table(records: Sequence[Record]) -> Table:
