@@ -193,6 +193,16 @@ def test_the_time_that_is_left_counts_that_later_steps_take_longer():
     assert schedule.seconds_left(now) == pytest.approx(40)
 
 
+def test_the_time_that_is_left_is_guessed_from_steps_since_the_resumption():
+    schedule, now = Schedule(Phase(10), begun=(4, 1000.0)), state()
+    now.step, now.spent = 4, 1000.0
+    assert schedule.seconds_left(now) is None
+    now.step, now.spent = 6, 1006.0
+    assert schedule.seconds_left(now) == pytest.approx(12)
+    now.step, now.spent = 10, 1018.0
+    assert schedule.seconds_left(now) == 0
+
+
 def test_a_schedule_in_seconds_ends_with_the_time_however_slow_the_steps():
     schedule, now = Schedule(Phase(10**6), seconds=10.0), state()
     while not schedule.finished(now):

@@ -329,6 +329,26 @@ def test_a_run_that_is_killed_goes_on_from_the_last_step_that_was_kept(tmp_path)
     assert [(event.stage, event.step) for event in heard] == [("joint", 3)]
 
 
+@pytest.mark.usefixtures("slow_clock")
+def test_a_resumed_run_guesses_its_end_from_its_own_steps(tmp_path, monkeypatch):
+    """A minute a look at the clock before, and a second after."""
+    recipe = dataclasses.replace(STILL, joint=ss.Phase(3))  # steps of one size
+    path, heard = tmp_path / "run.checkpoint", []
+
+    def stop(event):
+        if (event.stage, event.step) == ("joint", 1):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        jointly(job_of(recipe, checkpoint=path, on_progress=stop), range(4))
+    looks = itertools.count()
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(looks)))
+    resumed = job_of(recipe, checkpoint=path, resume=True, on_progress=heard.append)
+    jointly(resumed, range(4))
+    left = [(event.step, event.seconds_left) for event in heard]
+    assert left == [(2, pytest.approx(2.0)), (3, 0.0)]
+
+
 def test_a_finished_stage_is_taken_from_the_checkpoint(tmp_path):
     path, heard = tmp_path / "run.checkpoint", []
     job = job_of(MOVING, checkpoint=path)

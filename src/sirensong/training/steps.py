@@ -219,7 +219,8 @@ def _train(
     if on_step is not None and state.step == 0:
         on_step(0, tiles, lambda: problem.seen(state.shared).to_weights())
     phase = job.recipe.cover if stage == COVER else job.recipe.joint
-    schedule = Schedule(phase, job.seconds_for(stage, tiles, state.spent))
+    budget = job.seconds_for(stage, tiles, state.spent)
+    schedule = Schedule(phase, budget, begun=(state.step, state.spent))
 
     def after_step(state: State) -> None:
         if kept is not None:

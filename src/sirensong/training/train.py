@@ -71,10 +71,12 @@ class Schedule:
     Args:
         phase: the steps of the stage, and how steps and time go together.
         seconds: time budget of the whole stage, in place of the phase's steps; None for none.
+        begun: steps and seconds that were taken before this process went on with the stage.
     """
 
     phase: Phase
     seconds: float | None = None
+    begun: tuple[int, float] = (0, 0.0)
 
     def progress(self, state: State) -> float:
         """Share of the stage's steps that is done, in [0, 1]."""
@@ -96,11 +98,16 @@ class Schedule:
         return max(state.step, round(state.step / progress)) if progress > 0 else state.step
 
     def seconds_left(self, state: State) -> float | None:
-        """Estimated seconds to the end of the stage, None before the first step."""
+        """Estimated seconds to the end of the stage, None before the first step.
+
+        Steps before a resumption do not count: they may be of another machine, or a busier one.
+        """
         if self.seconds is not None:
             return max(0.0, self.seconds - state.spent)
+        step, spent = self.begun
+        before = self.phase.time_share(step / self.phase.steps)
         over = self.phase.time_share(self.progress(state))
-        return state.spent * (1 - over) / over if over > 0 else None
+        return (state.spent - spent) * (1 - over) / (over - before) if over > before else None
 
 
 def train(
