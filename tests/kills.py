@@ -1,7 +1,7 @@
 """Kill the command at chosen or random moments, resume it, and compare with an undisturbed run.
 
-    python tests/kills.py FOLDER              # every group of tiles and both stages, a signal each
-    python tests/kills.py FOLDER --all        # three signals each
+    python tests/kills.py FOLDER              # every group of tiles, a stage and a signal each
+    python tests/kills.py FOLDER --all        # both stages of each, and three signals
     python tests/kills.py FOLDER --random 100 # at random moments (make kill-test)
 
 Each run is a process of its own, forked from this one after the undisturbed run, so that all that a
@@ -28,6 +28,7 @@ from sirensong import cli
 from sirensong.pictures.writing import write_picture
 from sirensong.training import checkpoint, native, recipe, steps, train
 
+STAGES = ("cover", "joint")
 GROUPS = (0, 16, 32)
 """The first tile of each group."""
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
@@ -123,13 +124,11 @@ def compare(folder, name, log, codes):
 
 
 def moments(*, every):
-    """(stage, first tile, signal) of each kill: every signal, or one after the other in turn."""
-    places = list(itertools.product(("cover", "joint"), GROUPS))
+    """(stage, first tile, signal) of each kill: all that there are, or one a group and signal."""
     if every:
-        return [(*place, number) for place in places for number in SIGNALS]
-    # shifted in the second stage, so that no group has one signal twice
-    turns = [(index + index // len(GROUPS)) % len(SIGNALS) for index in range(len(places))]
-    return [(*place, SIGNALS[turn]) for place, turn in zip(places, turns, strict=True)]
+        return list(itertools.product(STAGES, GROUPS, SIGNALS))
+    pairs = enumerate(zip(GROUPS, SIGNALS, strict=True))
+    return [(STAGES[index % len(STAGES)], *pair) for index, pair in pairs]
 
 
 def chosen(folder, *, every):

@@ -79,6 +79,7 @@ def test_a_receiver_with_a_wrong_key_is_told_so(hidden, tmp_path):
     assert not (tmp_path / "eve.png").exists()
 
 
+@pytest.mark.slow
 def test_own_decoys_give_carriers_of_one_form(photographs, tmp_path):
     cover, secret = photographs / "astronaut.png", photographs / "chelsea.png"
     done = run("own_decoys.py", cover, secret, photographs, tmp_path)
@@ -93,6 +94,7 @@ def test_own_decoys_give_carriers_of_one_form(photographs, tmp_path):
         ss.reveal(ss.load(plain), key)
 
 
+@pytest.mark.slow
 def test_the_notebook_runs(tmp_path):
     notebook = nbformat.read(EXAMPLES / "tour.ipynb", as_version=4)
     NotebookClient(notebook, timeout=200, resources={"metadata": {"path": tmp_path}}).execute()

@@ -331,13 +331,14 @@ def read_by_both(data):
     return carrier, stego
 
 
-def test_both_readers_agree_on_300_damaged_carriers():
+@pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.slow)])
+def test_both_readers_agree_on_damaged_carriers(count):
     """Pictures are compared where the steps are as they were: wild weights let last bits grow."""
     rng = random.Random(20)
     sources = [(ACCEPT / f"{name}.safetensors").read_bytes() for name in SOUND]
     steps = {read_carrier(data).steps for data in sources}
     accepted, covers = 0, []
-    for index in range(300):
+    for index in range(count):
         data = mutation(rng.choice(sources), rng)
         carrier, stego = read_by_both(data)
         assert (carrier is None) == (stego is None), index
@@ -348,6 +349,6 @@ def test_both_readers_agree_on_300_damaged_carriers():
             if carrier.steps in steps:
                 size = stego.height, stego.width
                 covers.append((picture.cover(carrier), ss.render_uint8(stego, size)))
-    assert 50 < accepted < 250
-    assert len(covers) > 30
+    assert count / 6 < accepted < count * 5 / 6
+    assert len(covers) > count / 10
     assert_alike(covers)

@@ -44,6 +44,7 @@ def vectors(seed, sizes, shift=0.0, twins=0.0):
     return np.concatenate([first, second])
 
 
+@pytest.mark.slow
 def test_false_alarms_are_at_most_5_percent(monkeypatch):
     """Halves of one population, 400 times.
 
