@@ -20,7 +20,7 @@ from sirensong.lab.compare.processes import Processes
 from sirensong.lab.compare.running import comparison, write_comparison
 from sirensong.lab.reproduce.study import run_items
 
-_LONG = "takes hours or days a set; --methods {scheme}:{variant} runs it"
+_LONG = "takes hours or days a set; --methods {scheme}:{variant}:{secrets} runs it"
 _WEIGHTS = Path("benchmarks/weights")
 _SMALLEST, _LARGEST = 16, 4096
 
@@ -43,7 +43,7 @@ def compare(
         str,
         typer.Option(
             "--methods",
-            metavar="all|METHOD,METHOD:VARIANT,...",
+            metavar="all|METHOD,METHOD:VARIANT,METHOD:VARIANT:SECRETS,...",
             help="what to run; all leaves out what takes hours",
         ),
     ] = "all",

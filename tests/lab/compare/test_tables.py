@@ -352,7 +352,20 @@ def test_a_variant_that_is_asked_for_is_run_however_long_it_takes():
     assert left == [Entry("stegainr", "literal", 1)]
 
 
-@pytest.mark.parametrize("methods", ["", "lsb,", "LSB", "lsb:none", "all:small", "hinet:small:1"])
+def test_one_row_is_asked_for_by_its_secrets_too():
+    own = [Entry("stegainr4mih", "24bpp", count) for count in (2, 5, 16, 25)]
+    assert choose("stegainr4mih:24bpp")[0] == own
+    assert choose("stegainr4mih:24bpp:16") == ([own[2]], [])
+    assert choose("lsb:codec2:5, hinet:small:1")[0] == [
+        Entry("hinet", "small", 1),
+        Entry("lsb", "codec2", 5),
+    ]
+
+
+@pytest.mark.parametrize(
+    "methods",
+    ["", "lsb,", "LSB", "lsb:none", "all:small", "hinet:small:2", "hinet:small:1:1", "hinet::1"],
+)
 def test_methods_that_there_are_not(methods):
     with pytest.raises(SettingError, match=r"^methods are all, lsb, hidden"):
         choose(methods)

@@ -90,30 +90,33 @@ def choose(methods: str) -> tuple[list[Entry], list[Entry]]:
     """Find the entries that a user asks for.
 
     Args:
-        methods: "all", names of schemes, or SCHEME:VARIANT, with commas between them.
+        methods: "all", names of schemes, SCHEME:VARIANT, or SCHEME:VARIANT:SECRETS, with commas
+            between them.
 
     Returns:
         The entries that are to be run, and those that are left out because they take long.
 
     Raises:
-        SettingError: there is no such scheme or variant.
+        SettingError: there is no such row.
     """
     run: set[Entry] = set()
     met: set[Entry] = set()
     for name in methods.split(","):
-        scheme, _, variant = name.strip().partition(":")
-        own = [
-            entry
-            for entry in ENTRIES
-            if scheme in ("all", entry.scheme) and variant in ("", entry.variant)
-        ]
-        if not own or (scheme == "all" and variant):
+        wanted = name.strip().split(":")
+        own = [entry for entry in ENTRIES if wanted in (["all"], *_names(entry))]
+        if not own:
             raise SettingError(f"methods are {_known()}, got {name.strip()!r}")
         met.update(own)
-        run.update(entry for entry in own if variant or not entry.long)
+        run.update(entry for entry in own if len(wanted) > 1 or not entry.long)
     return [one for one in ENTRIES if one in run], [one for one in ENTRIES if one in met - run]
+
+
+def _names(entry: Entry) -> list[list[str]]:
+    """What a user may call it: by its scheme, with its variant, and with its secrets too."""
+    parts = [entry.scheme, entry.variant, str(entry.secrets)]
+    return [parts[:count] for count in (1, 2, 3)]
 
 
 def _known() -> str:
     schemes = dict.fromkeys(entry.scheme for entry in ENTRIES)
-    return f"all, {', '.join(schemes)}, or METHOD:VARIANT"
+    return f"all, {', '.join(schemes)}, METHOD:VARIANT, or METHOD:VARIANT:SECRETS"
